@@ -1,0 +1,191 @@
+"""The input contract: what a model is fed, declared by its entry and enforced at its door.
+
+A contract names bands in order, the unit of each sensor, the size, the resampling and the
+normalisation. `Door` turns the native arrays of a dataset into exactly that, or refuses.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.errors import RequestError, unknown
+
+Resampling = Literal["nearest", "bilinear", "bicubic"]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band as a dataset stores it: its sensor, ground sampling distance in metres and unit."""
+
+    sensor: str
+    gsd: float
+    unit: str
+
+
+def _decibel_to_linear(values: Floats) -> Floats:
+    linear: Floats = np.power(np.float32(10), values / np.float32(10), dtype=np.float32)
+    return linear
+
+
+def _linear_to_decibel(values: Floats) -> Floats:
+    tiny = np.finfo(np.float32).tiny
+    return np.multiply(np.log10(np.maximum(values, tiny)), np.float32(10), dtype=np.float32)
+
+
+_CONVERSIONS: dict[tuple[str, str], Callable[[Floats], Floats]] = {
+    ("reflectance x 10000", "reflectance"): lambda values: values / np.float32(10_000),
+    ("reflectance", "reflectance x 10000"): lambda values: values * np.float32(10_000),
+    ("dB", "linear power"): _decibel_to_linear,
+    ("linear power", "dB"): _linear_to_decibel,
+}
+
+
+class InputContract(BaseModel):
+    """What a model wants to be fed.
+
+    Attributes:
+        bands: band names of the dataset, in the order of the model's channels.
+        units: for every sensor the bands come from, the unit of its values.
+        size: height and width in pixels.
+        resampling: how a band of another size is brought to ``size``. Nearest as in
+            ``torch.nn.functional.interpolate``; bilinear and bicubic with ``align_corners=True``.
+        mean, std: per channel, in the contract's unit; the model gets ``(x - mean) / std``.
+        statistics: where mean and std come from, in words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bands: Annotated[tuple[str, ...], Field(min_length=1, max_length=4096)]
+    units: dict[str, str]
+    size: Annotated[int, Field(ge=1, le=16_384)]
+    resampling: Resampling
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    statistics: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.bands)) != len(self.bands):
+            raise ValueError(f"bands are named twice: {', '.join(self.bands)}")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != len(self.bands):
+                raise ValueError(f"{len(self.bands)} bands but {len(values)} values of {name}")
+            if not all(np.isfinite(values)):
+                raise ValueError(f"{name} holds values that are not finite")
+        if min(self.std) <= 0:
+            raise ValueError("std must be positive")
+        return self
+
+
+class Door:
+    """The door of a model: the only way in for a dataset's pixels.
+
+    Args:
+        contract: what the model wants.
+        bands: what the dataset has.
+
+    Raises:
+        RequestError: the dataset lacks a band, a band's sensor is not in the contract, or a unit
+            can't be converted. A missing band is never replaced.
+    """
+
+    def __init__(self, contract: InputContract, bands: Mapping[str, Band]) -> None:
+        self.contract = contract
+        self._channels: list[tuple[str, Callable[[Floats], Floats] | None, Any, Any]] = []
+        for name, mean, std in zip(contract.bands, contract.mean, contract.std, strict=True):
+            if name not in bands:
+                raise unknown("band", name, bands, "the contract asks for it, the dataset lacks it")
+            convert = _conversion(name, bands[name], contract.units)
+            self._channels.append((name, convert, np.float32(mean), np.float32(std)))
+        self._normalised = any(m != 0 or s != 1 for _, _, m, s in self._channels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what leaves the door."""
+        return len(self._channels), self.contract.size, self.contract.size
+
+    def admit(self, arrays: Mapping[str, NDArray[Any]], out: Floats) -> None:
+        """Bring one sample's native arrays to the contract.
+
+        Args:
+            arrays: band name to a two-dimensional array in the dataset's unit.
+            out: float32 [channels, size, size], written in place.
+        """
+        size, resampling = self.contract.size, self.contract.resampling
+        for channel, (name, convert, mean, std) in zip(out, self._channels, strict=True):
+            values = arrays[name]
+            if convert is not None:
+                values = convert(values.astype(np.float32))
+            if values.shape == (size, size):
+                channel[:] = values
+                self._normalise(channel, mean, std)
+            elif resampling == "nearest":
+                # Normalising commutes with nearest resampling, and is cheaper before it.
+                values = values.astype(np.float32)
+                self._normalise(values, mean, std)
+                _nearest(values, channel)
+            else:
+                _interpolate(values.astype(np.float32), channel, resampling)
+                self._normalise(channel, mean, std)
+
+    def _normalise(self, values: Floats, mean: Any, std: Any) -> None:
+        if self._normalised:
+            values -= mean
+            values /= std
+
+
+def _conversion(
+    name: str, band: Band, units: Mapping[str, str]
+) -> Callable[[Floats], Floats] | None:
+    if band.sensor not in units:
+        raise RequestError(
+            f"band {name} comes from {band.sensor}, for which the contract states no unit",
+            f'add {band.sensor} = "{band.unit}" to the units of the contract',
+        )
+    wanted = units[band.sensor]
+    if wanted == band.unit:
+        return None
+    if (band.unit, wanted) not in _CONVERSIONS:
+        possible = sorted(to for source, to in _CONVERSIONS if source == band.unit)
+        raise RequestError(
+            f"band {name} is stored as {band.unit} and can't be given as {wanted}",
+            "possible units: " + ", ".join([band.unit, *possible]),
+        )
+    return _CONVERSIONS[band.unit, wanted]
+
+
+def _nearest(values: Floats, out: Floats) -> None:
+    height, width = values.shape
+    size = out.shape[0]
+    if size % height == 0 and height == width:
+        factor = size // height
+        for offset in range(factor):
+            out[::factor, offset::factor] = values
+        for offset in range(1, factor):
+            out[offset::factor] = out[::factor]
+    else:
+        source_rows, columns = (_nearest_index(n, size) for n in (height, width))
+        out[:] = values[source_rows[:, None], columns]
+
+
+def _nearest_index(source: int, target: int) -> NDArray[np.int64]:
+    return np.arange(target) * source // target
+
+
+def _interpolate(values: Floats, out: Floats, resampling: Resampling) -> None:
+    import torch
+    from torch.nn.functional import interpolate
+
+    source = torch.from_numpy(values)[None, None]
+    result = interpolate(source, size=out.shape, mode=resampling, align_corners=True)
+    out[:] = result[0, 0].numpy()
+
+
+def inputs_of(bands: Sequence[str], available: Mapping[str, Band]) -> str:
+    """The sensors behind ``bands`` in words, such as ``sentinel-1-grd + sentinel-2-l2a``."""
+    return " + ".join(sorted({available[name].sensor for name in bands}))

@@ -1,0 +1,165 @@
+"""Datasets: a declaration (``<name>.toml``) and a reader (``<name>.py``) for each.
+
+A reader is a module with the functions of `Reader`; what it opens is a `Dataset`. A kind may ask
+a dataset for more than `Dataset` has (its targets); it says so in its own module.
+"""
+
+import hashlib
+import importlib
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from bench.errors import RequestError, unknown
+from bench.files import tree_sha256, write_bytes
+from bench.paths import data_root
+
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and the number of all items."""
+
+
+class Dataset(Protocol):
+    """An opened dataset: a list of samples for each split and their native pixels."""
+
+    @property
+    def layout(self) -> str:
+        """The on-disk layout that is read, in a word or two."""
+        ...
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of what declares samples, splits and targets."""
+        ...
+
+    def ids(self, split: str) -> list[str]:
+        """The sample ids of a split by the official declaration, sorted, on disk or not."""
+        ...
+
+    def present(self) -> list[str]:
+        """The sample ids of every split whose pixels are on disk, sorted."""
+        ...
+
+    def read(self, sample: str, bands: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """The named bands of one sample as two-dimensional arrays, native size, dtype and unit.
+
+        Raises:
+            BenchError: a file is missing, damaged or not of this dataset.
+        """
+        ...
+
+    def attributes(self, samples: Sequence[str]) -> dict[str, list[str]]:
+        """What samples can be grouped by (country, season, ...), one value per sample."""
+        ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding of `Reader.verify`."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+class Reader(Protocol):
+    """What the module of a dataset offers."""
+
+    def open_dataset(self, root: Path) -> Dataset:
+        """Open what is under ``root`` in whichever official layout it is."""
+        ...
+
+    def write_sample(self, root: Path) -> None:
+        """Write the simulated data of the sample track under ``root``, in the official layout."""
+        ...
+
+    def prepare(self, root: Path, workers: int, progress: Progress) -> Path:
+        """Turn the official layout under ``root`` into the fast store; resumable."""
+        ...
+
+    def verify(self, root: Path, pixels: int, progress: Progress) -> Iterable[Check]:
+        """Compare what is under ``root`` with the declaration, reading ``pixels`` samples."""
+        ...
+
+
+def declared() -> list[str]:
+    """The names of all datasets."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
+
+
+def declaration(name: str) -> Mapping[str, Any]:
+    """The declaration of a dataset as it stands in its TOML file.
+
+    Raises:
+        RequestError: no dataset has this name.
+    """
+    path = Path(__file__).parent / f"{name}.toml"
+    if name not in declared():
+        raise unknown("dataset", name, declared())
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def reader(name: str) -> Reader:
+    """The reader of a dataset; imports its module.
+
+    Raises:
+        RequestError: no dataset has this name.
+    """
+    declaration(name)
+    module: Any = importlib.import_module(f"bench.data.{name.replace('-', '_')}")
+    return module  # type: ignore[no-any-return]
+
+
+def ids_sha256(samples: Sequence[str]) -> str:
+    """The fingerprint of a set of samples: SHA-256 of the sorted ids, a line each."""
+    return hashlib.sha256("".join(f"{sample}\n" for sample in sorted(samples)).encode()).hexdigest()
+
+
+def official_root(name: str) -> Path:
+    """The folder in which the published dataset is looked for."""
+    return data_root() / name
+
+
+def sample_root(name: str) -> Path:
+    """The folder of the simulated data of the sample track."""
+    return data_root() / "sample" / f"{name}-{declaration(name)['sample_version']}"
+
+
+def ensure_sample(name: str, say: Callable[[str], None]) -> Path:
+    """The folder of the simulated data, made first where it isn't there yet."""
+    root = sample_root(name)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_name(f".{root.name}.lock")):
+        if not is_there(root):
+            say(f"simulating the sample data of {name} into {root}")
+            reader(name).write_sample(root)
+        if not (root / "SHA256").is_file():
+            write_bytes(root / "SHA256", tree_sha256(root).encode())
+    return root
+
+
+def sample_sha256(root: Path) -> str:
+    """The hash of the simulated data, as noted when it was made."""
+    return (root / "SHA256").read_text(encoding="ascii")
+
+
+def is_there(root: Path) -> bool:
+    """Whether a dataset's folder exists and holds anything."""
+    return root.is_dir() and any(root.iterdir())
+
+
+def require(root: Path, name: str) -> None:
+    """Refuse a dataset that is not there.
+
+    Raises:
+        RequestError: ``root`` doesn't exist or is empty.
+    """
+    if not is_there(root):
+        raise RequestError(
+            f"dataset {name} is not at {root}",
+            f"`bench data list` says where to get it; or use `--track sample`; "
+            f"BENCH_DATA names the folder that holds {name}/",
+        )

@@ -1,0 +1,237 @@
+"""An entry: what is ranked. A folder with ``entry.toml``, weights in safetensors, a README.
+
+Baselines and submissions are the same thing in two places. A baseline may stand for several
+entries that differ in their input only: it then names several of the task's inputs, and
+``resnet50-s1`` is the baseline ``resnet50`` fed with the input ``s1``.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.contract import InputContract
+from bench.errors import BenchError, RequestError, unknown
+from bench.files import sha256_file, sha256_json, write_bytes
+from bench.paths import shipped
+from bench.task import Task, in_one_line
+
+MAX_DECLARATION = 1 << 20
+"""Largest ``entry.toml`` that is opened, in bytes."""
+
+Scalar = bool | int | float | str
+
+
+class Recipe(BaseModel):
+    """How an entry is trained. Defaults are absent on purpose: a recipe is complete or wrong.
+
+    Attributes:
+        epochs: at most so many passes over the training split.
+        batch: samples per step.
+        learning_rate: reached after ``warmup_steps`` of linear growth from ``start_factor`` of it,
+            then lowered along half a cosine to ``end_factor`` of it at the last step.
+        weight_decay: of AdamW.
+        patience: epochs without a better primary score on the validation split before it stops.
+        flips: mirror training samples at random in both directions.
+        matmul_precision: of ``torch.set_float32_matmul_precision``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    start_factor: Annotated[float, Field(gt=0, le=1)]
+    end_factor: Annotated[float, Field(ge=0, le=1)]
+    patience: Annotated[int, Field(ge=1)]
+    flips: bool
+    matmul_precision: Literal["highest", "high", "medium"]
+
+
+class Model(BaseModel):
+    """What computes: a named architecture and where its weights are.
+
+    Attributes:
+        architecture: ``timm:NAME`` or ``baseline:MODULE.CLASS``, a module of ``baselines``.
+        arguments: keyword arguments of the architecture.
+        weights: the safetensors file beside ``entry.toml``; empty for what must be trained first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architecture: Annotated[str, Field(pattern=r"^[a-z_]+:[A-Za-z0-9_.@-]{1,128}$")]
+    arguments: dict[str, Scalar] = {}
+    weights: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,127})?$")] = ""
+
+
+class Trained(BaseModel):
+    """How the weights of an entry came to be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    track: Literal["official", "sample"]
+    seed: int
+    recipe: Recipe
+    epochs_run: int
+    steps: int
+    samples_seen: int
+    seconds: float
+    validation: float
+    data: str
+    harness: str
+
+
+class Entry(BaseModel):
+    """The declaration of an entry.
+
+    Attributes:
+        name: what it is called on the leaderboard.
+        title, authors, licence, url, note: words.
+        task: the task it was made for.
+        input: its contract.
+        model: what computes.
+        recipe: how to train it, by track.
+        trained: how it was trained, if it was trained here.
+        source: where it was fetched from, with revision.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")]
+    title: Annotated[str, Field(max_length=200)] = ""
+    authors: Annotated[list[str], Field(max_length=100)] = []
+    licence: Annotated[str, Field(max_length=100)] = ""
+    url: Annotated[str, Field(max_length=500)] = ""
+    note: Annotated[str, Field(max_length=2000)] = ""
+    task: str
+    input: InputContract
+    model: Model
+    recipe: dict[Literal["official", "sample"], Recipe] = {}
+    trained: Trained | None = None
+    source: Annotated[str, Field(max_length=500)] = ""
+
+    folder: Annotated[Path | None, Field(exclude=True)] = None
+    """Where it lies on disk."""
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of weights, or None for an entry that has none yet."""
+        if self.folder is None or not self.model.weights:
+            return None
+        return self.folder / self.model.weights
+
+    def weights_sha256(self) -> str:
+        """The hash of the weights; empty without weights.
+
+        Raises:
+            BenchError: the declared file is missing.
+        """
+        if self.weights is None:
+            return ""
+        if not self.weights.is_file():
+            raise BenchError(
+                f"{self.weights} is missing",
+                "entry.toml names it: put the file there, or train the entry again",
+            )
+        return sha256_file(self.weights)
+
+    def digest(self) -> str:
+        """The SHA-256 of what decides predictions: architecture, arguments, input and weights."""
+        return sha256_json(
+            {
+                "architecture": self.model.architecture,
+                "arguments": self.model.arguments,
+                "input": self.input.model_dump(mode="json"),
+                "weights": self.weights_sha256(),
+            }
+        )
+
+
+def baseline_names(task: str) -> list[str]:
+    """The names that ``--model`` takes for the baselines of a task."""
+    names = []
+    for path in sorted(shipped("baselines").glob(f"{task}/*/entry.toml")):
+        inputs = tomllib.loads(path.read_text(encoding="utf-8"))["inputs"]
+        names += [path.parent.name, *(f"{path.parent.name}-{name}" for name in inputs)]
+    return names
+
+
+def baseline(name: str, task: Task) -> Entry:
+    """A baseline of a task.
+
+    Raises:
+        RequestError: the task has no baseline of this name.
+    """
+    for path in sorted(shipped("baselines").glob(f"{task.name}/*/entry.toml")):
+        raw = _read(path)
+        inputs = raw.pop("inputs")
+        raw.pop("expected", None)
+        for given in inputs:
+            full = f"{path.parent.name}-{given}"
+            if name == full or (name == path.parent.name and given == inputs[0]):
+                recipe = recipes(task) | raw.pop("recipe", {})
+                return _entry(
+                    raw | {"name": full, "task": task.name, "input": given, "recipe": recipe},
+                    path,
+                    task,
+                )
+    raise unknown(
+        f"model for task {task.name}",
+        name,
+        baseline_names(task.name),
+        "or timm:NAME, hf:OWNER/NAME, a path to an entry, predictions:FILE",
+    )
+
+
+def recipes(task: Task) -> dict[str, Any]:
+    """The recipes of a task by track: what a model is trained with that brings none."""
+    path = shipped("baselines") / task.name / "recipes.toml"
+    return _read(path) if path.is_file() else {}
+
+
+def load(folder: Path, task: Task) -> Entry:
+    """The entry in a folder.
+
+    Raises:
+        RequestError: ``entry.toml`` is missing, malformed, or made for another task.
+    """
+    path = folder / "entry.toml"
+    if not path.is_file():
+        raise RequestError(f"{folder} holds no entry.toml", "`bench info TASK` shows an example")
+    entry = _entry(_read(path), path, task)
+    if entry.task != task.name:
+        raise RequestError(
+            f"{path} is an entry for task {entry.task}, not {task.name}",
+            f"run it with --task {entry.task}",
+        )
+    return entry
+
+
+def save(entry: Entry, folder: Path) -> None:
+    """Write ``entry.toml`` into a folder, atomically."""
+    raw = entry.model_dump(mode="json", exclude_none=True)
+    write_bytes(folder / "entry.toml", tomli_w.dumps(raw).encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > MAX_DECLARATION:
+        raise RequestError(f"{path} is larger than {MAX_DECLARATION} bytes", "is it an entry.toml?")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"{path} is not TOML: {error}") from error
+
+
+def _entry(raw: dict[str, Any], path: Path, task: Task) -> Entry:
+    given = raw.get("input")
+    if isinstance(given, str):
+        raw = raw | {"input": task.input(given).model_dump()}
+    try:
+        return Entry.model_validate(raw | {"folder": path.parent})
+    except ValidationError as error:
+        raise RequestError(f"{path} is no entry: {in_one_line(error)}") from error

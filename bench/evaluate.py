@@ -1,0 +1,442 @@
+"""The evaluator: from a task and a model to a recorded result, stage by stage.
+
+Each stage reads what the one before left on disk, so everything here can be killed and repeated.
+"""
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench import data, entry, kinds, models, provenance, runs, store
+from bench import task as tasks
+from bench.contract import inputs_of
+from bench.data import Dataset
+from bench.entry import Entry
+from bench.errors import BenchError, RequestError
+from bench.files import atomic_path, sha256_json
+from bench.runs import Run
+from bench.task import Task
+
+if TYPE_CHECKING:
+    from bench.predict import Job
+
+Track = Literal["official", "sample"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, and how.
+
+    Attributes:
+        task, model: names or paths, as the command line takes them.
+        track: which data; None for the official track where its data is, else the sample track.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        devices, nodes: how many devices (of each node, in training).
+        precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
+        seed: of training.
+        limit: only the first so many samples; the result is partial and never ranked.
+        ids: only these samples of any split; partial as well.
+        force: repeat what is recorded.
+        results: the results folder.
+    """
+
+    task: str
+    model: str
+    track: Track | None = None
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32-true"
+    seed: int = 0
+    limit: int | None = None
+    ids: Sequence[str] | None = None
+    force: bool = False
+    results: Path = Path("results")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where news goes: a line of text, or progress (stage, done, all). Silent by default."""
+
+    say: Callable[[str], None] = lambda text: None
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What a request comes to once its names are resolved."""
+
+    task: Task
+    track: Track
+    root: Path
+    dataset: Dataset
+    device: str
+
+
+def run(request: Request, report: Report = Report()) -> dict[str, Any]:  # noqa: B008
+    """Train if the entry needs it, predict, score, record.
+
+    Returns:
+        The manifest of the run, as in its ``run.json``.
+
+    Raises:
+        RequestError: the request is wrong.
+        BenchError: the run failed; what was finished is kept and continued by the next call.
+    """
+    material, model = _resolve(request, report)
+    samples, partial = _samples(request, material)
+    if model.weights is None:
+        model = _trained(request, material, model, report)
+    return _evaluate(request, material, model, samples, partial, report)
+
+
+def train(request: Request, report: Report = Report()) -> Entry:  # noqa: B008
+    """Follow the recipe of an entry; leaves an entry with weights under ``results/entries``.
+
+    Raises:
+        RequestError: the request is wrong, or the entry has its weights already.
+        BenchError: training failed; it continues from its last epoch when called again.
+    """
+    material, model = _resolve(request, report)
+    if model.weights is not None:
+        raise RequestError(
+            f"entry {model.name} has its weights already", "`bench run` evaluates it as it is"
+        )
+    return _trained(request, material, model, report)
+
+
+def score(run: Run, results: Path | None = None) -> dict[str, Any]:
+    """Score the stored observations of a complete run again, and record the result.
+
+    Args:
+        run: the run.
+        results: the results folder whose database is brought up to date, if any.
+
+    Returns:
+        The new manifest.
+
+    Raises:
+        BenchError: the run is not complete, or its task has another meaning by now.
+    """
+    with run.lock():
+        manifest = run.manifest()
+        if manifest["status"] != "complete":
+            raise BenchError(
+                f"run {run.name} is not complete", "repeat its `bench run`: it continues"
+            )
+        task = tasks.load(manifest["task"]["file"] or manifest["task"]["name"])
+        if task.digest != manifest["task"]["digest"]:
+            raise BenchError(
+                f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "
+                f"{task.name}, which has digest {task.digest[:12]} in version {task.version}",
+                "repeat the run; results of different digests can't be compared",
+            )
+        manifest["scores"] = _scores(task, run.observations())
+        manifest["scored_by"] = provenance.harness()
+        run.write_manifest(manifest)
+    if results is not None:
+        store.record(results, run)
+    return manifest
+
+
+def tracks_ready(dataset: str) -> dict[str, bool]:
+    """Which tracks have their data on this machine. The sample track can always be made."""
+    return {"official": data.is_there(data.official_root(dataset)), "sample": True}
+
+
+def _resolve(request: Request, report: Report) -> tuple[_Material, Entry]:
+    task = tasks.load(request.task)
+    kinds.kind_of(task)
+    model = models.find(request.model, task)
+    device = _device(request.device, request.devices)
+    track = request.track or ("official" if tracks_ready(task.dataset)["official"] else "sample")
+    if track == "sample":
+        report.say(
+            f"sample track: simulated data, not {task.declaration['title']}; "
+            f"`bench data list` says how to get the real data"
+        )
+        root = data.ensure_sample(task.dataset, report.say)
+    else:
+        root = data.official_root(task.dataset)
+        data.require(root, task.dataset)
+        report.say(f"official track: {root}")
+    dataset = data.reader(task.dataset).open_dataset(root)
+    material = _Material(task, track, root, dataset, device)
+    if track == "official":
+        _check_official(material, task.split)
+    return material, model
+
+
+def _check_official(material: _Material, split: str) -> None:
+    declared = material.task.splits[split]
+    found = material.dataset.ids(split)
+    if len(found) != declared.size or data.ids_sha256(found) != declared.ids_sha256:
+        raise BenchError(
+            f"split {split} at {material.root} has {len(found)} samples with fingerprint "
+            f"{data.ids_sha256(found)[:12]}, the official one has {declared.size} with "
+            f"{declared.ids_sha256[:12]}",
+            f"compare metadata with `bench data verify {material.task.dataset}`",
+        )
+
+
+def _device(name: str, devices: int) -> str:
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        named = torch.device(name)
+    except RuntimeError as error:
+        raise RequestError(f"unknown device {name!r}", "use auto, cpu, cuda or cuda:N") from error
+    if named.type not in ("cpu", "cuda"):
+        raise RequestError(f"device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
+    if devices < 1:
+        raise RequestError(f"--devices {devices}: expected at least 1")
+    if named.type == "cuda":
+        there = torch.cuda.device_count()
+        if devices > 1 and named.index is not None:
+            raise RequestError(f"{name} is one device, {devices} were asked for", "use cuda")
+        if max(devices, (named.index or 0) + 1) > there:
+            raise RequestError(
+                f"device {name} with --devices {devices}: this machine has {there} CUDA devices",
+                "use --device cpu, or fewer devices; `bench doctor` shows what is here",
+            )
+    return name
+
+
+def _samples(request: Request, material: _Material) -> tuple[list[str], bool]:
+    samples = material.dataset.ids(material.task.split)
+    if request.ids is not None:
+        known = {i for split in material.task.splits for i in material.dataset.ids(split)}
+        strangers = sorted(set(request.ids) - known)
+        if strangers:
+            raise RequestError(
+                f"{len(strangers)} of the asked samples are not in the dataset, first "
+                f"{strangers[0]!r}"
+            )
+        samples = sorted(set(request.ids))
+    if request.limit is not None:
+        if request.limit < 1:
+            raise RequestError(f"--limit {request.limit}: expected at least 1")
+        samples = samples[: request.limit]
+    if not samples:
+        raise BenchError(f"no samples to evaluate at {material.root}")
+    return samples, request.ids is not None or request.limit is not None
+
+
+def _trained(request: Request, material: _Material, model: Entry, report: Report) -> Entry:
+    from bench.train import train as follow
+
+    task, track = material.task, material.track
+    if track not in model.recipe:
+        raise RequestError(
+            f"entry {model.name} has no weights and no recipe for the {track} track",
+            f"add [recipe.{track}] to its entry.toml; `bench info {task.name}` shows one",
+        )
+    if track == "official":
+        for split in ("train", "validation"):
+            _check_official(material, split)
+    key = sha256_json(
+        {
+            "entry": model.digest(),
+            "recipe": model.recipe[track].model_dump(),
+            "task": task.digest,
+            "data": _fingerprint(material),
+            "seed": request.seed,
+            "device": material.device.partition(":")[0],
+            "devices": [request.devices, request.nodes],
+            "precision": request.precision,
+        }
+    )
+    folder = (
+        request.results / "entries" / task.name / f"{model.name}-{track}-{request.seed}-{key[:8]}"
+    )
+    if request.force and request.model and (folder / "entry.toml").is_file():
+        report.say(f"weights of {model.name} are there already: {folder}")
+    if (folder / "entry.toml").is_file():
+        return entry.load(folder, task)
+    report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
+    return follow(
+        model,
+        task,
+        kinds.kind_of(task),
+        material.dataset,
+        track=track,
+        seed=request.seed,
+        folder=folder,
+        device=material.device,
+        devices=request.devices,
+        nodes=request.nodes,
+        precision=request.precision,
+        progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
+    )
+
+
+def _fingerprint(material: _Material) -> str:
+    if material.track == "sample":
+        return data.sample_sha256(material.root)
+    return material.dataset.fingerprint()
+
+
+def _evaluate(
+    request: Request,
+    material: _Material,
+    model: Entry,
+    samples: list[str],
+    partial: bool,
+    report: Report,
+) -> dict[str, Any]:
+    import torch
+
+    from bench.predict import Job
+
+    task = material.task
+    identity = {
+        "task": [task.name, task.digest],
+        "track": material.track,
+        "data": [_fingerprint(material), data.ids_sha256(samples)],
+        "entry": model.digest(),
+        "seed": request.seed,
+        "device": material.device.partition(":")[0],
+        "precision": request.precision,
+    }
+    run = runs.choose(
+        request.results, f"{task.name}.{model.name}.{material.track}", identity, request.force
+    )
+    with run.lock():
+        if run.complete():
+            report.say(f"already recorded as {run.name}; --force repeats it")
+            manifest = run.manifest()
+        else:
+            job = Job(
+                task=tasks.find(request.task),
+                entry=model,
+                root=material.root,
+                samples=samples,
+                run=run.folder,
+                device=material.device,
+                precision=request.precision,
+                threads=torch.get_num_threads(),
+            )
+            manifest = _new_manifest(request, material, model, samples, partial, identity, run)
+            _perform(job, manifest, material, request.devices, report)
+            manifest = run.manifest()
+    store.record(request.results, run)
+    return manifest
+
+
+def _new_manifest(
+    request: Request,
+    material: _Material,
+    model: Entry,
+    samples: list[str],
+    partial: bool,
+    identity: dict[str, Any],
+    run: Run,
+) -> dict[str, Any]:
+    import torch
+
+    task = material.task
+    shown = model.model_dump(mode="json", exclude_none=True)
+    return {
+        "schema": runs.SCHEMA,
+        "run": run.name,
+        "status": "predicting",
+        "identity": identity,
+        "task": {
+            "name": task.name,
+            "version": task.version,
+            "digest": task.digest,
+            "kind": task.kind,
+            "primary": task.primary,
+            "file": request.task if request.task.endswith(".toml") else "",
+        },
+        "track": material.track,
+        "partial": partial,
+        "trust": "rerun",
+        "division": task.division(model.input),
+        "inputs": inputs_of(model.input.bands, task.bands),
+        "entry": shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()},
+        "data": {
+            "dataset": task.dataset,
+            "layout": material.dataset.layout,
+            "split": task.split,
+            "samples": len(samples),
+            "ids_sha256": data.ids_sha256(samples),
+            "data_sha256": _fingerprint(material),
+        },
+        "seed": request.seed,
+        "device": material.device,
+        "precision": request.precision,
+        "harness": provenance.harness(),
+        "arithmetic": provenance.packages() | {"threads": torch.get_num_threads()},
+        "hardware": provenance.hardware(material.device),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _perform(
+    job: "Job", manifest: dict[str, Any], material: _Material, devices: int, report: Report
+) -> None:
+    from bench import predict
+    from bench.torch_setup import deterministic
+
+    run, task = Run(job.run), material.task
+    manifest["determinism"] = deterministic(manifest["seed"])
+    if (run.folder / "run.json").is_file():
+        _continue(run, manifest, report)
+    run.write_manifest(manifest)
+    _write_attributes(run, material.dataset, job.samples)
+    begun = time.perf_counter()
+    before = sum(pq.read_metadata(path).num_rows for path in run.parts())
+    predict.predict(job, devices, lambda done, total: report.progress("predict", done, total))
+    seconds = time.perf_counter() - begun
+    observations = run.observations()
+    runs.check_coverage(run, observations, job.samples)
+    report.progress("score", 0, 1)
+    manifest |= {
+        "status": "complete",
+        "seconds": seconds,
+        "predicted_here": len(job.samples) - before,
+        "cost": predict.cost(job),
+        "parts": run.hashes(),
+        "scores": _scores(task, observations),
+        "scored_by": provenance.harness(),
+    }
+    run.write_manifest(manifest)
+    report.progress("score", 1, 1)
+
+
+def _continue(run: Run, manifest: dict[str, Any], report: Report) -> None:
+    """Keep the parts of an interrupted run if this process would make them with the same bits."""
+    before = run.manifest()
+    same = all(before.get(key) == manifest[key] for key in ("arithmetic", "hardware"))
+    if same:
+        manifest["started"] = before["started"]
+        report.say(f"continuing {run.name}: {len(run.parts())} finished parts are kept")
+    else:
+        report.say(f"starting {run.name} again: it was begun with other packages or hardware")
+        run.discard_parts()
+
+
+def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> None:
+    table = pa.table({"sample": list(samples), **dataset.attributes(samples)})
+    with atomic_path(run.folder / "attributes.parquet") as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _scores(task: Task, observations: pa.Table) -> list[dict[str, Any]]:
+    found = kinds.kind_of(task).score(task, observations, kinds.RESAMPLES)
+    if not any(f"{s.metric}_{s.average}" == task.primary and s.value is not None for s in found):
+        raise BenchError(
+            f"task {task.name} ranks by {task.primary}, which is undefined for this run",
+            "does the split hold any positive sample?",
+        )
+    return [dataclasses.asdict(score) for score in found]

@@ -1,0 +1,146 @@
+"""Kinds: families of tasks. One module each, found by its name.
+
+A kind fixes what a model must be able to do, what is observed of one sample, and how observations
+become scores. Its module offers what `Kind` describes; nothing else in the harness knows of it.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ValidationError
+
+from bench.contract import Door
+from bench.data import Dataset
+from bench.errors import RequestError, unknown
+from bench.task import Task, in_one_line
+
+if TYPE_CHECKING:
+    import torch
+
+RESAMPLES = 1_000
+"""Bootstrap resamples behind every interval."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples, ready for a model.
+
+    Attributes:
+        samples: their ids.
+        inputs: what the model is called with, brought to its contract.
+        targets: what the kind compares with.
+    """
+
+    samples: Sequence[str]
+    inputs: "torch.Tensor"
+    targets: "torch.Tensor"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a run, with its uncertainty.
+
+    Attributes:
+        metric: such as ``ap``.
+        average: how it was aggregated: ``macro``, ``micro``, ``sample``, ``class``, ``pixel``.
+        label: the class for ``class``, else empty.
+        value: the number; None where it is undefined.
+        low, high: the 95 % interval over samples; None where it is undefined.
+        samples: how many samples stand behind it.
+    """
+
+    metric: str
+    average: str
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    samples: int
+
+    @property
+    def name(self) -> str:
+        """The name a task's ``primary`` uses."""
+        return f"{self.metric}_{self.average}"
+
+
+class Kind(Protocol):
+    """What the module of a kind offers."""
+
+    INTERFACE: str
+    """What a model of this kind must be, in words with shapes and dtypes."""
+
+    Settings: type[BaseModel]
+    """The settings a task of this kind may declare."""
+
+    def outputs(self, task: Task) -> int:
+        """The number of output channels of a model."""
+        ...
+
+    def schema(self, task: Task) -> pa.Schema:
+        """The observation of one sample; the first column is ``sample``."""
+        ...
+
+    def load(self, task: Task, dataset: Dataset, door: Door, samples: Sequence[str]) -> Batch:
+        """Read samples and bring them through the door. Called from several threads."""
+        ...
+
+    def observe(
+        self, task: Task, model: "torch.nn.Module", batch: Batch
+    ) -> Mapping[str, "torch.Tensor"]:
+        """Run the model; the columns of the schema but ``sample``, as tensors [N, ...].
+
+        Raises:
+            BenchError: the model returned another shape.
+        """
+        ...
+
+    def loss(self, task: Task, model: "torch.nn.Module", batch: Batch) -> "torch.Tensor":
+        """What training minimises, a scalar."""
+        ...
+
+    def flip(self, batch: Batch, horizontal: "torch.Tensor", vertical: "torch.Tensor") -> Batch:
+        """Mirror the samples that the boolean masks [N] choose, targets with them."""
+        ...
+
+    def score(self, task: Task, observations: pa.Table, resamples: int) -> list[Score]:
+        """Every metric of the task with its interval, from observations alone.
+
+        With ``resamples`` 0 the values alone are computed.
+        """
+        ...
+
+
+def images(dataset: Dataset, door: Door, samples: Sequence[str]) -> "torch.Tensor":
+    """Samples read and brought to the contract, float32 [N, channels, size, size]."""
+    import torch
+
+    pixels = np.empty((len(samples), *door.shape), np.float32)
+    for sample, out in zip(samples, pixels, strict=True):
+        door.admit(dataset.read(sample, door.contract.bands), out)
+    return torch.from_numpy(pixels)
+
+
+def names() -> list[str]:
+    """The names of all kinds."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def kind_of(task: Task) -> Kind:
+    """The kind of a task; imports its module.
+
+    Raises:
+        RequestError: there is no such kind, or the task's settings aren't the kind's.
+    """
+    if task.kind not in names():
+        raise unknown("kind", task.kind, names(), f"task {task.name} asks for it")
+    kind: Any = importlib.import_module(f"bench.kinds.{task.kind}")
+    try:
+        kind.Settings.model_validate(task.settings)
+    except ValidationError as error:
+        raise RequestError(f"task {task.name} has bad settings: {in_one_line(error)}") from error
+    return kind  # type: ignore[no-any-return]

@@ -1,0 +1,91 @@
+"""Multi-label classification: which of the classes occur in an image.
+
+Observed per image: the targets and the logits. Everything else follows from them.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from bench.contract import Door
+from bench.data import Dataset
+from bench.errors import BenchError
+from bench.kinds import Batch, Score, images
+from bench.task import Task
+
+INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
+
+
+class Settings(BaseModel):
+    """Settings of a multi-label task: the probability above which a class counts as present."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    threshold: float
+
+
+class Labelled(Dataset, Protocol):
+    """A dataset that knows which classes occur in a sample."""
+
+    def multilabels(self, samples: Sequence[str]) -> NDArray[np.uint8]:
+        """Whether each class occurs, 0 or 1, [N, classes]."""
+        ...
+
+
+def outputs(task: Task) -> int:
+    """One logit per class."""
+    return len(task.classes)
+
+
+def schema(task: Task) -> pa.Schema:
+    """``sample``, ``targets`` uint8 [classes], ``logits`` float32 [classes]."""
+    classes = len(task.classes)
+    return pa.schema(
+        [
+            pa.field("sample", pa.string(), nullable=False),
+            pa.field("targets", pa.list_(pa.uint8(), classes), nullable=False),
+            pa.field("logits", pa.list_(pa.float32(), classes), nullable=False),
+        ]
+    )
+
+
+def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
+    """Images brought to the contract, and their multi-hot targets float32 [N, classes]."""
+    targets = torch.from_numpy(dataset.multilabels(samples).astype(np.float32))
+    return Batch(samples, images(dataset, door, samples), targets)
+
+
+def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """Targets and logits of a batch."""
+    return {"targets": batch.targets.to(torch.uint8), "logits": _logits(model, batch).float()}
+
+
+def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Binary cross-entropy with logits, mean over images and classes."""
+    return binary_cross_entropy_with_logits(_logits(model, batch), batch.targets)
+
+
+def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batch:
+    """Mirror the chosen images; which classes occur doesn't change."""
+    inputs = batch.inputs
+    inputs = torch.where(horizontal[:, None, None, None], inputs.flip(3), inputs)
+    inputs = torch.where(vertical[:, None, None, None], inputs.flip(2), inputs)
+    return Batch(batch.samples, inputs, batch.targets)
+
+
+def _logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    logits: torch.Tensor = model(batch.inputs)
+    if logits.shape != batch.targets.shape:
+        raise BenchError(
+            f"expected logits of shape {list(batch.targets.shape)}, "
+            f"the model returned {list(logits.shape)}",
+            "a multi-label model returns one logit per image and class",
+        )
+    return logits

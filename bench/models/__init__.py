@@ -1,0 +1,69 @@
+"""Models: from a name or a folder to an entry, and from an entry to something that computes.
+
+A source is a module of this room. One that can stand before the colon of ``--model SOURCE:REST``
+offers ``entry(rest, task) -> Entry``; one that can stand before the colon of an entry's
+``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``. Nobody
+lists the sources.
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import entry as entries
+from bench.entry import Entry
+from bench.errors import RequestError, unknown
+from bench.task import Task
+
+if TYPE_CHECKING:
+    import torch
+
+
+def sources() -> list[str]:
+    """The names of all sources."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def find(name: str, task: Task) -> Entry:
+    """The entry that ``--model`` names: a baseline, ``SOURCE:REST``, or the path of a folder.
+
+    Raises:
+        RequestError: there is no such model.
+    """
+    source, colon, rest = name.partition(":")
+    if colon and source in sources():
+        return _source(source, "entry", name).entry(rest, task)  # type: ignore[no-any-return]
+    if Path(name).is_dir():
+        return entries.load(Path(name), task)
+    if colon:
+        raise unknown("model source", source, sources(), f"in --model {name}")
+    if "/" in name:
+        raise RequestError(
+            f"no entry folder at {name}", "for a model on the Hub write hf:OWNER/NAME"
+        )
+    return entries.baseline(name, task)
+
+
+def build(entry: Entry, outputs: int) -> "torch.nn.Module":
+    """The architecture of an entry, with random weights.
+
+    Args:
+        entry: whose architecture is built, for the channels and the size of its contract.
+        outputs: the number of output channels.
+
+    Raises:
+        RequestError: the architecture is unknown or can't be built with these arguments.
+    """
+    source, _, rest = entry.model.architecture.partition(":")
+    module = _source(source, "build", entry.model.architecture)
+    return module.build(rest, entry.model.arguments, entry.input, outputs)  # type: ignore[no-any-return]
+
+
+def _source(name: str, ability: str, asked: str) -> Any:
+    if name in sources():
+        module = importlib.import_module(f"bench.models.{name}")
+        if hasattr(module, ability):
+            return module
+    able = [s for s in sources() if hasattr(importlib.import_module(f"bench.models.{s}"), ability)]
+    raise unknown("model source", name, able, f"in {asked}")

@@ -1,0 +1,247 @@
+"""The predict stage: a model over the samples of a run, to observations on disk.
+
+Samples are cut into batches and batches into parts before anything runs, and the cut depends on
+nothing but the number of samples. So any process can make any part, at any time, with the same
+bits: that is how a killed run continues and how several devices share one run without gathering,
+padding or repeating.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+import bench.torch_setup  # noqa: F401
+from bench import data, models, weights
+from bench import kinds as all_kinds
+from bench import task as tasks
+from bench.contract import Door
+from bench.data import Dataset
+from bench.entry import Entry
+from bench.errors import BenchError
+from bench.kinds import Batch, Kind
+from bench.runs import Run
+from bench.task import Task
+
+BATCH = 64
+"""Samples per call of the model."""
+
+_MAX_PART = 32
+_MIN_PARTS = 16
+
+Progress = Callable[[int, int], None]
+Part = list[Sequence[str]]
+PRECISIONS = {"32-true": None, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+
+
+def plan(samples: Sequence[str]) -> list[Part]:
+    """The parts of a run, each a list of batches of sample ids."""
+    batches = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
+    per_part = max(1, min(_MAX_PART, len(batches) // _MIN_PARTS))
+    return [list(batches[start : start + per_part]) for start in range(0, len(batches), per_part)]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to make parts of a run.
+
+    Attributes:
+        task: path of the task's file.
+        entry: whose model is run.
+        root: folder of the dataset.
+        samples: ids in the order of the observations.
+        run: folder of the run.
+        device: ``cpu`` or ``cuda``, with ``:index`` for a certain one.
+        precision: a key of `PRECISIONS`.
+        threads: of the processor, per process; part of the arithmetic.
+    """
+
+    task: Path
+    entry: Entry
+    root: Path
+    samples: Sequence[str]
+    run: Path
+    device: str
+    precision: str
+    threads: int
+
+
+def predict(job: Job, devices: int, progress: Progress) -> None:
+    """Make the parts of a run that are missing, with one process for each device.
+
+    Args:
+        job: what to predict.
+        devices: how many.
+        progress: called with samples done and all samples.
+
+    Raises:
+        BenchError: data, weights or the model's output are not what they should be.
+    """
+    if devices == 1:
+        work(job, 0, 1, progress)
+        return
+    context = torch.multiprocessing.start_processes(
+        _rank, args=(job, devices), nprocs=devices, join=False, start_method="spawn"
+    )
+    run = Run(job.run)
+    sizes = [sum(map(len, part)) for part in plan(job.samples)]
+    finished = False
+    while not finished:
+        try:
+            finished = context.join(timeout=0.2)
+        except torch.multiprocessing.ProcessRaisedException as error:
+            raise BenchError(
+                f"device {error.error_index} failed: {str(error).strip().splitlines()[-1]}",
+                "finished parts are kept; repeat with --devices 1 to see more",
+            ) from error
+        done = sum(size for index, size in enumerate(sizes) if run.part(index).is_file())
+        progress(done, len(job.samples))
+
+
+def _rank(rank: int, job: Job, world: int) -> None:
+    work(job, rank, world, lambda done, total: None)
+
+
+def work(job: Job, rank: int, world: int, progress: Progress) -> None:
+    """Make the missing ones of the parts whose index is ``rank`` modulo ``world``."""
+    torch.set_num_threads(job.threads)
+    run, parts = Run(job.run), plan(job.samples)
+    missing = [i for i in range(rank, len(parts), world) if not run.part(i).is_file()]
+    done = len(job.samples) - sum(len(b) for i in missing for b in parts[i]) if world == 1 else 0
+    progress(done, len(job.samples))
+    if not missing:
+        return
+    task = tasks.load(str(job.task))
+    kind = all_kinds.kind_of(task)
+    dataset = data.reader(task.dataset).open_dataset(job.root)
+    device = place(job.device, rank)
+    model = load_model(job.entry, kind.outputs(task), device)
+    door = Door(job.entry.input, task.bands)
+    for index, observations in observe_parts(
+        task, kind, model, dataset, door, [(i, parts[i]) for i in missing], device, job.precision
+    ):
+        run.write_part(index, observations)
+        done += observations.num_rows
+        progress(done, len(job.samples))
+
+
+def place(device: str, rank: int) -> torch.device:
+    """The device of a process: the one named, or the ``rank``-th of its kind."""
+    named = torch.device(device)
+    if named.type == "cuda" and named.index is None:
+        return torch.device("cuda", rank)
+    return named
+
+
+def load_model(entry: Entry, outputs: int, device: torch.device) -> torch.nn.Module:
+    """The model of an entry with its weights, in evaluation mode."""
+    model = models.build(entry, outputs)
+    if entry.weights is None:
+        raise BenchError(f"entry {entry.name} has no weights", "train it with `bench train`")
+    weights.fill(model, entry.weights, entry.model.weights_prefix)
+    return model.eval().to(device)
+
+
+def observe_parts(
+    task: Task,
+    kind: Kind,
+    model: torch.nn.Module,
+    dataset: Dataset,
+    door: Door,
+    parts: Sequence[tuple[int, Part]],
+    device: torch.device,
+    precision: str,
+) -> Iterator[tuple[int, pa.Table]]:
+    """Run a model over parts.
+
+    Reading happens ahead in threads, so that a device never waits for a disk that is fast enough.
+
+    Yields:
+        The index of each part and its observations.
+    """
+    schema = kind.schema(task)
+    batches = (batch for _, part in parts for batch in part)
+    loaded = _ahead(lambda samples: kind.load(task, dataset, door, samples), batches)
+    with contextlib.closing(loaded), torch.inference_mode(), _arithmetic(device, precision):
+        for index, part in parts:
+            observed = [_observe(task, kind, model, next(loaded), device, schema) for _ in part]
+            yield index, pa.Table.from_batches(observed, schema)
+
+
+def _ahead(
+    load: Callable[[Sequence[str]], Batch], batches: Iterator[Sequence[str]]
+) -> Iterator[Batch]:
+    readers = max(1, min(8, (os.cpu_count() or 1) - 1))
+    pool = concurrent.futures.ThreadPoolExecutor(readers, thread_name_prefix="read")
+    waiting: deque[concurrent.futures.Future[Batch]] = deque()
+    try:
+        for samples in batches:
+            waiting.append(pool.submit(load, samples))
+            if len(waiting) > readers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _arithmetic(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+    dtype = PRECISIONS[precision]
+    if dtype is None:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype)
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """A batch on a device."""
+    if device.type == "cpu":
+        return batch
+    inputs = batch.inputs.pin_memory().to(device, non_blocking=True)
+    return Batch(batch.samples, inputs, batch.targets.to(device))
+
+
+def _observe(
+    task: Task,
+    kind: Kind,
+    model: torch.nn.Module,
+    batch: Batch,
+    device: torch.device,
+    schema: pa.Schema,
+) -> pa.RecordBatch:
+    columns = kind.observe(task, model, to_device(batch, device))
+    arrays: list[pa.Array] = [pa.array(batch.samples, pa.string())]
+    for field in list(schema)[1:]:
+        values = np.ascontiguousarray(columns[field.name].cpu().numpy())
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            rows = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            raise BenchError(
+                f"the model returned NaN or infinity for sample {batch.samples[rows.argmax()]}",
+                "check its weights and its input contract; no result was recorded",
+            )
+        flat = pa.array(values.reshape(-1))
+        if pa.types.is_fixed_size_list(field.type):
+            flat = pa.FixedSizeListArray.from_arrays(flat, field.type.list_size)
+        arrays.append(flat)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def cost(job: Job) -> dict[str, Any]:
+    """What the model of a job costs, measured on its first batch."""
+    from bench.cost import measure
+
+    task = tasks.load(str(job.task))
+    kind = all_kinds.kind_of(task)
+    dataset = data.reader(task.dataset).open_dataset(job.root)
+    device = place(job.device, 0)
+    model = load_model(job.entry, kind.outputs(task), device)
+    batch = kind.load(task, dataset, Door(job.entry.input, task.bands), job.samples[:BATCH])
+    with _arithmetic(device, job.precision):
+        return measure(kind, task, model, to_device(batch, device))

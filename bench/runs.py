@@ -1,0 +1,186 @@
+"""Run folders, the truth behind every result.
+
+``results/runs/<run id>/`` holds
+
+- ``run.json``: the manifest; ``status`` is ``predicting`` until everything is there;
+- ``part-00000.parquet`` ...: the observations, each part written at once by atomic rename;
+- ``attributes.parquet``: what the samples can be grouped by.
+
+A run is recognised by its identity: task digest, data, entry digest, seed and arithmetic. The same
+identity continues where it stopped, or is found complete.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from bench.errors import BenchError, RequestError, unknown
+from bench.files import atomic_path, sha256_file, sha256_json, write_json
+
+SCHEMA = 1
+"""Version of ``run.json``."""
+
+MAX_MANIFEST = 64 << 20
+"""Largest ``run.json`` that is opened, in bytes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run id."""
+        return self.folder.name
+
+    def manifest(self) -> dict[str, Any]:
+        """The content of ``run.json``.
+
+        Raises:
+            BenchError: it is missing, not JSON or of a schema this version doesn't know.
+        """
+        path = self.folder / "run.json"
+        try:
+            if path.stat().st_size > MAX_MANIFEST:
+                raise BenchError(f"{path} is larger than {MAX_MANIFEST} bytes")
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise BenchError(
+                f"{path} can't be read: {error}", "restore the file or remove the run's folder"
+            ) from error
+        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+            found = manifest.get("schema") if isinstance(manifest, dict) else type(manifest)
+            raise BenchError(
+                f"{path} has schema {found}, expected {SCHEMA}",
+                "it was written by another version of rs-bench: use that version",
+            )
+        return manifest
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace ``run.json``."""
+        write_json(self.folder / "run.json", manifest)
+
+    def complete(self) -> bool:
+        """Whether the run finished."""
+        return (self.folder / "run.json").is_file() and self.manifest()["status"] == "complete"
+
+    def part(self, index: int) -> Path:
+        """Where a part of the observations is."""
+        return self.folder / f"part-{index:05d}.parquet"
+
+    def parts(self) -> list[Path]:
+        """The parts that are there, in order."""
+        return sorted(self.folder.glob("part-*.parquet"))
+
+    def write_part(self, index: int, observations: pa.Table) -> None:
+        """Write one part; it appears whole or not at all."""
+        with atomic_path(self.part(index)) as temporary:
+            pq.write_table(observations, temporary, compression="zstd")
+
+    def observations(self) -> pa.Table:
+        """All observations, in the order of the parts.
+
+        Raises:
+            BenchError: a part is damaged or there is none.
+        """
+        if not self.parts():
+            raise BenchError(f"run {self.name} holds no observations", "repeat it with --force")
+        try:
+            return pa.concat_tables([pq.read_table(path) for path in self.parts()])
+        except (OSError, pa.ArrowException) as error:
+            raise BenchError(
+                f"observations of run {self.name} can't be read: {error}",
+                "repeat the run with --force",
+            ) from error
+
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every part."""
+        return {path.name: sha256_file(path) for path in self.parts()}
+
+    def discard_parts(self) -> None:
+        """Remove all observations."""
+        for path in self.parts():
+            path.unlink()
+
+    def lock(self) -> FileLock:
+        """Hold the run for this process.
+
+        Raises:
+            BenchError: another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise BenchError(
+                f"another process is working on run {self.name}", "wait for it, or stop it"
+            ) from error
+        return lock
+
+
+def all_runs(results: Path) -> Iterator[Run]:
+    """The runs under a results folder that have a manifest, complete or not, in order of name."""
+    for path in sorted((results / "runs").glob("*/run.json")):
+        yield Run(path.parent)
+
+
+def find(results: Path, name: str) -> Run:
+    """A run by its id, by an unambiguous beginning of it, or by the path of its folder.
+
+    Raises:
+        RequestError: there is none, or several.
+    """
+    if (Path(name) / "run.json").is_file():
+        return Run(Path(name))
+    known = {run.name: run for run in all_runs(results)}
+    if name in known:
+        return known[name]
+    fitting = [run for full, run in known.items() if full.startswith(name)]
+    if len(fitting) > 1:
+        raise RequestError(f"{len(fitting)} runs begin with {name!r}", "give more of the run id")
+    if not fitting:
+        raise unknown("run", name, known, f"looked in {results / 'runs'}")
+    return fitting[0]
+
+
+def choose(results: Path, stem: str, identity: Mapping[str, Any], force: bool) -> Run:
+    """The run folder for an identity: the one there is, or a new one.
+
+    Args:
+        results: the results folder.
+        stem: readable beginning of the run id.
+        identity: JSON value that says what is run; runs of one identity have equal observations.
+        force: begin another run where a complete one is there.
+    """
+    stem = f"{stem}.{sha256_json(identity)[:10]}"
+    attempt = 1
+    while True:
+        run = Run(results / "runs" / (stem if attempt == 1 else f"{stem}.{attempt}"))
+        if not (force and run.complete()):
+            return run
+        attempt += 1
+
+
+def check_coverage(run: Run, observations: pa.Table, samples: Sequence[str]) -> None:
+    """Make sure that every sample was observed exactly once and nothing else was.
+
+    Raises:
+        BenchError: it wasn't.
+    """
+    observed = observations.column("sample").to_pylist()
+    if observed != list(samples):
+        missing = sorted(set(samples) - set(observed))
+        raise BenchError(
+            f"run {run.name} observed {len(observed)} samples, expected {len(samples)} "
+            f"({len(missing)} missing{', first ' + missing[0] if missing else ''})",
+            "repeat it with --force",
+        )

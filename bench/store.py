@@ -1,0 +1,212 @@
+"""The results database: an index over run folders, made again from them at any time.
+
+The schema, version 1, is documented in ``results/README.md``. There are no keys and no indexes on
+purpose: they make a DuckDB file harder to recover, and a hundred thousand rows need none.
+"""
+
+import datetime
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from bench.errors import BenchError
+from bench.runs import Run, all_runs
+
+VERSION = 1
+"""Version of the schema below."""
+
+_SCHEMA = f"""
+create table schema_version (version integer not null);
+insert into schema_version values ({VERSION});
+create table runs (
+  run varchar not null, task varchar not null, task_version integer not null,
+  task_digest varchar not null, kind varchar not null, track varchar not null,
+  partial boolean not null, entry varchar not null, entry_digest varchar not null,
+  weights_sha256 varchar not null, inputs varchar not null, division varchar not null,
+  trust varchar not null, seed bigint not null, device varchar not null, precision varchar not null,
+  samples bigint not null, ids_sha256 varchar not null, data_sha256 varchar not null,
+  harness_version varchar not null, harness_commit varchar, harness_dirty boolean,
+  started timestamp not null, seconds double not null, parameters bigint, macs bigint,
+  latency_ms double, samples_per_second double, peak_memory bigint, manifest json not null
+);
+create table metrics (
+  run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
+  value double, low double, high double, samples bigint not null, is_primary boolean not null
+);
+"""
+
+_WAIT_SECONDS = 10.0
+
+
+def database(results: Path) -> Path:
+    """Where the database of a results folder is."""
+    return results / "results.duckdb"
+
+
+@contextmanager
+def connect(results: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database for a moment; for writing it is created where it doesn't exist.
+
+    Waits up to ten seconds for another process that holds it.
+
+    Raises:
+        BenchError: it is held by another process, damaged, absent, or of another schema.
+    """
+    path = database(results)
+    if not path.is_file():
+        if not write:
+            raise BenchError(
+                f"no results at {path}", "`bench run` makes some; or name a folder with --results"
+            )
+        _create(path)
+    connection = _open(path, read_only=not write)
+    try:
+        _check_version(connection, path)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        with duckdb.connect(str(fresh)) as connection:
+            connection.execute(_SCHEMA)
+        try:
+            # A link, unlike a rename, doesn't replace what another process made meanwhile.
+            os.link(fresh, path)
+        except FileExistsError:
+            return
+
+
+def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except duckdb.IOException as error:
+            text = str(error)
+            if "lock" not in text.lower():
+                raise _damaged(path, error) from error
+            if time.monotonic() > deadline:
+                holder = re.search(r"held in (.*?)\.? (?:See|However|$)", text)
+                raise BenchError(
+                    f"{path} is in use by {holder.group(1) if holder else 'another process'}",
+                    "close that program and repeat; a run just made is safe in its folder and "
+                    "`bench results rebuild` lists it",
+                ) from error
+            time.sleep(0.1)
+        except duckdb.Error as error:
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> BenchError:
+    first = str(error).splitlines()[0]
+    return BenchError(
+        f"{path} can't be opened: {first}",
+        "`bench results rebuild` makes it again from the run folders; nothing is lost",
+    )
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        found = connection.execute("select max(version) from schema_version").fetchone()
+    except duckdb.Error as error:
+        raise _damaged(path, error) from error
+    if found != (VERSION,):
+        version = found[0] if found else None
+        raise BenchError(
+            f"{path} has schema {version}, this version of rs-bench expects {VERSION}",
+            "`bench results rebuild` makes it again from the run folders",
+        )
+
+
+def record(results: Path, run: Run) -> None:
+    """Enter a complete run, in place of what was entered of it before."""
+    manifest = run.manifest()
+    with connect(results, write=True) as connection:
+        connection.begin()
+        for table in ("runs", "metrics"):
+            connection.execute(f"delete from {table} where run = ?", [run.name])
+        _insert(connection, [manifest])
+        connection.commit()
+
+
+def rebuild(results: Path) -> tuple[int, list[str]]:
+    """Make the database again from the run folders.
+
+    Returns:
+        The number of runs entered, and why others were left out.
+    """
+    manifests, faults = [], []
+    for run in all_runs(results):
+        try:
+            manifest = run.manifest()
+        except BenchError as error:
+            faults.append(str(error))
+            continue
+        if manifest["status"] == "complete":
+            manifests.append(manifest)
+        else:
+            faults.append(f"run {run.name} is not complete (repeat its `bench run`: it continues)")
+    path = database(results)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".rebuild-", dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        with duckdb.connect(str(fresh)) as connection:
+            connection.execute(_SCHEMA)
+            _insert(connection, manifests)
+        # The log of a process killed in the middle belongs to the old file, not to this one.
+        path.with_name(path.name + ".wal").unlink(missing_ok=True)
+        fresh.replace(path)
+    return len(manifests), faults
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, manifests: Iterable[dict[str, Any]]) -> None:
+    runs, metrics = [], []
+    for manifest in manifests:
+        runs.append(_run_row(manifest))
+        primary = manifest["task"]["primary"]
+        for score in manifest["scores"]:
+            is_primary = f"{score['metric']}_{score['average']}" == primary
+            metrics.append([manifest["run"], *score.values(), is_primary])
+    for table, rows in (("runs", runs), ("metrics", metrics)):
+        if rows:
+            # By columns: row-wise insertion is a hundred times slower.
+            names = [f"c{i}" for i in range(len(rows[0]))]
+            columns = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+            connection.register("fresh", columns)
+            connection.execute(f"insert into {table} select * from fresh")
+            connection.unregister("fresh")
+
+
+def _run_row(manifest: dict[str, Any]) -> list[Any]:
+    task, entry, made = manifest["task"], manifest["entry"], manifest["harness"]
+    samples, cost = manifest["data"], manifest["cost"]
+    started = datetime.datetime.fromisoformat(manifest["started"]).replace(tzinfo=None)
+    return [
+        manifest["run"],
+        *(task[key] for key in ("name", "version", "digest", "kind")),
+        *(manifest[key] for key in ("track", "partial")),
+        *(entry[key] for key in ("name", "digest", "weights_sha256")),
+        *(manifest[key] for key in ("inputs", "division", "trust", "seed", "device", "precision")),
+        *(samples[key] for key in ("samples", "ids_sha256", "data_sha256")),
+        *(made[key] for key in ("version", "commit", "dirty")),
+        started,
+        manifest["seconds"],
+        *(
+            cost.get(key)
+            for key in ("parameters", "macs", "latency_ms", "samples_per_second", "peak_memory")
+        ),
+        json.dumps(manifest, allow_nan=False),
+    ]

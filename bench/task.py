@@ -1,0 +1,176 @@
+"""A task: what is asked, declared in one TOML file, and the digest of its meaning."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bench import data
+from bench.contract import Band, InputContract
+from bench.errors import RequestError, unknown
+from bench.files import sha256_json
+from bench.paths import shipped
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+
+class Split(BaseModel):
+    """The official size of a split and the SHA-256 of its sorted sample ids, a line each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: Annotated[int, Field(ge=1)]
+    ids_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Task(BaseModel):
+    """The declaration of a task.
+
+    Attributes:
+        name, version: what it is called; a version never changes its meaning.
+        kind: the family: a module of `bench.kinds`.
+        title, about, protocol, superseded_by: words; they don't enter the digest.
+        dataset: a dataset of `bench.data`, whose classes, bands and statistics the task uses.
+        split: the split that is scored.
+        splits: the official splits.
+        inputs: named contracts of the dataset that belong to the closed division; the first is
+            what a model gets that asks for nothing.
+        primary: the metric that ranks, ``<metric>_<average>``.
+        settings: what the kind needs to know to score, validated by the kind.
+        digests: the digest of every version so far, the present one included.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    kind: Name
+    title: str
+    about: str
+    protocol: str
+    superseded_by: str = ""
+    dataset: Name
+    split: Name
+    splits: dict[Name, Split]
+    inputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    primary: str
+    settings: dict[str, Any] = {}
+    digests: dict[str, str]
+
+    @model_validator(mode="after")
+    def _split_is_declared(self) -> Self:
+        if self.split not in self.splits:
+            raise ValueError(f"split {self.split!r} is not among {sorted(self.splits)}")
+        return self
+
+    @cached_property
+    def declaration(self) -> Mapping[str, Any]:
+        """The declaration of the task's dataset."""
+        return data.declaration(self.dataset)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the outputs."""
+        return list(self.declaration["classes"])
+
+    @property
+    def bands(self) -> dict[str, Band]:
+        """The bands of the dataset."""
+        return {name: Band(**band) for name, band in self.declaration["bands"].items()}
+
+    def input(self, name: str) -> InputContract:
+        """A named contract of the dataset, complete with units and statistics.
+
+        Raises:
+            RequestError: the dataset declares no such input.
+        """
+        declared = self.declaration["inputs"]
+        if name not in declared:
+            raise unknown("input", name, declared)
+        common = self.declaration["preprocessing"]
+        bands = declared[name]["bands"]
+        moments = [self.declaration["statistics"][common["statistics"]][band] for band in bands]
+        return InputContract(
+            bands=tuple(bands),
+            units={self.bands[band].sensor: self.bands[band].unit for band in bands},
+            size=common["size"],
+            resampling=common["resampling"],
+            mean=tuple(mean for mean, _ in moments),
+            std=tuple(std for _, std in moments),
+            statistics=f"{self.dataset}/{common['statistics']}",
+        )
+
+    def division(self, contract: InputContract) -> str:
+        """``closed`` if the contract is one of the task's own, else ``open``."""
+        return "closed" if contract in map(self.input, self.inputs) else "open"
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of everything that changes scores."""
+        return sha256_json(
+            {
+                "kind": self.kind,
+                "dataset": self.dataset,
+                "classes": self.classes,
+                "split": self.split,
+                "splits": {name: split.model_dump() for name, split in self.splits.items()},
+                "inputs": [self.input(name).model_dump(mode="json") for name in self.inputs],
+                "primary": self.primary,
+                "settings": self.settings,
+            }
+        )
+
+
+def names() -> list[str]:
+    """The names of all tasks that ship with the harness."""
+    return sorted(path.stem for path in shipped("tasks").glob("*.toml"))
+
+
+def find(name: str) -> Path:
+    """The file of a task: one that ships, or a path to a TOML file of the user's.
+
+    Raises:
+        RequestError: there is none of this name.
+    """
+    if name.endswith(".toml") and Path(name).is_file():
+        return Path(name)
+    if name not in names():
+        raise unknown("task", name, names())
+    return shipped("tasks") / f"{name}.toml"
+
+
+def load(name: str) -> Task:
+    """Load a task by name or path.
+
+    Raises:
+        RequestError: it doesn't exist, is malformed, or changed its meaning without a new version.
+    """
+    path = find(name)
+    try:
+        task = Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise RequestError(f"{path} is no task: {in_one_line(error)}") from error
+    declared = task.digests.get(str(task.version))
+    if declared != task.digest:
+        raise RequestError(
+            f"{path} declares digest {declared} for version {task.version}, "
+            f"but its meaning has digest {task.digest}",
+            f'raise the version and add "{task.version + 1}" = "{task.digest}" to [digests]',
+        )
+    return task
+
+
+def in_one_line(error: ValidationError) -> str:
+    """The faults of a declaration, joined: where, what was expected, what was found."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"]) or "the whole"
+        found = fault.get("input")
+        shown = "" if isinstance(found, dict) or found is None else f", found {found!r:.80}"
+        faults.append(f"{where}: {fault['msg']}{shown}")
+    return "; ".join(faults)

@@ -1,0 +1,16 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of small real samples; tests that need it skip where it is absent."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("BENCH_REAL_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real samples at {folder} (set BENCH_REAL_DATA)")
+    return folder
