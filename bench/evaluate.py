@@ -80,7 +80,7 @@ class _Material:
     device: str
 
 
-def run(request: Request, report: Report = Report()) -> dict[str, Any]:  # noqa: B008
+def run(request: Request, report: Report = Report()) -> dict[str, Any]:
     """Train if the entry needs it, predict, score, record.
 
     Returns:
@@ -97,7 +97,7 @@ def run(request: Request, report: Report = Report()) -> dict[str, Any]:  # noqa:
     return _evaluate(request, material, model, samples, partial, report)
 
 
-def train(request: Request, report: Report = Report()) -> Entry:  # noqa: B008
+def train(request: Request, report: Report = Report()) -> Entry:
     """Follow the recipe of an entry; leaves an entry with weights under ``results/entries``.
 
     Raises:

@@ -1,0 +1,82 @@
+"""The command line: one module for each verb, found by its name.
+
+A module offers ``verb``, a function whose parameters are the options, or ``app``, a group of verbs.
+Nothing here or at the top of such a module may import what is slow: names come before imports.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Annotated
+
+import typer
+
+from bench import __version__
+from bench.errors import BenchError
+
+DEBUG = "BENCH_DEBUG"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rs-bench {__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """One benchmark harness for remote-sensing machine learning."""
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
+def _command_line() -> typer.Typer:
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_global_options)
+    for found in pkgutil.iter_modules(__path__):
+        if found.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=found.name)
+        else:
+            app.command(found.name)(module.verb)
+    return app
+
+
+def main() -> None:
+    """Run a command; errors end as one line and an exit code (1: it failed, 2: it was wrong)."""
+    try:
+        _command_line()()
+    except BenchError as error:
+        _end(error, error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt as error:
+        _end(error, "interrupted", "what was finished is kept; the same command continues", 1)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001
+        first = (str(error).splitlines() or [""])[0]
+        hint = "`bench --debug ...` shows where"
+        _end(error, f"unexpected {type(error).__name__}: {first}", hint, 1)
+
+
+def _end(error: BaseException, message: str, hint: str, code: int) -> None:
+    from bench.cli._console import plain
+
+    if os.environ.get(DEBUG):
+        raise error
+    text = f"error: {plain(message)}" + (f"\n  {plain(hint)}" if hint else "")
+    print(text, file=sys.stderr)
+    sys.exit(code)

@@ -10,14 +10,14 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from filelock import FileLock
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.errors import RequestError, unknown
 from bench.files import tree_sha256, write_bytes
 from bench.paths import data_root
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the number of all items."""
@@ -43,7 +43,7 @@ class Dataset(Protocol):
         """The sample ids of every split whose pixels are on disk, sorted."""
         ...
 
-    def read(self, sample: str, bands: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def read(self, sample: str, bands: Sequence[str]) -> "dict[str, NDArray[Any]]":
         """The named bands of one sample as two-dimensional arrays, native size, dtype and unit.
 
         Raises:
@@ -130,6 +130,8 @@ def sample_root(name: str) -> Path:
 
 def ensure_sample(name: str, say: Callable[[str], None]) -> Path:
     """The folder of the simulated data, made first where it isn't there yet."""
+    from filelock import FileLock
+
     root = sample_root(name)
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_name(f".{root.name}.lock")):

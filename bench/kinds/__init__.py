@@ -17,10 +17,12 @@ from pydantic import BaseModel, ValidationError
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import RequestError, unknown
+from bench.stats import percentile_interval
 from bench.task import Task, in_one_line
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 RESAMPLES = 1_000
 """Bootstrap resamples behind every interval."""
@@ -47,8 +49,8 @@ class Score:
 
     Attributes:
         metric: such as ``ap``.
-        average: how it was aggregated: ``macro``, ``micro``, ``sample``, ``class``, ``pixel``.
-        label: the class for ``class``, else empty.
+        average: how it was aggregated: ``macro``, ``micro``, ``samples``, ``classes`` ...
+        label: the class for ``classes``, else empty.
         value: the number; None where it is undefined.
         low, high: the 95 % interval over samples; None where it is undefined.
         samples: how many samples stand behind it.
@@ -123,6 +125,43 @@ def images(dataset: Dataset, door: Door, samples: Sequence[str]) -> "torch.Tenso
     for sample, out in zip(samples, pixels, strict=True):
         door.admit(dataset.read(sample, door.contract.bands), out)
     return torch.from_numpy(pixels)
+
+
+def matrix(observations: pa.Table, column: str) -> "NDArray[Any]":
+    """A column of fixed-size lists as an array [N, size], without a copy where it is one chunk."""
+    chunk = observations.column(column).combine_chunks()
+    size = chunk.type.list_size
+    values: NDArray[Any] = chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, size)
+    return values
+
+
+def scores(
+    values: "Mapping[str, NDArray[Any]]",
+    replicates: "Mapping[str, NDArray[Any]] | None",
+    labels: Sequence[str],
+    samples: int,
+) -> list[Score]:
+    """Scores from values and their bootstrap replicates, both named ``<metric>_<average>``.
+
+    Args:
+        values: [] for an aggregate, [classes] for ``classes``.
+        replicates: the same with a leading axis of resamples; None for no intervals.
+        labels: names of the classes.
+        samples: how many samples stand behind the values.
+    """
+    found = []
+    for name, value in values.items():
+        metric, _, average = name.rpartition("_")
+        given = labels if average == "classes" else [""]
+        bounds = (None, None) if replicates is None else percentile_interval(replicates[name])
+        lows, highs = (
+            np.full(len(given), np.nan) if b is None else np.atleast_1d(b) for b in bounds
+        )
+        for row in zip(given, np.atleast_1d(value), lows, highs, strict=True):
+            label, *numbers = row
+            shown = [float(n) if np.isfinite(n) else None for n in numbers]
+            found.append(Score(metric, average, label, shown[0], shown[1], shown[2], samples))
+    return found
 
 
 def names() -> list[str]:

@@ -3,21 +3,22 @@
 Observed per image: the targets and the logits. Everything else follows from them.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError
-from bench.kinds import Batch, Score, images
+from bench.kinds import Batch, Score, images, matrix, scores
+from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
+from bench.stats import resample_counts
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
@@ -28,7 +29,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    threshold: float
+    threshold: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Labelled(Dataset, Protocol):
@@ -78,6 +79,20 @@ def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batc
     inputs = torch.where(horizontal[:, None, None, None], inputs.flip(3), inputs)
     inputs = torch.where(vertical[:, None, None, None], inputs.flip(2), inputs)
     return Batch(batch.samples, inputs, batch.targets)
+
+
+def score(task: Task, observations: pa.Table, resamples: int) -> list[Score]:
+    """AP, AUROC and the threshold metrics: macro, micro, by class, by sample where defined."""
+    classes = task.classes
+    targets, logits = (matrix(observations, name) for name in ("targets", "logits"))
+    threshold = Settings.model_validate(task.settings).threshold
+    cut = float(np.log(threshold / (1 - threshold)))
+    values = multilabel_metrics(targets, logits, threshold=cut)
+    replicates = None
+    if resamples:
+        counts = resample_counts(len(targets), resamples)
+        replicates = multilabel_replicates(targets, logits, counts, threshold=cut)
+    return scores(values, replicates, classes, len(targets))
 
 
 def _logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:

@@ -1,121 +1,89 @@
-"""Multi-label classification metrics: exact point values, and replicates under reweighting.
+"""Multi-label classification metrics: exact values, and replicates of resampled test sets.
 
-N samples carry C labels each. A metric is named ``<metric>_<average>``: ``ap_macro``, ``f1_micro``,
-``precision_samples``, ``auroc_classes``.
+N samples carry C labels each. A metric is named ``<metric>_<average>``: ``ap_macro``,
+``f1_micro``, ``precision_samples``, ``auroc_classes``.
 
-=============  ===================================================================  ===============
-metric         per class                                                            undefined -> 0
-=============  ===================================================================  ===============
-``ap``         sum_k (R_k - R_(k-1)) P_k over distinct scores, no interpolation     no positives
-``auroc``      P(positive above negative) + P(tie) / 2                              one class empty
-``f1, f2``     (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP), b = 1, 2                0 / 0
-``precision``  TP / (TP + FP)                                                       0 / 0
-``recall``     TP / (TP + FN)                                                       0 / 0
-``specificity``  TN / (TN + FP)                                                     0 / 0
-``accuracy``   (TP + TN) / (TP + FP + FN + TN)                                      never
-=============  ===================================================================  ===============
+===============  =============================================================  ============
+metric           value                                                          0 instead
+===============  =============================================================  ============
+``ap``           sum_k (R_k - R_(k-1)) P_k over distinct scores                 no positives
+``auroc``        P(positive above negative) + P(tie) / 2                        one side empty
+``f1``, ``f2``   (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP), b = 1 or 2        of 0 / 0
+``precision``    TP / (TP + FP)                                                 of 0 / 0
+``recall``       TP / (TP + FN)                                                 of 0 / 0
+``specificity``  TN / (TN + FP)                                                 of 0 / 0
+``accuracy``     (TP + TN) / (TP + FP + FN + TN)
+===============  =============================================================  ============
 
-``macro`` is the mean of all C classes, undefined ones counted as the zero above; ``micro`` pools the N x C decisions;
-``samples`` computes the metric from the C decisions of each sample and takes the mean over samples (not for ``ap`` and
-``auroc``); ``classes`` keeps the C values. The formulas and conventions are those of torchmetrics' ``multilabel_*`` functions
-(``samples``: ``average="micro", multidim_average="samplewise"``, then the mean) and of scikit-learn with
-``zero_division=0``. The two part in one place, where torchmetrics is followed: the AUROC of a class without positives or
-without negatives is 0 there and NaN in scikit-learn.
+``classes`` are the C values, ``macro`` their plain mean with the zeros of the last column counted,
+``micro`` pools the N x C decisions, and ``samples`` is the mean over samples of the value of each
+sample's C decisions (not for ``ap`` and ``auroc``).
 
-Scores are compared, never transformed: logits and probabilities give the same AP and AUROC. torchmetrics first puts logits
-through a float32 sigmoid, which ties those that saturate (beyond about 17) and rounds the tiniest positive ones to 0.5.
+These are the conventions of torchmetrics' ``multilabel_*`` functions (``samples`` there is
+``average="micro", multidim_average="samplewise"``, then the mean) and of scikit-learn with
+``zero_division=0``. The two disagree once, and torchmetrics is followed: the AUROC of a class
+without positives or without negatives is 0, where scikit-learn has no value.
+
+Scores are compared as they are, so any increasing transform gives the same AP and AUROC.
+torchmetrics puts logits through a float32 sigmoid first, which ties those it saturates (above
+about 17) and rounds the smallest positive ones to a probability of exactly 0.5.
 """
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError, unknown
+from bench.metrics.areas import (
+    Curve,
+    Floats,
+    Ranking,
+    Scores,
+    auroc,
+    average_precision,
+    lane_for,
+    pack,
+    rank,
+    ratio,
+    unit_curve,
+    weighted_curve,
+)
+from bench.stats import weighted_sums
 
 Target = NDArray[np.uint8] | NDArray[np.bool_]
-Scores = NDArray[np.float32] | NDArray[np.float64]
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64] | NDArray[np.float64]
+Counts = NDArray[np.uint16]
 
-_ROWS_PER_PRODUCT = 1 << 16
+_MICRO = -1
 
 
-class Decisions(NamedTuple):
-    """Numbers of true positives, false positives, false negatives and true negatives, of one shape."""
+class _Decisions(NamedTuple):
+    """Numbers of true and false positives and negatives, all of one shape."""
 
-    tp: Numbers
-    fp: Numbers
-    fn: Numbers
-    tn: Numbers
-
-
-class _Curve(NamedTuple):
-    """Running weights down a ranking, at the K cuts where AP and AUROC look.
-
-    A cut stands below every group of equal scores that holds a positive, and also above it where the group holds
-    negatives too. Cuts stay the same under reweighting, only the weights change.
-    """
-
-    gained: NDArray[Any]  # [..., K] positive weight between a cut and the one before
-    hits: NDArray[np.int64]  # [..., K] positive weight above the cut
-    ranked: NDArray[np.int64]  # [..., K] weight above the cut
-    mixed: NDArray[np.intp]  # cuts below a group that ties positives with negatives
-    total: NDArray[np.int64]  # [...] weight of the whole ranking
+    tp: NDArray[Any]
+    fp: NDArray[Any]
+    fn: NDArray[Any]
+    tn: NDArray[Any]
 
 
-@dataclass(frozen=True)
-class _Ranking:
-    """One ranking, sorted once: what a curve under any weights needs."""
+class _Thresholded(NamedTuple):
+    """What the threshold metrics need of N samples: weighted sums of its rows."""
 
-    order: NDArray[np.intp]  # samples, best score first
-    hit_order: NDArray[np.intp]  # samples of the positives, best score first
-    ranked: NDArray[np.intp]  # [K] entries of `order` above each cut
-    hits: NDArray[np.intp]  # [K] entries of `hit_order` above each cut
-    mixed: NDArray[np.intp]
-    copies: int  # entries per sample: C when the classes are pooled
-
-    @property
-    def longest(self) -> int:
-        """The most entries between two neighbouring cuts."""
-        return int(max(np.diff(cuts, prepend=0).max(initial=1) for cuts in (self.ranked, self.hits)))
+    decisions: NDArray[np.uint8]  # [N, 3C] true positive, predicted, positive
+    per_sample: dict[str, Floats]  # metric -> [N]
 
 
-def _average_precision(curve: _Curve) -> Floats:
-    positives = curve.hits[..., -1:].sum(axis=-1)
-    # Leading weights may all be zero; no positive is gained there.
-    precision = curve.hits / np.maximum(curve.ranked, 1)
-    return _ratio(np.einsum("...k,...k->...", curve.gained, precision), positives)
-
-
-def _auroc(curve: _Curve) -> Floats:
-    positives = curve.hits[..., -1:].sum(axis=-1)
-    false = curve.ranked - curve.hits
-    tied = curve.gained[..., curve.mixed] * (
-        false[..., curve.mixed] - false[..., curve.mixed - 1]
-    )
-    misordered = np.einsum("...k,...k->...", curve.gained, false) - tied.sum(axis=-1) / 2
-    pairs = positives * (curve.total - positives)
-    return _ratio(pairs - misordered, pairs)
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    shape = np.broadcast_shapes(np.shape(part), np.shape(whole))
-    return np.divide(part, whole, out=np.zeros(shape), where=np.asarray(whole) != 0)
-
-
-_AREAS: dict[str, Callable[[_Curve], Floats]] = {"ap": _average_precision, "auroc": _auroc}
-_RATES: dict[str, Callable[[Decisions], Floats]] = {
-    "f1": lambda d: _ratio(2 * d.tp, 2 * d.tp + d.fn + d.fp),
-    "f2": lambda d: _ratio(5 * d.tp, 5 * d.tp + 4 * d.fn + d.fp),
-    "precision": lambda d: _ratio(d.tp, d.tp + d.fp),
-    "recall": lambda d: _ratio(d.tp, d.tp + d.fn),
-    "specificity": lambda d: _ratio(d.tn, d.tn + d.fp),
-    "accuracy": lambda d: _ratio(d.tp + d.tn, d.tp + d.fp + d.fn + d.tn),
+_AREAS: dict[str, Callable[[Curve], Floats]] = {"ap": average_precision, "auroc": auroc}
+_RATES: dict[str, Callable[[_Decisions], Floats]] = {
+    "f1": lambda d: ratio(2 * d.tp, 2 * d.tp + d.fn + d.fp),
+    "f2": lambda d: ratio(5 * d.tp, 5 * d.tp + 4 * d.fn + d.fp),
+    "precision": lambda d: ratio(d.tp, d.tp + d.fp),
+    "recall": lambda d: ratio(d.tp, d.tp + d.fn),
+    "specificity": lambda d: ratio(d.tn, d.tn + d.fp),
+    "accuracy": lambda d: ratio(d.tp + d.tn, d.tp + d.fp + d.fn + d.tn),
 }
 
 NAMES: tuple[str, ...] = (
@@ -135,78 +103,74 @@ def multilabel_metrics(
 
     Args:
         target: [N, C] uint8 or bool, 1 where the label applies.
-        scores: [N, C] float32 or float64, higher means more likely; any monotone scale, infinities are ordinary scores.
+        scores: [N, C] float32 or float64, higher is likelier, in any scale; may be infinite.
         names: which of ``NAMES``; only what they need is computed.
-        threshold: a label is predicted where its score is above it, in the scale of ``scores``: 0 for logits is 0.5 for
-            probabilities.
+        threshold: a label is predicted where its score is above it, in the scale of ``scores``:
+            0 for logits, 0.5 for probabilities.
 
     Returns:
-        Per name a float64 array: [] for macro, micro and samples, [C] for classes.
+        A float64 array per name: [] for macro, micro and samples, [C] for classes.
 
     Raises:
-        BenchError: shapes, dtypes or values are not as above, a score is NaN, or there is no sample.
+        BenchError: shapes, dtypes or values aren't as above, or a score is NaN.
         RequestError: a name isn't among ``NAMES``.
     """
-    requests = _requests(names)
-    truth = _checked(target, scores)
-    plan = _plan(requests, truth.shape[1])
+    plan = _plan(names, target, scores)
 
     def areas(column: int) -> dict[str, Floats]:
-        labels, values = _column(truth, column), _column(scores, column)
-        curve = _unit_curve(np.sort(values), np.sort(values[labels]))
+        curve = unit_curve(*_entries(target, scores, column))
         return {metric: _AREAS[metric](curve) for metric in plan[column]}
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(plan, pool.map(areas, plan), strict=True))
-    once = np.ones((1, len(truth)), np.uint16)
-    rates = _Thresholded(truth, scores, threshold, requests)(once) if _rated(requests) else {}
-    return _assemble(requests, found, {name: values[0] for name, values in rates.items()}, truth.shape[1])
+    once = np.ones((1, len(target)), np.uint16)
+    rates = _rates(_thresholded(names, target, scores, threshold), once)
+    return _assemble(names, found, {name: value[0] for name, value in rates.items()})
 
 
 def multilabel_replicates(
     target: Target,
     scores: Scores,
-    counts: Iterable[NDArray[np.uint16]],
+    counts: Iterable[Counts],
     names: Sequence[str] = NAMES,
     *,
     threshold: float = 0.0,
 ) -> dict[str, Floats]:
-    """The named metrics of R resamples of the samples, each given as how often it holds every sample.
+    """The named metrics of R resamples, each given by how often it holds every sample.
 
-    A replicate equals the metric of the sample physically repeated. Scores are sorted once; a resample costs a gather and
-    a running sum. With ``bench.stats.resample_counts`` this is the bootstrap, and two models with the same counts are
-    paired. Rankings are spread over threads; AP, AUROC and the pooled rates don't depend on their number or on the
-    blocks, ``samples`` averages only in the last bits.
+    A replicate equals the metric of the physically repeated samples. Scores are sorted once; a
+    resample then costs one gather and one running sum. With ``bench.stats.resample_counts`` this
+    is the bootstrap, and two sets of predictions under equal counts are paired. Values don't
+    depend on threads or block size, except for the last bits of ``samples``.
 
-    Memory beside the arguments: 16 bytes per score and, per thread, 8 bytes per entry and about 150 bytes per positive
-    of the largest ranking (N x C entries with ``micro``), and 6 bytes per count of a block. With a sixth of the labels
-    set and two threads that is 0.3 GiB at 120,000 x 19 and 2.3 GiB at 1,000,000 x 19.
+    Memory beside the arguments: 16 bytes per score; 6 bytes per count of a block; per thread 16
+    bytes per entry of the largest ranking (N, or N x C with ``micro``) and 150 per positive in it.
 
     Args:
-        target, scores, names, threshold: as in :func:`multilabel_metrics`.
-        counts: blocks [B, N] of resample counts, one resample per row; R is the sum of the B.
+        target, scores, names, threshold: as for :func:`multilabel_metrics`.
+        counts: blocks [B, N] of uint16, one resample per row; R is the sum of the B.
 
     Returns:
-        Per name a float64 array: [R] for macro, micro and samples, [R, C] for classes.
+        A float64 array per name: [R] for macro, micro and samples, [R, C] for classes.
 
     Raises:
-        BenchError: as in :func:`multilabel_metrics`, or a block isn't uint16 [B, N], or there is no block.
+        BenchError: as for :func:`multilabel_metrics`; a block isn't uint16 [B, N]; no block came.
         RequestError: a name isn't among ``NAMES``.
     """
-    requests = _requests(names)
-    truth = _checked(target, scores)
-    plan = _plan(requests, truth.shape[1])
-    rates = _Thresholded(truth, scores, threshold, requests) if _rated(requests) else None
+    plan = _plan(names, target, scores)
+    thresholded = _thresholded(names, target, scores, threshold)
     blocks: list[dict[str, Floats]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sort = pool.map(lambda column: _ranking(truth, scores, column), plan)
-        rankings = dict(zip(plan, sort, strict=True))
+
+        def ranked(column: int) -> Ranking:
+            copies = scores.shape[1] if column == _MICRO else 1
+            return rank(*_entries(target, scores, column), copies)
+
+        rankings = dict(zip(plan, pool.map(ranked, plan), strict=True))
         for block in counts:
-            _check_counts(block, len(truth))
+            _check_counts(block, len(target))
             found = _areas_of_block(pool, plan, rankings, block)
-            blocks.append(
-                _assemble(requests, found, rates(block) if rates else {}, truth.shape[1])
-            )
+            blocks.append(_assemble(names, found, _rates(thresholded, block)))
     if not blocks:
         raise BenchError("expected at least one block of resample counts, found none")
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
@@ -215,29 +179,130 @@ def multilabel_replicates(
 def _areas_of_block(
     pool: ThreadPoolExecutor,
     plan: dict[int, list[str]],
-    rankings: dict[int, _Ranking],
-    block: NDArray[np.uint16],
+    rankings: dict[int, Ranking],
+    block: Counts,
 ) -> dict[int, dict[str, Floats]]:
-    """Per column and metric [B]: the areas under every row of a block of counts."""
-    peak = int(block.max())
-    totals = block.sum(axis=1, dtype=np.int64)
-    lanes = {column: _lane(ranking.longest * peak) for column, ranking in rankings.items()}
-    words = {lane: _pack(block, lane) for lane in set(lanes.values())}
+    """Per column and metric [B]: the areas under each row of a block of counts."""
+    peak = int(block.max(initial=0))
+    lanes = {column: lane_for(ranking, peak) for column, ranking in rankings.items()}
+    padded = np.pad(block, ((0, -len(block) % 4), (0, 0)))
+    totals = padded.sum(axis=1, dtype=np.int64)
+    words = {lane: pack(padded, lane) for lane in set(lanes.values())}
 
     def areas(job: tuple[int, int]) -> list[Floats]:
-        column, row = job
+        column, word = job
         ranking, lane = rankings[column], lanes[column]
-        curve = _weighted_curve(ranking, words[lane][row], lane)
-        rows = slice(row * len(curve.hits), (row + 1) * len(curve.hits))
-        total = totals[rows] * ranking.copies
-        used = _Curve(*(part[: len(total)] for part in curve[:3]), curve.mixed, total)
-        return [_AREAS[metric](used) for metric in plan[column]]
+        copies = ranking.order.size // block.shape[1]
+        total = np.split(totals * copies, len(words[lane]))[word]
+        curve = weighted_curve(ranking, words[lane][word], lane, total)
+        return [_AREAS[metric](curve) for metric in plan[column]]
 
-    jobs = [(column, row) for column in plan for row in range(len(words[lanes[column]]))]
-    parts: dict[int, list[list[Floats]]] = {column: [] for column in plan}
-    for (column, _), values in zip(jobs, pool.map(areas, jobs), strict=True):
-        parts[column].append(values)
-    return {
-        column: dict(zip(plan[column], map(np.concatenate, zip(*rows, strict=True)), strict=True))
-        for column, rows in parts.items()
-    }
+    found = {}
+    jobs = [(column, word) for column in plan for word in range(len(words[lanes[column]]))]
+    parts = dict(zip(jobs, pool.map(areas, jobs), strict=True))
+    for column, metrics in plan.items():
+        rows = np.concatenate([parts[job] for job in jobs if job[0] == column], axis=1)
+        found[column] = dict(zip(metrics, rows[:, : len(block)], strict=True))
+    return found
+
+
+def _plan(names: Sequence[str], target: Target, scores: Scores) -> dict[int, list[str]]:
+    """Which areas each column needs; the pooled ranking, the longest job, comes first."""
+    for name in names:
+        if name not in NAMES:
+            raise unknown("multi-label metric", name, NAMES)
+    _check(target, scores)
+    wanted = {tuple(name.rsplit("_", 1)) for name in names}
+    pooled = [metric for metric in _AREAS if (metric, "micro") in wanted]
+    single = [metric for metric in _AREAS if {(metric, "macro"), (metric, "classes")} & wanted]
+    plan = {_MICRO: pooled, **dict.fromkeys(range(scores.shape[1]), single)}
+    return {column: metrics for column, metrics in plan.items() if metrics}
+
+
+def _entries(target: Target, scores: Scores, column: int) -> tuple[NDArray[np.bool_], Scores]:
+    """Contiguous labels and scores of one class, or of all of them pooled."""
+    labels = target.view(np.bool_)
+    if column == _MICRO:
+        return labels.ravel(), scores.ravel()
+    return np.ascontiguousarray(labels[:, column]), np.ascontiguousarray(scores[:, column])
+
+
+def _thresholded(
+    names: Sequence[str], target: Target, scores: Scores, threshold: float
+) -> _Thresholded | None:
+    """The additive part of the threshold metrics; None where no name needs it."""
+    if not any(name.rsplit("_", 1)[0] in _RATES for name in names):
+        return None
+    positive = target.view(np.bool_)
+    predicted = scores > threshold
+    correct = positive & predicted
+    tp, chosen, true = (part.sum(axis=1, dtype=np.int64) for part in (correct, predicted, positive))
+    decisions = _Decisions(tp, chosen - tp, true - tp, scores.shape[1] - chosen - true + tp)
+    metrics = [name.removesuffix("_samples") for name in names if name.endswith("_samples")]
+    return _Thresholded(
+        np.concatenate([correct, predicted, positive], axis=1).view(np.uint8),
+        {metric: _RATES[metric](decisions) for metric in metrics},
+    )
+
+
+def _rates(thresholded: _Thresholded | None, counts: Counts) -> dict[str, Floats]:
+    """Every threshold metric under each row of counts [B, N]: [B] or [B, C] by name."""
+    if thresholded is None:
+        return {}
+    total = counts.sum(axis=1, dtype=np.int64)[:, None]
+    sums = weighted_sums(counts, thresholded.decisions)
+    tp, chosen, true = np.split(sums, 3, axis=1)
+    decisions = _Decisions(tp, chosen - tp, true - tp, total - chosen - true + tp)
+    pooled = _Decisions(*(part.sum(axis=1) for part in decisions))
+    rates = {f"{metric}_classes": rate(decisions) for metric, rate in _RATES.items()}
+    rates |= {f"{metric}_micro": rate(pooled) for metric, rate in _RATES.items()}
+    if thresholded.per_sample:
+        values = np.stack(list(thresholded.per_sample.values()), axis=1)
+        means = weighted_sums(counts, values) / total
+        keys = (f"{metric}_samples" for metric in thresholded.per_sample)
+        rates |= dict(zip(keys, means.T, strict=True))
+    return rates
+
+
+def _assemble(
+    names: Sequence[str], areas: dict[int, dict[str, Floats]], rates: dict[str, Floats]
+) -> dict[str, Floats]:
+    """The named values, from the areas of each column and the rates per class, pooled, sampled."""
+    values = dict(rates)
+    for metric in areas.get(_MICRO, ()):
+        values[f"{metric}_micro"] = areas[_MICRO][metric]
+    columns = [found for column, found in areas.items() if column != _MICRO]
+    for metric in columns[0] if columns else ():
+        values[f"{metric}_classes"] = np.stack([found[metric] for found in columns], axis=-1)
+    for name in names:
+        if name.endswith("_macro"):
+            values[name] = values[name.removesuffix("macro") + "classes"].mean(axis=-1)
+    return {name: values[name] for name in names}
+
+
+def _check(target: Target, scores: Scores) -> None:
+    if target.ndim != 2 or not target.size or target.shape != scores.shape:
+        raise BenchError(
+            "expected labels and scores of one shape [N, C] with at least one sample, "
+            f"found {target.shape} and {scores.shape}"
+        )
+    if target.dtype not in (np.uint8, np.bool_) or target.view(np.uint8).max() > 1:
+        raise BenchError(
+            f"expected labels 0 or 1 as uint8 or bool, found {target.dtype} up to {target.max()}"
+        )
+    if scores.dtype not in (np.float32, np.float64):
+        raise BenchError(f"expected scores as float32 or float64, found {scores.dtype}")
+    if np.isnan(scores.min()):
+        sample, label = np.argwhere(np.isnan(scores))[0]
+        raise BenchError(
+            f"expected a score for every label, found NaN for label {label} of sample {sample}",
+            "look for NaN in the model's weights and in its input",
+        )
+
+
+def _check_counts(block: Counts, samples: int) -> None:
+    if block.ndim != 2 or block.shape[1] != samples or block.dtype != np.uint16:
+        raise BenchError(
+            f"expected resample counts as uint16 [B, {samples}], "
+            f"found {block.dtype} {list(block.shape)}"
+        )

@@ -341,7 +341,9 @@ def _beach(scene: _Scene) -> Shares:
 def _marsh(scene: _Scene) -> Shares:
     pools = _step(scene.clumps + 0.5 * scene.crowns, 0.8)
     reed = _grown(scene, "marsh", "grass", "straw", 0.8)
-    return _mix((0.85 * (1 - pools), reed), (0.15 * (1 - pools), {"peat": 1.0}), (pools, _lake(scene)))
+    return _mix(
+        (0.85 * (1 - pools), reed), (0.15 * (1 - pools), {"peat": 1.0}), (pools, _lake(scene))
+    )
 
 
 def _bog(scene: _Scene) -> Shares:

@@ -17,7 +17,7 @@ from bench.simulate.noise import Floats, Ints, cells, generator, rotated, smooth
 PIXEL = 10.0
 """Metres."""
 
-POLYGON, FIELD, LOT = 52.0, 13.0, 5.0
+POLYGON, FIELD, LOT = 76.0, 13.0, 5.0
 """Typical diameters in pixels: CORINE polygons, fields of a farm, gardens and small strips."""
 
 LAKE, RIVER, LAGOON, ESTUARY, SEA = 512, 511, 521, 522, 523
@@ -105,15 +105,18 @@ def _polygons(
     polygon, _ = cells(rng, row + warp[0], column + warp[1], POLYGON)
     codes = np.array(sorted(weights))
     count = np.bincount(polygon.ravel())
+    # Classes vary slowly: their fields are drawn on a grid eight times coarser.
     centre = [
-        np.clip(np.bincount(polygon.ravel(), axis.ravel()) / count, 0, size - 1).astype(np.int64)
+        (np.bincount(polygon.ravel(), axis.ravel()) / count / 8).astype(np.int64)
         for axis in (row, column)
     ]
     score = np.empty((codes.size, count.size))
     for index, code in enumerate(codes):
-        normal = smooth_field(rng, size, 25)[centre[0], centre[1]]
+        normal = smooth_field(rng, size // 8 + 1, 5)[centre[0], centre[1]]
         uniform = 0.5 + 0.5 * np.array([math.erf(z / math.sqrt(2)) for z in normal])
-        score[index] = math.log(weights[int(code)]) - np.log(-np.log(uniform.clip(1e-12, 1 - 1e-12)))
+        score[index] = math.log(weights[int(code)]) - np.log(
+            -np.log(uniform.clip(1e-12, 1 - 1e-12))
+        )
     return codes[score.argmax(axis=0)][polygon], polygon
 
 

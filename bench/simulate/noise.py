@@ -1,6 +1,8 @@
 """Seeded random fields: independent streams, smooth noise, cells, values per cell."""
 
 import hashlib
+import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +24,28 @@ def generator(*key: str | int) -> np.random.Generator:
 def smooth_field(rng: np.random.Generator, size: int, scale: float) -> Floats:
     """A Gaussian random field of zero mean and unit variance, shape (size, size).
 
-    White noise through a Gaussian filter in the Fourier domain. Mean and variance are those of the
-    process, not of the window: a window smaller than ``scale`` may lie wholly above zero. The field
-    is cut from a larger periodic one, so that opposite edges don't match.
+    White noise through a Gaussian filter; the covariance at distance d is exp(-d^2 / (4 scale^2)).
+    Mean and variance are those of the process, not of the window: a window smaller than ``scale``
+    may lie wholly above zero. Opposite edges don't match.
 
     Args:
         scale: standard deviation of the filter in pixels.
     """
-    # Even sizes with small factors keep the transform fast.
-    padded = int(np.ceil((size + 3 * scale + 1) / 16)) * 16
-    row = np.fft.fftfreq(padded)[:, None]
-    column = np.fft.rfftfreq(padded)[None, :]
-    filtering = np.exp(-2 * (np.pi * scale) ** 2 * (row**2 + column**2))
-    full = np.exp(-2 * (np.pi * scale) ** 2 * (row**2 + np.fft.fftfreq(padded)[None, :] ** 2))
-    filtering /= np.sqrt(np.mean(full**2))
+    transfer = _transfer(size, scale)
+    padded = transfer.shape[0]
     white = np.fft.rfft2(rng.standard_normal((padded, padded)))
-    field: Floats = np.fft.irfft2(white * filtering, s=(padded, padded))
+    field: Floats = np.fft.irfft2(white * transfer, s=(padded, padded))
     return field[:size, :size]
+
+
+@lru_cache(maxsize=64)
+def _transfer(size: int, scale: float) -> Floats:
+    """The filter in the Fourier domain of a window large enough not to wrap around."""
+    padded = 16 * math.ceil((size + 3 * scale) / 16)
+    frequency = np.fft.fftfreq(padded)
+    axis = np.exp(-2 * (np.pi * scale * frequency) ** 2)
+    axis /= np.sqrt(np.mean(axis**2))
+    return axis[:, None] * axis[None, : padded // 2 + 1]
 
 
 def rotated(size: int, angle: float, stretch: float = 1.0) -> tuple[Floats, Floats]:
@@ -66,24 +73,25 @@ def cells(
     u, v = along.ravel() / spacing, across.ravel() / spacing
     u, v = u - u.min(), v - v.min()
     rows, columns = int(u.max()) + 3, int(v.max()) + 3
-    points = rng.uniform(0.1, 0.9, (2, rows, columns))
-    i, j = u.astype(np.int64) + 1, v.astype(np.int64) + 1
+    points = rng.uniform(0.1, 0.9, (2, rows * columns))
+    i, j = u.astype(np.int64), v.astype(np.int64)
+    u, v = u - i, v - j
+    home = (i + 1) * columns + j + 1
     nearest = np.full(u.shape, np.inf)
     second = np.full(u.shape, np.inf)
-    cell = np.zeros(u.shape, np.int64)
-    for di in (-1, 0, 1):
-        for dj in (-1, 0, 1):
-            ci, cj = i + di, j + dj
-            distance = np.hypot(
-                u + 1 - ci - points[0, ci, cj], v + 1 - cj - points[1, ci, cj]
-            )
-            closer = distance < nearest
-            second = np.where(closer, nearest, np.minimum(second, distance))
-            cell = np.where(closer, ci * columns + cj, cell)
-            nearest = np.where(closer, distance, nearest)
-    number = np.unique(cell, return_inverse=True)[1].reshape(shape)
-    border: Floats = ((second - nearest) * spacing / 2).reshape(shape)
-    return number, border
+    cell = home
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            here = home + down * columns + right
+            squared = (u - down - points[0].take(here)) ** 2
+            squared += (v - right - points[1].take(here)) ** 2
+            closer = squared < nearest
+            second = np.where(closer, nearest, np.minimum(second, squared))
+            cell = np.where(closer, here, cell)
+            nearest = np.minimum(nearest, squared)
+    number = (np.cumsum(np.bincount(cell) > 0) - 1)[cell]
+    border: Floats = (np.sqrt(second) - np.sqrt(nearest)) * spacing / 2
+    return number.reshape(shape), border.reshape(shape)
 
 
 def per_cell(rng: np.random.Generator, cell: Ints) -> Floats:

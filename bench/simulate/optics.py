@@ -70,7 +70,7 @@ def observe(
     """
     centres, widths, pixels = (np.array(column) for column in zip(*bands.values(), strict=True))
     pure = band_reflectance(centres, widths)
-    reflectance = np.tensordot(pure, ground.shares, axes=1)
+    reflectance = np.einsum("bm,mhw->bhw", pure, ground.shares)
     reflectance *= weather.light * _shading(land) * ground.brightness
     # The adjacency effect: air scatters the surroundings (here the scene's mean) into the pixel.
     around = reflectance.mean(axis=(1, 2), keepdims=True)

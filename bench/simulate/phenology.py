@@ -45,5 +45,3 @@ def green(kind: str, day: float, *, late: float = 0.0, dry: float = 0.0) -> floa
 
 def _logistic(x: float) -> float:
     return float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
-
-

@@ -1,18 +1,16 @@
 """A simulated BigEarthNet v2.0 (reBEN) in the official on-disk layout.
 
-Ten regions carry the names of the ten countries of the dataset, each with its own mix of land
-cover, relief, season and number of patches. Nothing can be taken for real data: the Military Grid
-zones T90 to T99 do not exist.
+Nothing in it can be taken for real data: the zones 90 to 99 of the military grid and the relative
+orbit 0 don't exist.
 """
 
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,12 +20,13 @@ from numpy.typing import NDArray
 from bench.data.formats import geotiff
 from bench.errors import BenchError
 from bench.simulate import optics, radar
-from bench.simulate.ground import Climate, ground
-from bench.simulate.landscape import WATER, Landscape, Water, landscape
+from bench.simulate.ground import ground
+from bench.simulate.landscape import PIXEL, Landscape, Water, landscape
 from bench.simulate.noise import generator
+from bench.simulate.regions import REGIONS, Region
 
 SIZE = 120
-"""Pixels of 10 m per side of a patch."""
+"""Pixels of 10 m on a side of a patch."""
 
 CLASSES: dict[str, tuple[int, ...]] = {
     "Agro-forestry areas": (244,),
@@ -55,19 +54,282 @@ CLASSES: dict[str, tuple[int, ...]] = {
 """CORINE level-3 codes of the 19 classes; every other code carries no label."""
 
 _CLASS_OF = {code: name for name, codes in CLASSES.items() for code in codes}
+_UNLABELLED_LIMIT = 0.25
+_SPLITS = ("train", "validation", "test")
+_PER_SIDE = 91
+_THEME = 8.0
+_CLOUDY = 0.1
 
 
 @dataclass(frozen=True)
-class _Region:
-    """A country of the dataset and what is invented about it."""
+class Acquisition:
+    """A patch on a date, before anything is simulated.
 
-    grid: str
-    epsg: int
-    locations: Mapping[str, int]
-    dates: tuple[date, ...]
-    climate: Climate
-    relief: float
-    water: Mapping[Water | None, int]
-    weights: Mapping[int, float]
-    shore: Mapping[int, float]
-    second_dates: int = 0
+    Attributes:
+        region: where it lies.
+        column, row: of the patch in its tile, 0 to 90, from the west and from the north.
+        split: by the geographic rule.
+        day: of the Sentinel-2 image; Sentinel-1 passes up to two days before.
+        theme: the CORINE code that is more common here than elsewhere in the region.
+        water: the water body that crosses the patch.
+        snow, cloud: whether it is one of the patches that the recommended protocol leaves out.
+    """
+
+    region: Region
+    column: int
+    row: int
+    split: str
+    day: date
+    theme: int
+    water: Water | None
+    snow: bool = False
+    cloud: bool = False
+
+    @property
+    def grid(self) -> str:
+        """The military grid square, without the leading T."""
+        return f"{90 + REGIONS.index(self.region)}{self.region.square}"
+
+    @property
+    def tile(self) -> str:
+        """The Sentinel-2 product without processing date."""
+        satellite = "AB"[self.day.toordinal() % 2]
+        hour = 9 + REGIONS.index(self.region) // 5
+        minute = 10 * (REGIONS.index(self.region) % 5)
+        moment = f"{self.day:%Y%m%d}T{hour:02d}{minute:02d}31"
+        return f"S2{satellite}_MSIL2A_{moment}_N9999_R000_T{self.grid}"
+
+    @property
+    def patch_id(self) -> str:
+        """The official name of 50 characters."""
+        return f"{self.tile}_{self.column:02d}_{self.row:02d}"
+
+    @property
+    def scene(self) -> str:
+        """The Sentinel-1 product."""
+        day = self.day - timedelta(days=self.day.toordinal() % 3)
+        satellite = "AB"[day.toordinal() % 2]
+        return f"S1{satellite}_IW_GRDH_1SDV_{day:%Y%m%d}T0{REGIONS.index(self.region) % 10}4307"
+
+    @property
+    def s1_name(self) -> str:
+        """The name of the Sentinel-1 patch, in the style of version 1.0: no padding."""
+        return f"{self.scene}_{self.grid}_{self.column}_{self.row}"
+
+    @property
+    def s2v1_name(self) -> str:
+        """The name the patch would have had in version 1.0."""
+        return f"{self.tile[:26]}_{self.column}_{self.row}"
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Easting and northing of the north-west corner in metres."""
+        east, north = self.region.corner
+        side = SIZE * PIXEL
+        return east + side * self.column, north - side * self.row
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A simulated patch: what it is and its pixels."""
+
+    acquisition: Acquisition
+    s2: dict[str, NDArray[np.uint16]]
+    s1: dict[str, NDArray[np.float32]]
+    reference_map: NDArray[np.uint16]
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes of the reference map, in alphabetical order."""
+        return _labels(self.reference_map)
+
+
+def plan(seed: int = 0) -> list[Acquisition]:
+    """All acquisitions of the dataset: train, then validation, then test; by patch id in each.
+
+    Every fourth location has two dates, in the same split. The first location of a region in train
+    and in test has one more, under snow or clouds.
+    """
+    planned: list[Acquisition] = []
+    for region in REGIONS:
+        for split, count in zip(_SPLITS, region.locations, strict=True):
+            planned += _plan_split(seed, region, split, count)
+    return sorted(planned, key=lambda item: (_SPLITS.index(item.split), item.patch_id))
+
+
+def _plan_split(seed: int, region: Region, split: str, count: int) -> Iterator[Acquisition]:
+    rng = generator(seed, "plan", region.name, split)
+    free = [
+        (column, row)
+        for column in range(_PER_SIDE)
+        for row in range(_PER_SIDE)
+        if _split_of(column, row) == split
+    ]
+    places = rng.choice(len(free), count, replace=False)
+    # In turn, from a random start: every code gets its locations, however few there are.
+    themes = rng.permutation([code for code in region.weights if code in _CLASS_OF])
+    dates = rng.permutation(len(region.dates))
+    turn = int(rng.integers(len(region.waters)))
+    for index, place in enumerate(places):
+        column, row = free[int(place)]
+        theme = int(themes[index % len(themes)])
+        water = region.waters[(index + turn) % len(region.waters)]
+        days = [region.dates[dates[(index + k) % len(dates)]] for k in range(1 + (index % 4 == 0))]
+        for day in days:
+            yield Acquisition(region, column, row, split, day, theme, water)
+        if index == 0 and region.spoilt and split != "validation":
+            what, day = region.spoilt
+            snow = what == "snow"
+            yield Acquisition(region, column, row, split, day, theme, water, snow, not snow)
+
+
+def _split_of(column: int, row: int) -> str:
+    """The official rule: concentric squares of the tile, by the centre of the patch.
+
+    The outer ring is half of the tile's area, the next a quarter, the central square a quarter.
+    """
+    side = 109_800.0
+    x, y = (SIZE * PIXEL * (index + 0.5) for index in (column, row))
+    depth = min(x, y, side - x, side - y)
+    if depth < side * (2 - math.sqrt(2)) / 4:
+        return "train"
+    return "validation" if depth < side / 4 else "test"
+
+
+def simulate(seed: int, acquisition: Acquisition) -> Patch:
+    """The pixels of an acquisition; they depend on the arguments alone."""
+    region = acquisition.region
+    place = (seed, region.name, acquisition.column, acquisition.row)
+    moment = acquisition.day.isoformat()
+    land = _land(place, acquisition)
+    rng = generator(*place, "sky", moment)
+    clouds = float(rng.uniform(0.05, 0.35)) if rng.random() < _CLOUDY else 0.0
+    if acquisition.cloud:
+        clouds = float(rng.uniform(0.45, 0.8))
+    day = acquisition.day.timetuple().tm_yday
+    covered = ground(
+        *place,
+        land=land,
+        day=day,
+        climate=region.climate,
+        date=moment,
+        snow=0.85 if acquisition.snow else 0.0,
+    )
+    s2 = optics.observe(*place, moment, land=land, ground=covered, weather=optics.sky(rng, clouds))
+    s1 = radar.observe(*place, moment, land=land, ground=covered)
+    return Patch(acquisition, s2, s1, land.cover)
+
+
+def _land(place: tuple[str | int, ...], acquisition: Acquisition) -> Landscape:
+    """The landscape of a place: drawn again until enough of it carries labels."""
+    region = acquisition.region
+    weights = {**region.weights, acquisition.theme: _THEME * region.weights[acquisition.theme]}
+    attempt = 0
+    while True:
+        land = landscape(
+            *place,
+            attempt,
+            size=SIZE,
+            weights=weights,
+            shore=region.shore,
+            water=acquisition.water,
+            relief=region.relief,
+        )
+        if np.mean(~np.isin(land.cover, list(_CLASS_OF))) < _UNLABELLED_LIMIT:
+            return land
+        attempt += 1
+
+
+def _labels(reference_map: NDArray[np.uint16]) -> list[str]:
+    codes = np.unique(reference_map).tolist()
+    return sorted({_CLASS_OF[code] for code in codes if code in _CLASS_OF})
+
+
+def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
+    """Write the dataset under ``root`` in the official layout; ``root`` appears as a whole.
+
+    Args:
+        root: a folder that doesn't exist yet, or is empty.
+        patches: how many, evenly from all splits; all by default (342, about 95 MB).
+
+    Raises:
+        BenchError: ``root`` holds something, or can't be written.
+    """
+    planned = plan(seed)
+    if patches is not None:
+        chosen = np.linspace(0, len(planned) - 1, patches).round().astype(int)
+        planned = [planned[index] for index in chosen]
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise BenchError(f"expected no folder at {root}, found one", "remove it, then repeat")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        temporary.chmod(0o755)
+        rows = [_write_patch(temporary, simulate(seed, acquisition)) for acquisition in planned]
+        _write_metadata(temporary, rows)
+        temporary.replace(root)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+Row = dict[str, str | bool | list[str]]
+
+
+def _write_patch(root: Path, patch: Patch) -> Row:
+    what = patch.acquisition
+    s2 = root / "BigEarthNet-S2" / what.tile / what.patch_id
+    s1 = root / "BigEarthNet-S1" / what.scene / what.s1_name
+    maps = root / "Reference_Maps" / what.tile / what.patch_id
+    for folder in (s2, s1, maps):
+        folder.mkdir(parents=True)
+    epsg, origin = what.region.epsg, what.origin
+    for band, pixels in patch.s2.items():
+        pixel = SIZE * PIXEL / pixels.shape[0]
+        path = s2 / f"{what.patch_id}_{band}.tif"
+        geotiff.write(path, pixels, epsg=epsg, origin=origin, pixel=pixel, nodata=0)
+    for channel, decibels in patch.s1.items():
+        path = s1 / f"{what.s1_name}_{channel}.tif"
+        geotiff.write(path, decibels, epsg=epsg, origin=origin, pixel=PIXEL)
+    path = maps / f"{what.patch_id}_reference_map.tif"
+    geotiff.write(
+        path, patch.reference_map, epsg=epsg, origin=origin, pixel=PIXEL, nodata=0, compress=True
+    )
+    return {
+        "patch_id": what.patch_id,
+        "labels": patch.labels,
+        "split": what.split,
+        "country": what.region.name,
+        "s1_name": what.s1_name,
+        "s2v1_name": what.s2v1_name,
+        "contains_seasonal_snow": what.snow,
+        "contains_cloud_or_shadow": what.cloud,
+    }
+
+
+_SCHEMA = pa.schema(
+    [
+        ("patch_id", pa.string()),
+        ("labels", pa.list_(pa.string())),
+        ("split", pa.string()),
+        ("country", pa.string()),
+        ("s1_name", pa.string()),
+        ("s2v1_name", pa.string()),
+        ("contains_seasonal_snow", pa.bool_()),
+        ("contains_cloud_or_shadow", pa.bool_()),
+    ]
+)
+
+
+def _write_metadata(root: Path, rows: Sequence[Row]) -> None:
+    rows = sorted(rows, key=lambda row: str(row["patch_id"]))
+    spoilt = [
+        bool(row["contains_seasonal_snow"] or row["contains_cloud_or_shadow"]) for row in rows
+    ]
+    for name, wanted in (
+        ("metadata.parquet", False),
+        ("metadata_for_patches_with_snow_cloud_or_shadow.parquet", True),
+    ):
+        kept = [row for row, is_spoilt in zip(rows, spoilt, strict=True) if is_spoilt == wanted]
+        table = pa.Table.from_pylist(kept, schema=_SCHEMA)
+        pq.write_table(table, root / name, compression="zstd")

@@ -100,9 +100,13 @@ def _water(nm: Floats, sediment: float, yellow: float) -> Floats:
 
 
 def _snow(nm: Floats) -> Floats:
-    reflectance: Floats = 0.92 * np.exp(-2.6 * _liquid_water(nm)) * (
-        1 - 0.3 * np.clip((nm - 800) / 400, 0, 1)
-    ) * (1 - 0.75 * np.clip((nm - 1300) / 200, 0, 1)) + 0.02
+    reflectance: Floats = (
+        0.92
+        * np.exp(-2.6 * _liquid_water(nm))
+        * (1 - 0.3 * np.clip((nm - 800) / 400, 0, 1))
+        * (1 - 0.75 * np.clip((nm - 1300) / 200, 0, 1))
+        + 0.02
+    )
     return reflectance
 
 
@@ -148,4 +152,4 @@ def band_reflectance(
     weight = np.exp(-4 * np.log(2) * offset**2)
     weight /= weight.sum()
     nm = np.asarray(centres, np.float64)[:, None] + np.asarray(widths, np.float64)[:, None] * offset
-    return np.stack([SPECTRA[name](nm) @ weight for name in materials], axis=1)
+    return np.stack([(SPECTRA[name](nm) * weight).sum(axis=1) for name in materials], axis=1)

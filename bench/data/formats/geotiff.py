@@ -11,6 +11,7 @@ import os
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _SAMPLES: dict[tuple[int, int], np.dtype[Any]] = {
     (32, 3): np.dtype("<f4"),
     (64, 3): np.dtype("<f8"),
 }
+_Tag = tuple[int, str, tuple[Any, ...] | bytes]
+"""Code, type as in `struct`, and values."""
+
 _KINDS: dict[str, int] = {"u": 1, "i": 2, "f": 3}
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -265,22 +269,23 @@ def write(
         raise ValueError(f"a GeoTIFF of one band holds [height, width], not {array.shape}")
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     if compress:
-        _write_compressed(path, little, epsg, origin, pixel, nodata)
+        _write_compressed(path, little, _geo_tags(epsg, pixel, nodata, origin))
         return
     height, width = little.shape
-    header, tiepoint = _header(height, width, little.dtype, epsg, pixel, nodata)
+    header, tiepoint = _header((height, width), little.dtype, epsg, pixel, nodata)
     content = bytearray(header)
     struct.pack_into("<2d", content, tiepoint + 24, *origin)
-    with open(path, "wb", buffering=0) as stream:
-        content += little.data.cast("B")
+    content += little.data.cast("B")
+    with Path(path).open("wb", buffering=0) as stream:
         stream.write(content)
 
 
 @lru_cache(maxsize=64)
 def _header(
-    height: int, width: int, dtype: np.dtype[Any], epsg: int, pixel: float, nodata: int | None
+    shape: tuple[int, int], dtype: np.dtype[Any], epsg: int, pixel: float, nodata: int | None
 ) -> tuple[bytes, int]:
     """What precedes the pixels, and where in it the tie point is."""
+    height, width = shape
     if (dtype.itemsize * 8, _KINDS.get(dtype.kind, 0)) not in _SAMPLES:
         raise ValueError(f"GeoTIFFs of {dtype} are not written here")
     row = width * dtype.itemsize
@@ -331,7 +336,7 @@ def _header(
 
 def _geo_tags(
     epsg: int, pixel: float, nodata: int | None, origin: tuple[float, float] = (0.0, 0.0)
-) -> list[tuple[int, str, tuple[Any, ...] | bytes]]:
+) -> list[_Tag]:
     hemisphere, zone = divmod(epsg - 32600, 100)
     if hemisphere not in (0, 1) or not 1 <= zone <= 60:
         raise ValueError(f"EPSG:{epsg} is not a WGS 84 / UTM zone")
@@ -346,7 +351,7 @@ def _geo_tags(
         (3072, 0, 1, epsg),
         (3076, 0, 1, 9001),
     ]
-    tags: list[tuple[int, str, tuple[Any, ...] | bytes]] = [
+    tags: list[_Tag] = [
         (_PIXEL_SCALE, "d", (float(pixel), float(pixel), 0.0)),
         (_TIEPOINT, "d", (0.0, 0.0, 0.0, *map(float, origin), 0.0)),
         (_GEO_KEYS, "H", (1, 1, 0, len(keys), *(value for key in keys for value in key))),
@@ -357,18 +362,11 @@ def _geo_tags(
     return tags
 
 
-def _write_compressed(
-    path: str | os.PathLike[str],
-    array: NDArray[Any],
-    epsg: int,
-    origin: tuple[float, float],
-    pixel: float,
-    nodata: int | None,
-) -> None:
+def _write_compressed(path: str | os.PathLike[str], array: NDArray[Any], geo: list[_Tag]) -> None:
     import tifffile
 
     extra = []
-    for code, kind, values in _geo_tags(epsg, pixel, nodata, origin):
+    for code, kind, values in geo:
         length = len(values) if kind != "s" else 0
         content = values.rstrip(b"\0").decode("ascii") if isinstance(values, bytes) else values
         extra.append((code, kind, length, content, True))

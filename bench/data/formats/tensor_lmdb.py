@@ -6,6 +6,7 @@ a JSON header, the header with type, shape and place of every tensor, then the t
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -46,6 +47,7 @@ _HEADERS_AT_MOST = 256
 # that was replaced is opened afresh; a forked process goes on with the map it inherits, which is
 # safe because nothing here locks or writes.
 _open: dict[tuple[int, int], Any] = {}
+_opening = threading.Lock()
 
 
 class TensorStore:
@@ -107,7 +109,7 @@ class TensorStore:
             tensors[name] = np.ndarray(shape, dtype, blob, start + begin)
         return tensors
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """All keys, sorted by their bytes."""
         with _transaction(self.folder).cursor() as cursor:
             for key in cursor.iternext(keys=True, values=False):
@@ -124,7 +126,9 @@ def _transaction(folder: Path) -> Any:
     try:
         status = file.stat()
         identity = status.st_dev, status.st_ino
-        if identity not in _open:
+        with _opening:
+            if identity in _open:
+                return _open[identity]
             environment = lmdb.open(
                 str(folder), readonly=True, lock=False, readahead=False, create=False
             )
@@ -136,8 +140,7 @@ def _transaction(folder: Path) -> Any:
                     f"{file} is truncated: expected {needed} bytes, found {status.st_size}",
                     _DAMAGED,
                 )
-            _open[identity] = environment.begin(buffers=True)
-        return _open[identity]
+            return _open.setdefault(identity, environment.begin(buffers=True))
     except (lmdb.Error, OSError) as error:
         raise BenchError(f"could not open {file}: {_reason(error)}", _DAMAGED) from error
 
@@ -199,7 +202,7 @@ class TensorWriter:
         if self._file.stat().st_size < needed:
             os.truncate(self._file, needed)
 
-    def keys(self) -> set[str]:
+    def names(self) -> set[str]:
         """The keys that are there already."""
         with self._environment.begin(buffers=True) as transaction, transaction.cursor() as cursor:
             return {bytes(key).decode() for key in cursor.iternext(keys=True, values=False)}

@@ -1,0 +1,115 @@
+"""The options that ``run`` and ``train`` share, and how a result is shown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli._console import interval, number, print_table, results_folder
+from bench.errors import RequestError
+
+if TYPE_CHECKING:
+    from bench.evaluate import Request
+
+Task = Annotated[str, typer.Option("--task", help="Name of a task, or path of its TOML file.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="A baseline's name, timm:NAME[/INPUT], hf:OWNER/NAME[@REVISION], or an entry's path.",
+    ),
+]
+Track = Annotated[
+    str | None,
+    typer.Option("--track", help="official or sample.  [default: official where its data is]"),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Devices = Annotated[int, typer.Option("--devices", help="How many devices share the work.")]
+Nodes = Annotated[int, typer.Option("--nodes", help="How many machines train together.")]
+Precision = Annotated[str, typer.Option("--precision", help="32-true, 16-mixed or bf16-mixed.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of training.")]
+Force = Annotated[bool, typer.Option("--force", help="Repeat what is recorded already.")]
+
+
+def request(
+    task: str,
+    model: str,
+    track: str | None,
+    device: str,
+    devices: int,
+    nodes: int,
+    precision: str,
+    seed: int,
+    force: bool,
+    results: Path | None,
+    limit: int | None = None,
+    ids: Path | None = None,
+) -> "Request":
+    """The request that the options make.
+
+    Raises:
+        RequestError: an option has a value it can't have.
+    """
+    from bench.evaluate import Request
+
+    if track not in (None, "official", "sample"):
+        raise RequestError(f"unknown track {track!r}", "use official or sample")
+    if precision not in ("32-true", "16-mixed", "bf16-mixed"):
+        raise RequestError(
+            f"unknown precision {precision!r}", "use 32-true, 16-mixed or bf16-mixed"
+        )
+    return Request(
+        task=task,
+        model=model,
+        track=track,  # type: ignore[arg-type]
+        device=device,
+        devices=devices,
+        nodes=nodes,
+        precision=precision,
+        seed=seed,
+        force=force,
+        limit=limit,
+        ids=None if ids is None else _lines(ids),
+        results=results_folder(results),
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(
+            f"--ids {path} can't be read: {error}", "one sample id a line"
+        ) from error
+
+
+def show(manifest: dict[str, Any], results: Path) -> None:
+    """A run's scores as tables, and where they are."""
+    scores, entry, cost = manifest["scores"], manifest["entry"], manifest["cost"]
+    _scores("metric", [s for s in scores if s["average"] != "classes"], manifest["task"]["primary"])
+    of_classes = [s for s in scores if s["average"] == "classes"]
+    main = manifest["task"]["primary"].rpartition("_")[0]
+    if any(s["metric"] == main for s in of_classes):
+        _scores(f"{main} by class", [s for s in of_classes if s["metric"] == main], "")
+    part = " of a part of the samples: never ranked" if manifest["partial"] else ""
+    print(
+        f"\n{entry['name']} on {manifest['task']['name']}, {manifest['track']} track{part}: "
+        f"{manifest['data']['samples']:,} samples, {manifest['inputs']}, "
+        f"{manifest['division']} division, {manifest['trust']}"
+    )
+    print(
+        f"{cost['parameters'] / 1e6:.2f} M parameters, {cost['macs'] / 1e9:.2f} GMACs, "
+        f"{cost['latency_ms']:.1f} ms for one sample, {cost['samples_per_second']:.0f} samples/s, "
+        f"{cost['peak_memory'] / 2**30:.2f} GiB peak"
+    )
+    print(f"run {manifest['run']} in {results / 'runs'}")
+
+
+def _scores(heading: str, scores: Sequence[dict[str, Any]], primary: str) -> None:
+    rows = []
+    for score in scores:
+        name = score["label"] or f"{score['metric']}_{score['average']}"
+        mark = "  (ranks)" if name == primary else ""
+        rows.append([name + mark, number(score["value"]), interval(score["low"], score["high"])])
+    print_table([heading, "value", "95 % interval"], rows, right=[1])

@@ -1,0 +1,117 @@
+"""``bench data``: the datasets."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli._console import Json, Quiet, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Datasets: where they are, are they whole.")
+
+Name = Annotated[str, typer.Argument(help="Name of a dataset.")]
+
+
+@app.command("list")
+def show(as_json: Json = False) -> None:
+    """List the datasets: where to get them, how large they are, where they are looked for."""
+    from bench import data
+
+    rows = []
+    for name in data.declared():
+        declared = data.declaration(name)
+        rows.append(
+            {
+                "dataset": name,
+                "title": declared["title"],
+                "licence": declared["licence"],
+                "size": declared["size"],
+                "url": declared["url"],
+                "layout": declared["layout"],
+                "folder": str(data.official_root(name)),
+                "official": data.is_there(data.official_root(name)),
+                "sample": data.is_there(data.sample_root(name)),
+            }
+        )
+    if as_json:
+        print_json({"datasets": rows})
+        return
+    for row in rows:
+        print(f"{row['dataset']}: {row['title']}, {row['licence']}, {row['size']}")
+        print(f"  get it from {row['url']} and unpack it into {row['folder']}:")
+        for line in row["layout"].strip().splitlines():
+            print(f"    {line}")
+        state = "here" if row["official"] else "not here"
+        made = "made" if row["sample"] else f"made on first use, or by `bench data sample {name}`"
+        print(f"  official data: {state}; sample data: {made}")
+
+
+@app.command()
+def sample(name: Name) -> None:
+    """Make the simulated data of the sample track."""
+    from bench import data
+
+    root = data.ensure_sample(name, lambda text: print(text, file=sys.stderr))
+    print(f"{root} ({data.sample_sha256(root)[:12]})")
+
+
+@app.command()
+def prepare(
+    name: Name,
+    workers: Annotated[
+        int, typer.Option(help="Processes that read.  [default: one for each core]")
+    ] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Turn the official layout into the fast store. Killed, it continues where it stopped."""
+    import os
+
+    from bench import data
+    from bench.cli._console import reporting
+
+    root = data.official_root(name)
+    data.require(root, name)
+    with reporting(quiet) as report:
+        made = data.reader(name).prepare(
+            root,
+            workers or os.cpu_count() or 1,
+            lambda done, total: report.progress("prepare", done, total),
+        )
+    print(f"prepared {made}")
+
+
+@app.command()
+def verify(
+    name: Name,
+    pixels: Annotated[int, typer.Option(help="Samples whose pixels are read.")] = 1000,
+    track: Annotated[str, typer.Option(help="official or sample.")] = "official",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check a dataset against its declaration: counts, splits, a sample of the pixels."""
+    from bench import data
+    from bench.cli._console import reporting
+    from bench.errors import BenchError, RequestError
+
+    if track not in ("official", "sample"):
+        raise RequestError(f"unknown track {track!r}", "use official or sample")
+    root = data.official_root(name) if track == "official" else data.sample_root(name)
+    data.require(root, name)
+    checks: list[Any] = []
+    with reporting(quiet) as report:
+        checks += data.reader(name).verify(
+            root, pixels, lambda done, total: report.progress("verify", done, total)
+        )
+    if as_json:
+        print_json({"dataset": name, "checks": [vars(check) for check in checks]})
+    else:
+        print_table(
+            ["", "check", "found"],
+            [["ok" if check.passed else "FAILED", check.name, check.found] for check in checks],
+        )
+    failed = [check.name for check in checks if not check.passed]
+    if failed:
+        raise BenchError(
+            f"{len(failed)} of {len(checks)} checks of {name} failed: {', '.join(failed)}",
+            f"compare {root} with `bench data list`",
+        )

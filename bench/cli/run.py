@@ -1,0 +1,54 @@
+"""``bench run``: a model on a task, to a recorded result."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import _request as options
+from bench.cli._console import Json, Quiet, Results, print_json, reporting
+
+
+def verb(
+    task: options.Task,
+    model: options.Model,
+    track: options.Track = None,
+    device: options.Device = "auto",
+    devices: options.Devices = 1,
+    nodes: options.Nodes = 1,
+    precision: options.Precision = "32-true",
+    seed: options.Seed = 0,
+    limit: Annotated[
+        int | None, typer.Option(help="Only the first N samples; never ranked.", metavar="N")
+    ] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="Only the samples listed in a file, of any split; never ranked."),
+    ] = None,
+    force: options.Force = False,
+    as_json: Json = False,
+    results: Results = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train if the entry needs it, predict, score, record, show.
+
+    Killed at any moment, the same command continues. Example:
+
+    bench run --task reben-mlc --model resnet50
+    """
+    from bench import evaluate
+
+    asked = options.request(
+        task, model, track, device, devices, nodes, precision, seed, force, results, limit, ids
+    )
+    with reporting(quiet) as report:
+        manifest = evaluate.run(asked, report)
+    if as_json:
+        print_json(manifest)
+        return
+    options.show(manifest, asked.results)
+    if manifest["track"] == "sample":
+        print(
+            "sample track: these numbers are for simulated data and say nothing about "
+            f"{manifest['data']['dataset']}; `bench data list` says how to get the real data"
+        )

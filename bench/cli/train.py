@@ -1,0 +1,36 @@
+"""``bench train``: the recipe of an entry."""
+
+from bench.cli import _request as options
+from bench.cli._console import Json, Quiet, Results, print_json, reporting
+
+
+def verb(
+    task: options.Task,
+    model: options.Model,
+    track: options.Track = None,
+    device: options.Device = "auto",
+    devices: options.Devices = 1,
+    nodes: options.Nodes = 1,
+    precision: options.Precision = "32-true",
+    seed: options.Seed = 0,
+    force: options.Force = False,
+    as_json: Json = False,
+    results: Results = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train an entry by its recipe; leaves an entry with weights.
+
+    bench train --task reben-mlc --model resnet18-s1
+    """
+    from bench import evaluate
+
+    asked = options.request(
+        task, model, track, device, devices, nodes, precision, seed, force, results
+    )
+    with reporting(quiet) as report:
+        entry = evaluate.train(asked, report)
+    if as_json:
+        print_json(entry.model_dump(mode="json") | {"folder": str(entry.folder)})
+    else:
+        print(f"trained {entry.name}: {entry.folder}")
+        print(f"next: bench run --task {task} --model {entry.folder}")

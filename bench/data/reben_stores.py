@@ -1,0 +1,203 @@
+"""Where the pixels of BigEarthNet are on the disk, and how each layout is read.
+
+A store is asked for bands by the name it uses for a patch; it answers None where it has no such
+patch, and with an error where what it has is damaged.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.formats import geotiff
+from bench.data.formats.tensor_lmdb import TensorStore
+from bench.data.reben_patches import declared
+from bench.errors import BenchError
+
+MAP = "reference_map"
+LMDB = "BigEarthNet_LMDB"
+S2_FOLDER, S1_FOLDER, MAP_FOLDER = "BigEarthNet-S2", "BigEarthNet-S1", "Reference_Maps"
+_V1_S2 = ("BigEarthNet-v1.0", "BigEarthNet-S2-v1.0", "BigEarthNet-S2-Example")
+_V1_S1 = ("BigEarthNet-S1-v1.0", "BigEarthNet-S1-Example")
+
+_PATCH_METRES = 1_200
+TENSORS = {MAP: "Data"}
+_NAME = re.compile(r"\w+", re.ASCII)
+
+Pixels = dict[str, NDArray[Any]]
+
+
+def _forms() -> dict[str, tuple[tuple[int, int], np.dtype[Any]]]:
+    forms: dict[str, tuple[tuple[int, int], np.dtype[Any]]]
+    forms = {MAP: ((120, 120), np.dtype(np.uint16))}
+    for name, band in declared()["bands"].items():
+        side = _PATCH_METRES // int(band["gsd"])
+        radar = band["sensor"] == "sentinel-1-grd"
+        forms[name] = ((side, side), np.dtype(np.float32 if radar else np.uint16))
+    return forms
+
+
+FORMS = _forms()
+"""Shape and type of every band and of the reference map, as they are stored."""
+
+
+class Store(Protocol):
+    """One place that holds patches."""
+
+    @property
+    def column(self) -> str:
+        """The column of the metadata by which patches are named here."""
+        ...
+
+    def read(self, name: str, bands: Sequence[str]) -> Pixels | None:
+        """The bands of a patch; None where there is no such patch."""
+        ...
+
+    def names(self) -> Iterator[str]:
+        """The names of the patches that are there."""
+        ...
+
+
+@dataclass(frozen=True)
+class Folders:
+    """A tree of GeoTIFFs: a folder for each patch with a file for each band.
+
+    Attributes:
+        root: the top of the tree.
+        column: see `Store`.
+        suffixes: how many trailing fields of a patch's name are not part of the name of the folder
+            that holds the patch's folder; 0 where there is no such folder.
+    """
+
+    root: Path
+    column: str
+    suffixes: int
+
+    def read(self, name: str, bands: Sequence[str]) -> Pixels | None:
+        """See `Store`."""
+        if _NAME.fullmatch(name) is None:
+            return None
+        scene = f"{name.rsplit('_', self.suffixes)[0]}/" if self.suffixes else ""
+        prefix = f"{self.root}/{scene}{name}/{name}_"
+        try:
+            return {band: geotiff.read(f"{prefix}{band}.tif", *FORMS[band]) for band in bands}
+        except FileNotFoundError as error:
+            if not Path(prefix).parent.is_dir():
+                return None
+            raise BenchError(
+                f"{error.filename} is missing, though its folder is there",
+                f"unpack {self.root.name} again",
+            ) from error
+
+    def names(self) -> Iterator[str]:
+        """See `Store`; by the folders, without looking into them."""
+        with os.scandir(self.root) as entries:
+            scenes = [entry.path for entry in entries if entry.is_dir()] if self.suffixes else []
+        for folder in sorted(scenes) if self.suffixes else [str(self.root)]:
+            with os.scandir(folder) as patches:
+                yield from sorted(patch.name for patch in patches if patch.is_dir())
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """An LMDB of safetensors: a blob for each patch of a sensor, or for each reference map.
+
+    Attributes:
+        store: the environment.
+        column: see `Store`.
+        ending: what follows the name of a patch in its key.
+    """
+
+    store: TensorStore
+    column: str
+    ending: str = ""
+
+    def read(self, name: str, bands: Sequence[str]) -> Pixels | None:
+        """See `Store`; arrays into the map of the environment."""
+        tensors = [TENSORS.get(band, band) for band in bands]
+        try:
+            pixels = self.store.read(name + self.ending, tensors)
+        except KeyError:
+            return None
+        named = {}
+        for band, tensor in zip(bands, tensors, strict=True):
+            shape, dtype = FORMS[band]
+            values = named[band] = pixels[tensor]
+            if values.shape != shape or values.dtype != dtype:
+                found = "x".join(map(str, values.shape))
+                raise BenchError(
+                    f"{tensor} of {name}{self.ending} in {self.store.folder / 'data.mdb'}: expected"
+                    f" {shape[0]}x{shape[1]} pixels of {dtype}, found {found} of {values.dtype}",
+                    "prepare or download it again",
+                )
+        return named
+
+    def names(self) -> Iterator[str]:
+        """See `Store`."""
+        for key in self.store.names():
+            if key.endswith(self.ending):
+                yield key.removesuffix(self.ending)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What a folder holds, each list in order of preference.
+
+    The pixels of Sentinel-2 were processed anew for v2.0, so those of v1.0 stand in only where
+    there are no others; those of Sentinel-1 were not.
+    """
+
+    layout: str
+    sentinel2: list[Store]
+    sentinel1: list[Store]
+    maps: list[Store]
+
+
+def find(root: Path) -> Stores:
+    """The layouts of the dataset under a folder.
+
+    Raises:
+        BenchError: there is none.
+    """
+    lmdb, tree2, tree1 = _lmdb(root), root / S2_FOLDER, root / S1_FOLDER
+    sentinel2: list[Store] = []
+    sentinel1: list[Store] = []
+    maps: list[Store] = []
+    if lmdb is not None:
+        store = TensorStore(lmdb)
+        sentinel2.append(Blobs(store, "patch_id"))
+        sentinel1.append(Blobs(store, "s1_name"))
+        maps.append(Blobs(store, "patch_id", f"_{MAP}"))
+    if tree2.is_dir():
+        sentinel2.append(Folders(tree2, "patch_id", 2))
+    if tree1.is_dir():
+        sentinel1.append(Folders(tree1, "s1_name", 3))
+    if (root / MAP_FOLDER).is_dir():
+        maps.append(Folders(root / MAP_FOLDER, "patch_id", 2))
+    of_v2 = bool(sentinel2 or sentinel1)
+    sentinel1 += [Folders(folder, "s1_name", 0) for folder in _starting_with(root, _V1_S1)]
+    if not sentinel2:
+        sentinel2 += [Folders(folder, "s2v1_name", 0) for folder in _starting_with(root, _V1_S2)]
+    if not sentinel2 and not sentinel1:
+        raise BenchError(
+            f"no BigEarthNet pixels under {root}: expected {S2_FOLDER}/, {S1_FOLDER}/ or {LMDB}/",
+            "`bench data list` says where to get them",
+        )
+    layout = "lmdb" if lmdb is not None else "geotiff" if of_v2 else "geotiff v1.0"
+    return Stores(layout, sentinel2, sentinel1, maps)
+
+
+def _lmdb(root: Path) -> Path | None:
+    candidates = [root / LMDB, *sorted(root.glob("*.lmdb")), root]
+    return next((folder for folder in candidates if (folder / "data.mdb").is_file()), None)
+
+
+def _starting_with(root: Path, prefixes: tuple[str, ...]) -> list[Path]:
+    return sorted(
+        folder for folder in root.iterdir() if folder.name.startswith(prefixes) and folder.is_dir()
+    )

@@ -1,0 +1,133 @@
+"""Segmentation: the class of every pixel.
+
+Observed per image: its confusion matrix over the labelled pixels. Matrices add up, so every score
+of a set of images follows from the sum of theirs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch.nn.functional import cross_entropy
+
+from bench.contract import Door
+from bench.data import Dataset
+from bench.errors import BenchError
+from bench.kinds import Batch, Score, images, matrix, scores
+from bench.metrics import confusion
+from bench.stats import resample_counts, weighted_sums
+from bench.task import Task
+
+INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes, size, size]"
+
+VOID = 255
+"""The target of a pixel that has none."""
+
+
+class Settings(BaseModel):
+    """A segmentation task has no settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Mapped(Dataset, Protocol):
+    """A dataset that knows the class of every pixel."""
+
+    def reference_map(self, sample: str) -> NDArray[np.uint8]:
+        """Class indices [height, width], `VOID` where a pixel has no label."""
+        ...
+
+
+def outputs(task: Task) -> int:
+    """One logit per class."""
+    return len(task.classes)
+
+
+def schema(task: Task) -> pa.Schema:
+    """``sample`` and ``confusion`` int32 [classes * classes], rows are targets."""
+    cells = len(task.classes) ** 2
+    return pa.schema(
+        [
+            pa.field("sample", pa.string(), nullable=False),
+            pa.field("confusion", pa.list_(pa.int32(), cells), nullable=False),
+        ]
+    )
+
+
+def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
+    """Images brought to the contract, and their reference maps uint8 [N, size, size]."""
+    maps = np.stack([dataset.reference_map(sample) for sample in samples])
+    if maps.shape[1:] != door.shape[1:]:
+        raise BenchError(
+            f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings images "
+            f"to {door.shape[1]} x {door.shape[2]} px",
+            "segmentation is scored on the pixels of the map: use a contract of its size",
+        )
+    return Batch(samples, images(dataset, door, samples), torch.from_numpy(maps))
+
+
+def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """The confusion matrix of each image."""
+    classes = len(task.classes)
+    predictions = _logits(task, model, batch).argmax(1).to(torch.uint8)
+    matrices = confusion.confusion_matrices(
+        batch.targets.cpu().numpy(), predictions.cpu().numpy(), classes, VOID
+    )
+    flat = matrices.reshape(len(matrices), classes * classes).astype(np.int32)
+    return {"confusion": torch.from_numpy(flat)}
+
+
+def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
+    logits = _logits(task, model, batch)
+    total = cross_entropy(logits, batch.targets.long(), ignore_index=VOID, reduction="sum")
+    return total / (batch.targets != VOID).sum().clamp(min=1)
+
+
+def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batch:
+    """Mirror the chosen images together with their maps."""
+    inputs, targets = batch.inputs, batch.targets
+    for chosen, axis in ((horizontal, -1), (vertical, -2)):
+        inputs = torch.where(chosen[:, None, None, None], inputs.flip(axis), inputs)
+        targets = torch.where(chosen[:, None, None], targets.flip(axis), targets)
+    return Batch(batch.samples, inputs, targets)
+
+
+def score(task: Task, observations: pa.Table, resamples: int) -> list[Score]:
+    """IoU, F1 and recall by class and their means, overall accuracy and kappa, over all pixels."""
+    classes = len(task.classes)
+    cells = matrix(observations, "confusion")
+    values = _of(cells.sum(axis=0, dtype=np.int64).reshape(classes, classes))
+    replicates = None
+    if resamples:
+        counts = resample_counts(len(cells), resamples)
+        sums = np.concatenate([weighted_sums(block, cells) for block in counts])
+        replicates = _of(sums.reshape(-1, classes, classes))
+    return scores(values, replicates, task.classes, len(cells))
+
+
+def _of(matrices: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    return {
+        "iou_macro": confusion.mean_iou(matrices),
+        "accuracy_micro": confusion.overall_accuracy(matrices),
+        "recall_macro": confusion.mean_class_accuracy(matrices),
+        "kappa_micro": confusion.kappa(matrices),
+        "iou_classes": confusion.class_iou(matrices),
+        "f1_classes": confusion.class_f1(matrices),
+    }
+
+
+def _logits(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    logits: torch.Tensor = model(batch.inputs)
+    count, height, width = batch.targets.shape
+    expected = (count, len(task.classes), height, width)
+    if logits.shape != expected:
+        raise BenchError(
+            f"expected logits of shape {list(expected)}, the model returned {list(logits.shape)}",
+            "a segmentation model returns one logit per image, class and pixel",
+        )
+    return logits
