@@ -59,6 +59,8 @@ class Model(BaseModel):
         architecture: ``timm:NAME`` or ``baseline:MODULE.CLASS``, a module of ``baselines``.
         arguments: keyword arguments of the architecture.
         weights: the safetensors file beside ``entry.toml``; empty for what must be trained first.
+        weights_prefix: what every tensor's name in that file begins with, before the name that the
+            architecture gives it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +68,7 @@ class Model(BaseModel):
     architecture: Annotated[str, Field(pattern=r"^[a-z_]+:[A-Za-z0-9_.@-]{1,128}$")]
     arguments: dict[str, Scalar] = {}
     weights: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,127})?$")] = ""
+    weights_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_]{1,64}\.){0,8}$")] = ""
 
 
 class Trained(BaseModel):

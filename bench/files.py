@@ -29,12 +29,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            _flush(temporary)
+            flush(temporary)
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
             temporary.replace(target)
-            _flush(target.parent)
+            flush(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -45,7 +45,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
         ) from error
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

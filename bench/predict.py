@@ -10,10 +10,10 @@ import concurrent.futures
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,7 @@ _MIN_PARTS = 16
 
 Progress = Callable[[int, int], None]
 Part = list[Sequence[str]]
+T = TypeVar("T")
 PRECISIONS = {"32-true": None, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
@@ -169,16 +170,19 @@ def observe_parts(
     """
     schema = kind.schema(task)
     batches = (batch for _, part in parts for batch in part)
-    loaded = _ahead(lambda samples: kind.load(task, dataset, door, samples), batches)
-    with contextlib.closing(loaded), torch.inference_mode(), _arithmetic(device, precision):
+    loaded = ahead(lambda samples: kind.load(task, dataset, door, samples), batches)
+    with contextlib.closing(loaded), torch.inference_mode(), arithmetic(device, precision):
         for index, part in parts:
-            observed = [_observe(task, kind, model, next(loaded), device, schema) for _ in part]
+            observed = [observe(task, kind, model, next(loaded), device, schema) for _ in part]
             yield index, pa.Table.from_batches(observed, schema)
 
 
-def _ahead(
-    load: Callable[[Sequence[str]], Batch], batches: Iterator[Sequence[str]]
-) -> Iterator[Batch]:
+def ahead(load: Callable[[T], Batch], batches: Iterable[T]) -> Iterator[Batch]:
+    """Load batches in threads, a few ahead of their use and in their order.
+
+    Threads rather than processes: opened stores need no second opening, nothing is copied between
+    processes, and a killed process leaves none behind.
+    """
     readers = max(1, min(8, (os.cpu_count() or 1) - 1))
     pool = concurrent.futures.ThreadPoolExecutor(readers, thread_name_prefix="read")
     waiting: deque[concurrent.futures.Future[Batch]] = deque()
@@ -193,7 +197,8 @@ def _ahead(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _arithmetic(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+def arithmetic(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+    """The context in which a model runs with a precision of `PRECISIONS`."""
     dtype = PRECISIONS[precision]
     if dtype is None:
         return contextlib.nullcontext()
@@ -208,7 +213,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return Batch(batch.samples, inputs, batch.targets.to(device))
 
 
-def _observe(
+def observe(
     task: Task,
     kind: Kind,
     model: torch.nn.Module,
@@ -216,6 +221,11 @@ def _observe(
     device: torch.device,
     schema: pa.Schema,
 ) -> pa.RecordBatch:
+    """The observations of one batch.
+
+    Raises:
+        BenchError: the model returned another shape, NaN or infinity.
+    """
     columns = kind.observe(task, model, to_device(batch, device))
     arrays: list[pa.Array] = [pa.array(batch.samples, pa.string())]
     for field in list(schema)[1:]:
@@ -243,5 +253,5 @@ def cost(job: Job) -> dict[str, Any]:
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(task), device)
     batch = kind.load(task, dataset, Door(job.entry.input, task.bands), job.samples[:BATCH])
-    with _arithmetic(device, job.precision):
+    with arithmetic(device, job.precision):
         return measure(kind, task, model, to_device(batch, device))

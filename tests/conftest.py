@@ -14,3 +14,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real samples at {folder} (set BENCH_REAL_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of datasets with the sample track made once; BENCH_DATA points there."""
+    from bench import data
+
+    root = tmp_path_factory.mktemp("data")
+    os.environ["BENCH_DATA"] = str(root)
+    data.ensure_sample("reben", lambda text: None)
+    return root

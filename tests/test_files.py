@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -49,8 +50,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
     full = tmp_path / "full"
     full.symlink_to("/dev/full")
     with pytest.raises(BenchError, match="No space left") as caught, atomic_path(full) as temporary:
-        with open("/dev/full", "wb", buffering=0) as device:
-            device.write(b"x")
+        Path("/dev/full").write_bytes(b"x" * 100_000)
         temporary.write_bytes(b"")
     assert "free disk space" in caught.value.hint
 

@@ -77,5 +77,5 @@ def test_runs_are_found_by_the_beginning_of_their_name(tmp_path):
     assert runs.find(tmp_path, str(tmp_path / "runs" / "task.two.y")).name == "task.two.y"
     with pytest.raises(RequestError, match="2 runs begin with"):
         runs.find(tmp_path, "task")
-    with pytest.raises(RequestError, match="did you mean task.one.x"):
+    with pytest.raises(RequestError, match=r"did you mean task\.one\.x"):
         runs.find(tmp_path, "task.one.z")

@@ -61,7 +61,7 @@ def test_an_unknown_field_is_refused_by_name(tmp_path):
 
 def test_an_unknown_kind_and_bad_settings_are_refused(tmp_path):
     good = tasks.load("reben-mlc")
-    with pytest.raises(RequestError, match="unknown kind 'multilabels'.*did you mean multilabel"):
+    with pytest.raises(RequestError, match=r"unknown kind 'multilabels'.*did you mean multilabel"):
         kinds.kind_of(good.model_copy(update={"kind": "multilabels"}))
     with pytest.raises(RequestError, match="threshold: Input should be less than 1"):
         kinds.kind_of(good.model_copy(update={"settings": {"threshold": 1.5}}))

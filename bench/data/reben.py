@@ -18,6 +18,7 @@ from bench.data.reben_metadata import Metadata
 from bench.data.reben_patches import classes_of, declared, season_and_tile
 from bench.data.reben_stores import LMDB, MAP, Pixels, Store, Stores, find
 from bench.errors import BenchError, unknown
+from bench.files import sha256_file
 
 METADATA = "metadata.parquet"
 
@@ -43,6 +44,10 @@ class Reben:
     def layout(self) -> str:
         """``lmdb``, ``geotiff`` or ``geotiff v1.0``."""
         return self.stores.layout
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of the metadata, which declares samples, splits and labels."""
+        return sha256_file(metadata_path(self.root))
 
     def ids(self, split: str) -> list[str]:
         """The patch ids of ``train``, ``validation`` or ``test``, sorted, on disk or not.

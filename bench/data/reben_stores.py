@@ -199,5 +199,5 @@ def _lmdb(root: Path) -> Path | None:
 
 def _starting_with(root: Path, prefixes: tuple[str, ...]) -> list[Path]:
     return sorted(
-        folder for folder in root.iterdir() if folder.name.startswith(prefixes) and folder.is_dir()
+        folder for folder in root.glob("*") if folder.name.startswith(prefixes) and folder.is_dir()
     )

@@ -112,11 +112,16 @@ def lane_for(ranking: Ranking, peak: int) -> Lane:
 def pack(counts: NDArray[np.uint16], lane: Lane) -> NDArray[np.uint64]:
     """Counts [R, N], R a multiple of 4, as words [R / L, N] of L resamples, L = 4, 2 or 1 lanes."""
     resamples, samples = counts.shape
-    lanes = np.dtype(np.uint64).itemsize // np.dtype(lane).itemsize
+    lanes = _lanes(lane)
     packed = np.empty((resamples // lanes, samples, lanes), lane)
     for row in range(resamples):
         packed[row // lanes, :, row % lanes] = counts[row]
     return packed.view(np.uint64)[..., 0]
+
+
+def _lanes(lane: Lane) -> int:
+    """How many of them fit a word."""
+    return 64 // np.iinfo(lane).bits
 
 
 def _positives(curve: Curve) -> NDArray[np.int64]:
@@ -160,6 +165,6 @@ def _running(
     """
     sums = np.zeros(order.size + 1, np.uint64)
     np.cumsum(words.take(order), out=sums[1:])
-    at_cuts = sums.take(cuts)
-    between = np.diff(at_cuts, prepend=np.uint64(0)).view(lane).reshape(cuts.size, -1).T
+    between = np.diff(sums.take(cuts), prepend=np.uint64(0)).view(lane)
+    between = between.reshape(cuts.size, _lanes(lane)).T
     return between, np.cumsum(between, axis=1, dtype=np.int64)

@@ -19,8 +19,8 @@ metric           value                                                          
 ``micro`` pools the N x C decisions, and ``samples`` is the mean over samples of the value of each
 sample's C decisions (not for ``ap`` and ``auroc``).
 
-These are the conventions of torchmetrics' ``multilabel_*`` functions (``samples`` there is
-``average="micro", multidim_average="samplewise"``, then the mean) and of scikit-learn with
+These are the conventions of torchmetrics' ``multilabel_*`` functions (``samples`` is the mean of
+its ``average="micro", multidim_average="samplewise"`` on [N, C, 1]) and of scikit-learn with
 ``zero_division=0``. The two disagree once, and torchmetrics is followed: the AUROC of a class
 without positives or without negatives is 0, where scikit-learn has no value.
 
@@ -145,10 +145,15 @@ def multilabel_replicates(
 
     Memory beside the arguments: 16 bytes per score; 6 bytes per count of a block; per thread 16
     bytes per entry of the largest ranking (N, or N x C with ``micro``) and 150 per positive in it.
+    Every metric, blocks of 64, two threads and a sixth of the labels set: 0.3 GiB at 120,000 x 19
+    and 2.1 GiB at 1,000,000 x 19.
 
     Args:
-        target, scores, names, threshold: as for :func:`multilabel_metrics`.
+        target: [N, C], as for :func:`multilabel_metrics`.
+        scores: [N, C], as for :func:`multilabel_metrics`.
         counts: blocks [B, N] of uint16, one resample per row; R is the sum of the B.
+        names: which of ``NAMES``; only what they need is computed.
+        threshold: as for :func:`multilabel_metrics`.
 
     Returns:
         A float64 array per name: [R] for macro, micro and samples, [R, C] for classes.

@@ -48,7 +48,7 @@ class Landscape:
     @property
     def size(self) -> int:
         """Height and width in pixels."""
-        return self.cover.shape[0]
+        return int(self.cover.shape[0])
 
 
 def landscape(
@@ -63,6 +63,7 @@ def landscape(
 
     Args:
         key: names the location; the same key and arguments give the same landscape.
+        size: height and width in pixels.
         weights: how common each CORINE code is among the polygons of dry land.
         shore: the same for the strip of land beside water; code 0 leaves the land as it is.
         water: what water body crosses the location.

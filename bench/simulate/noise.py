@@ -29,6 +29,8 @@ def smooth_field(rng: np.random.Generator, size: int, scale: float) -> Floats:
     may lie wholly above zero. Opposite edges don't match.
 
     Args:
+        rng: the source of the noise.
+        size: height and width in pixels.
         scale: standard deviation of the filter in pixels.
     """
     transfer = _transfer(size, scale)
@@ -45,7 +47,8 @@ def _transfer(size: int, scale: float) -> Floats:
     frequency = np.fft.fftfreq(padded)
     axis = np.exp(-2 * (np.pi * scale * frequency) ** 2)
     axis /= np.sqrt(np.mean(axis**2))
-    return axis[:, None] * axis[None, : padded // 2 + 1]
+    transfer: Floats = axis[:, None] * axis[None, : padded // 2 + 1]
+    return transfer
 
 
 def rotated(size: int, angle: float, stretch: float = 1.0) -> tuple[Floats, Floats]:
@@ -62,7 +65,9 @@ def cells(
     """The nearest point of a jittered grid (S. Worley: A cellular texture basis function, 1996).
 
     Args:
-        along, across: coordinates of every pixel, shape (H, W).
+        rng: the source of the jitter.
+        along: first coordinate of every pixel, shape (H, W).
+        across: second coordinate of every pixel, shape (H, W).
         spacing: of the grid, in the same unit; one cell covers about its square.
 
     Returns:

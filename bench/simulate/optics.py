@@ -62,14 +62,17 @@ def observe(
 
     Args:
         key: names the scene (location and date), for clouds and noise.
+        land: the landscape of that location.
+        ground: what covers it on that date.
+        weather: the air and the light.
         bands: centre and width in nm, pixel in metres (a multiple of 10).
 
     Returns:
         Band name to array, uint16, at least 1 (0 means no data). A band with pixels of 20 m has
         half as many of them per side as the landscape.
     """
-    centres, widths, pixels = (np.array(column) for column in zip(*bands.values(), strict=True))
-    pure = band_reflectance(centres, widths)
+    centres = np.array([centre for centre, _, _ in bands.values()])
+    pure = band_reflectance(centres, np.array([width for _, width, _ in bands.values()]))
     reflectance = np.einsum("bm,mhw->bhw", pure, ground.shares)
     reflectance *= weather.light * _shading(land) * ground.brightness
     # The adjacency effect: air scatters the surroundings (here the scene's mean) into the pixel.
@@ -82,8 +85,8 @@ def observe(
         _cover_with_clouds(key, reflectance, centres, weather.clouds)
     rng = generator(*key, "detector")
     image = {}
-    for index, name in enumerate(bands):
-        sampled = _sample(reflectance[index], int(pixels[index]))
+    for name, band in zip(bands, reflectance, strict=True):
+        sampled = _sample(band, bands[name][2])
         sampled += (0.0015 + 0.008 * sampled.clip(0)) * rng.standard_normal(sampled.shape)
         image[name] = np.clip(np.rint(10_000 * sampled), 1, 65_535).astype(np.uint16)
     return image

@@ -1,8 +1,8 @@
-"""How green vegetation is on a day of the year."""
+"""Climates, and how green vegetation is in them on a day of the year."""
+
+from dataclasses import dataclass
 
 import numpy as np
-
-from bench.simulate.noise import Floats
 
 # Days of the year on which half of the leaves are out and half of them are gone, and how many days
 # a tenth-to-nine-tenths change takes, divided by 4.4; then the lowest and highest green share.
@@ -18,6 +18,21 @@ _SEASONS: dict[str, tuple[float, float, float, float, float]] = {
 }
 
 
+@dataclass(frozen=True)
+class Climate:
+    """A region's seasons and soils.
+
+    Attributes:
+        late: days that spring comes later than in central Europe.
+        dry: 0 for a temperate climate, 1 for a Mediterranean one.
+        bright: share of bright (sandy, calcareous) soils.
+    """
+
+    late: float = 0.0
+    dry: float = 0.0
+    bright: float = 0.4
+
+
 def green(kind: str, day: float, *, late: float = 0.0, dry: float = 0.0) -> float:
     """The green share of a kind of vegetation, in [0, 1].
 
@@ -26,6 +41,7 @@ def green(kind: str, day: float, *, late: float = 0.0, dry: float = 0.0) -> floa
     wet half of the year: they wither in summer and are green in winter.
 
     Args:
+        kind: of vegetation: deciduous, evergreen, grass, winter crop, summer crop, heath, marsh.
         day: of the year, 1 to 366.
         late: days that spring comes later (and autumn earlier by half) than in central Europe.
         dry: 0 for a temperate climate, 1 for a Mediterranean one.

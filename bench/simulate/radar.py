@@ -43,6 +43,8 @@ def observe(*key: str | int, land: Landscape, ground: Ground) -> dict[str, NDArr
 
     Args:
         key: names the scene (location and date), for wind, texture and speckle.
+        land: the landscape of that location.
+        ground: what covers it on that date.
     """
     rng = generator(*key, "radar")
     # Wind roughens water: by up to 9 dB in VV, less in VH.

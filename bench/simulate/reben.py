@@ -8,6 +8,8 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -56,9 +58,9 @@ CLASSES: dict[str, tuple[int, ...]] = {
 _CLASS_OF = {code: name for name, codes in CLASSES.items() for code in codes}
 _UNLABELLED_LIMIT = 0.25
 _SPLITS = ("train", "validation", "test")
-_PER_SIDE = 91
-_THEME = 8.0
-_CLOUDY = 0.1
+_PER_SIDE = 91  # patches along a tile
+_THEME = 8.0  # how many times more common a location's theme is
+_CLOUDY = 0.1  # share of scenes with clouds that nobody has flagged
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,8 @@ def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
 
     Args:
         root: a folder that doesn't exist yet, or is empty.
-        patches: how many, evenly from all splits; all by default (342, about 95 MB).
+        seed: of everything; the same seed writes the same bytes.
+        patches: how many, evenly from all splits; all by default (336, about 95 MB).
 
     Raises:
         BenchError: ``root`` holds something, or can't be written.
@@ -261,12 +264,25 @@ def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
         planned = [planned[index] for index in chosen]
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise BenchError(f"expected no folder at {root}, found one", "remove it, then repeat")
+    try:
+        with _whole_folder(root) as folder, ThreadPoolExecutor() as pool:
+            rows = pool.map(lambda what: _write_patch(folder, simulate(seed, what)), planned)
+            _write_metadata(folder, list(rows))
+    except OSError as error:
+        raise BenchError(
+            f"could not write {root}: {error.strerror or error}",
+            "free disk space or choose another folder, then repeat",
+        ) from error
+
+
+@contextmanager
+def _whole_folder(root: Path) -> Iterator[Path]:
+    """A temporary folder beside ``root`` that becomes ``root`` when the block ends well."""
     root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".tmp", dir=root.parent))
     try:
         temporary.chmod(0o755)
-        rows = [_write_patch(temporary, simulate(seed, acquisition)) for acquisition in planned]
-        _write_metadata(temporary, rows)
+        yield temporary
         temporary.replace(root)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

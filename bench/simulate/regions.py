@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from bench.simulate.ground import Climate
 from bench.simulate.landscape import Water
+from bench.simulate.phenology import Climate
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ REGIONS = (
         14,
         (None, "sea", None, None, "sea", "river"),
         {
-            244: 6,
+            244: 16,
             211: 3,
             242: 2,
             243: 2.5,

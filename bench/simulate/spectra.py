@@ -44,7 +44,7 @@ def _canopy(
     pigment = (
         2.2 * _bell(nm, 430, 35)
         + 1.7 * _bell(nm, 485, 28)
-        + 0.95 * _bell(nm, 560, 60)
+        + 1.1 * _bell(nm, 560, 60)
         + 1.2 * _bell(nm, 625, 35)
         + 2.0 * _bell(nm, 676, 20)
         + 0.3 * _bell(nm, 715, 20)
@@ -90,6 +90,7 @@ def _water(nm: Floats, sediment: float, yellow: float) -> Floats:
     R = 0.33 b/(a + b) (H. R. Gordon, O. B. Brown, M. M. Jacobs, Applied Optics 14, 1975).
 
     Args:
+        nm: wavelengths.
         sediment: backscattering of particles at 550 nm in 1/m.
         yellow: absorption of dissolved organic matter at 440 nm in 1/m.
     """
@@ -138,14 +139,17 @@ MATERIALS = tuple(SPECTRA)
 
 
 def band_reflectance(
-    centres: Sequence[float], widths: Sequence[float], materials: Sequence[str] = MATERIALS
+    centres: Floats | Sequence[float],
+    widths: Floats | Sequence[float],
+    materials: Sequence[str] = MATERIALS,
 ) -> Floats:
     """The reflectance a sensor's bands see of pure materials, shape (bands, materials).
 
     Every band has a Gaussian response.
 
     Args:
-        centres, widths: central wavelength and full width at half maximum of each band in nm.
+        centres: central wavelength of each band in nm.
+        widths: full width at half maximum of each band in nm.
         materials: names out of `MATERIALS`.
     """
     offset = np.linspace(-1.2, 1.2, 49)

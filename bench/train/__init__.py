@@ -1,0 +1,287 @@
+"""Training: an entry and its recipe to an entry with weights, by Lightning's Trainer.
+
+The weights depend on nothing but entry, task, data, seed, precision, packages and hardware, and a
+training that was killed and started again ends with the same ones.
+"""
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+import bench
+import bench.torch_setup
+from bench import entry as entries
+from bench import models, provenance
+from bench.contract import Door
+from bench.data import Dataset, ids_sha256
+from bench.entry import Entry, Trained
+from bench.errors import BenchError, RequestError
+from bench.files import sha256_json
+from bench.kinds import Kind
+from bench.predict import BATCH
+from bench.task import Task
+from bench.train.folder import WEIGHTS, Workshop
+from bench.train.loader import Shuffled, reader
+from bench.train.loop import Keeper, Learner, Lesson, Progress
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+TRAINING, VALIDATION = "train", "validation"
+"""The splits that are trained on and that choose the best epoch."""
+
+
+def train(
+    entry: Entry,
+    task: Task,
+    kind: Kind,
+    dataset: Dataset,
+    *,
+    track: Literal["official", "sample"],
+    seed: int,
+    folder: Path,
+    device: str,
+    devices: int,
+    nodes: int,
+    precision: str,
+    progress: Progress,
+) -> Entry:
+    """Follow the recipe of an entry and leave the best epoch as an entry with weights.
+
+    Args:
+        entry: what is trained, with a recipe for the track; it needs no folder.
+        task: what it is trained for.
+        kind: of the task.
+        dataset: of the task.
+        track: whose recipe is followed.
+        seed: of initial weights, order, mirroring and dropout.
+        folder: where the entry will lie. Until it is whole it is built in a folder beside it
+            whose name ends with ``.partial``; the same call continues there.
+        device: ``cpu``, ``cuda`` or ``cuda:INDEX``.
+        devices: how many of each node; they share the batches of the recipe.
+        nodes: how many machines; the command runs on each, as Lightning documents it.
+        precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
+        progress: called after every step by the first process.
+
+    Returns:
+        The entry in ``folder``.
+
+    Raises:
+        RequestError: the devices or the precision aren't there, the recipe doesn't fit them, or
+            ``folder`` exists.
+        BenchError: samples are missing, or the loss became NaN.
+    """
+    recipe = entry.recipe[track]
+    training, validation = _samples(dataset)
+    trained = {
+        "task": task.name,
+        "track": track,
+        "seed": seed,
+        "recipe": recipe.model_dump(),
+        "data": ids_sha256([*training, *validation]),
+        "harness": f"rs-bench {bench.__version__}, torch {torch.__version__}, {precision}",
+    }
+    workshop = Workshop(folder, _digest(entry, task, dataset, trained))
+    workshop.open()
+    if workshop.is_finished():
+        workshop.deliver()
+        return entries.load(folder, task)
+    door = Door(entry.input, task.bands)
+    lesson = Lesson(
+        task=task,
+        kind=kind,
+        recipe=recipe,
+        seed=seed,
+        precision=precision,
+        training=len(training),
+        validation=len(validation),
+        read_validation=reader(
+            lambda samples: kind.load(task, dataset, door, samples), validation, BATCH
+        ),
+    )
+    read = reader(lambda samples: kind.load(task, dataset, door, samples), training, BATCH)
+    keeper = Keeper(workshop, progress)
+    with _settings(recipe.matmul_precision):
+        bench.torch_setup.deterministic(seed)
+        trainer = _trainer(keeper, recipe.epochs, workshop, device, devices, nodes, precision)
+        if min(recipe.batch, len(training)) % trainer.world_size:
+            raise RequestError(
+                f"{trainer.world_size} devices can't share batches of "
+                f"{min(recipe.batch, len(training))} samples evenly",
+                "choose a number of devices that divides the batch size",
+            )
+        batches = Shuffled(
+            read, len(training), recipe.batch, seed, trainer.global_rank, trainer.world_size
+        )
+        network = models.build(entry, kind.outputs(task))
+        _fit(trainer, Learner(network, lesson), batches, workshop.latest())
+    best = keeper.best
+    assert best.score is not None
+    whole = entry.model_copy(
+        update={
+            "folder": folder,
+            "model": entry.model.model_copy(update={"weights": WEIGHTS, "weights_prefix": ""}),
+            "trained": Trained.model_validate(
+                trained
+                | {
+                    "epochs_run": best.epochs,
+                    "steps": best.epochs * len(batches),
+                    "samples_seen": best.epochs * len(batches) * batches.batch,
+                    "seconds": best.seconds,
+                    "validation": best.score,
+                }
+            ),
+        }
+    )
+    if trainer.is_global_zero:
+        workshop.export(whole, best.weights, card(whole, task))
+        workshop.deliver()
+    _leave(trainer)
+    return whole
+
+
+def card(entry: Entry, task: Task) -> str:
+    """A short README for a trained entry."""
+    trained = entry.trained
+    assert trained is not None
+    recipe = ", ".join(f"{name} {value}" for name, value in trained.recipe.model_dump().items())
+    rows = {
+        "task": f"{task.name}, version {task.version}: {task.title}",
+        "architecture": f"`{entry.model.architecture}`",
+        "bands": " ".join(entry.input.bands),
+        "size": f"{entry.input.size} px, {entry.input.resampling}",
+        "track": trained.track,
+        "seed": trained.seed,
+        "recipe": recipe,
+        "epochs run": trained.epochs_run,
+        f"{task.primary} on the validation split": f"{trained.validation:.4f}",
+        "made with": trained.harness,
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    head = f"# {entry.title or entry.name}\n\n{entry.note}".rstrip()
+    return "\n".join([head, "", "| | |", "|---|---|", *lines, ""])
+
+
+def _samples(dataset: Dataset) -> tuple[list[str], list[str]]:
+    present = set(dataset.present())
+    splits = []
+    for name in (TRAINING, VALIDATION):
+        samples = dataset.ids(name)
+        missing = [sample for sample in samples if sample not in present]
+        if missing or not samples:
+            raise BenchError(
+                f"the {name} split has {len(samples)} samples, of which {len(missing)} are not on "
+                f"disk{', first ' + missing[0] if missing else ''}",
+                "training needs the whole split: complete the dataset",
+            )
+        splits.append(samples)
+    return splits[0], splits[1]
+
+
+def _digest(entry: Entry, task: Task, dataset: Dataset, trained: dict[str, Any]) -> str:
+    return sha256_json(
+        {
+            "model": entry.model.model_dump(mode="json"),
+            "input": entry.input.model_dump(mode="json"),
+            "task": task.digest,
+            "dataset": dataset.fingerprint(),
+            "trained": trained,
+            "packages": provenance.packages(),
+        }
+    )
+
+
+@contextlib.contextmanager
+def _settings(matmul_precision: str) -> Iterator[None]:
+    """The recipe's arithmetic, and Lightning without its hints, tips and warnings."""
+    before = torch.get_float32_matmul_precision()
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        torch.set_float32_matmul_precision(matmul_precision)
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _trainer(
+    keeper: Keeper,
+    epochs: int,
+    workshop: Workshop,
+    device: str,
+    devices: int,
+    nodes: int,
+    precision: str,
+) -> "Trainer":
+    from lightning.pytorch import Trainer
+
+    accelerator, _, index = device.partition(":")
+    if index and devices != 1:
+        raise RequestError(
+            f"{device} is one device, not {devices}", f"write --device {accelerator}"
+        )
+    try:
+        return Trainer(
+            accelerator=accelerator,
+            devices=[int(index)] if index else devices,
+            num_nodes=nodes,
+            strategy="ddp" if devices * nodes > 1 else "auto",
+            precision=precision,  # type: ignore[arg-type]
+            max_epochs=epochs,
+            callbacks=[keeper],
+            default_root_dir=workshop.folder,
+            use_distributed_sampler=False,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except (ImportError, RuntimeError, TypeError, ValueError) as error:
+        raise RequestError(
+            f"training can't run on {nodes} x {devices} x {device} with {precision}: "
+            f"{str(error).splitlines()[0]}",
+            "`bench doctor` shows the devices of this machine",
+        ) from error
+
+
+def _fit(trainer: "Trainer", learner: Learner, batches: Shuffled, checkpoint: Path | None) -> None:
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    try:
+        trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
+    except SIGTERMException as error:
+        raise BenchError(
+            "training was told to stop (SIGTERM)", "repeat the command: it continues"
+        ) from error
+    except SystemExit as error:
+        # Lightning turns Ctrl-C into an exit.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _leave(trainer: "Trainer") -> None:
+    """Wait for the other processes of a training; those that it started itself end here."""
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+
+    if trainer.world_size == 1:
+        return
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    environment = trainer.strategy.cluster_environment  # type: ignore[attr-defined]
+    if isinstance(environment, LightningEnvironment):
+        if not trainer.is_global_zero:
+            raise SystemExit(0)
+        # Else whatever starts processes next takes this one for one of them.
+        os.environ.pop("LOCAL_RANK", None)

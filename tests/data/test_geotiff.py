@@ -14,7 +14,8 @@ PLACE = {"epsg": 32633, "origin": (390_000.0, 5_348_400.0), "pixel": 10.0}
 
 def noise(shape, dtype, seed=0):
     generator = np.random.default_rng(seed)
-    if np.dtype(dtype).kind == "f":
+    dtype = np.dtype(dtype).newbyteorder("=")
+    if dtype.kind == "f":
         return generator.normal(-12, 5, shape).astype(dtype)
     limits = np.iinfo(dtype)
     return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)
@@ -27,12 +28,15 @@ def plain(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"])
+@pytest.mark.parametrize(
+    ("dtype", "compress"),
+    [
+        *((dtype, False) for dtype in ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")),
+        *((dtype, True) for dtype in ("u1", "i1", "u2", "i2", "u4", "i4")),
+    ],
+)
 @pytest.mark.parametrize("shape", [(120, 120), (60, 60), (20, 20), (1, 1), (7, 5000), (200, 3)])
-@pytest.mark.parametrize("compress", [False, True])
 def test_what_is_written_is_read_back_here_and_by_tifffile(tmp_path, shape, dtype, compress):
-    if compress and np.dtype(dtype).kind == "f":
-        pytest.skip("horizontal differencing is for integers")
     path, array = tmp_path / "x.tif", noise(shape, dtype)
     geotiff.write(path, array, **PLACE, compress=compress)
     for found in (geotiff.read(path), geotiff.read(path, shape, dtype), tifffile.imread(path)):
@@ -71,7 +75,7 @@ def test_rasterio_sees_the_same_pixels_place_and_system(tmp_path, compress, noda
         assert file.nodata == nodata
 
 
-@pytest.mark.parametrize("kind", ["big-endian", "tiled", "lzma", "bigtiff", "scattered strips"])
+@pytest.mark.parametrize("kind", ["big-endian", "tiled", "deflate", "bigtiff", "scattered strips"])
 def test_other_valid_tiffs_are_read_too(tmp_path, kind):
     path, array = tmp_path / "x.tif", noise((120, 120), np.uint16)
     if kind == "scattered strips":
@@ -80,7 +84,7 @@ def test_other_valid_tiffs_are_read_too(tmp_path, kind):
         options = {
             "big-endian": {"byteorder": ">"},
             "tiled": {"tile": (64, 64)},
-            "lzma": {"compression": "zlib", "predictor": True, "rowsperstrip": 34},
+            "deflate": {"compression": "zlib", "predictor": True, "rowsperstrip": 34},
             "bigtiff": {"bigtiff": True},
         }[kind]
         tifffile.imwrite(path, array, **options)
@@ -146,7 +150,7 @@ def test_a_foreign_file_is_named(tmp_path, content):
 @pytest.mark.parametrize(
     ("shape", "dtype", "message"),
     [
-        ((60, 60), np.uint16, "expected at most 72736 bytes|expected 60x60 pixels"),
+        ((60, 60), np.uint16, "expected 60x60 pixels of uint16, found 120x120 pixels of uint16"),
         (
             (120, 121),
             np.uint16,
@@ -154,7 +158,7 @@ def test_a_foreign_file_is_named(tmp_path, content):
         ),
         ((120, 120), np.int16, "expected 120x120 pixels of int16, found 120x120 pixels of uint16"),
         ((120, 121), None, "expected 120x121 pixels, found 120x120 pixels"),
-        (None, np.float32, "expected of float32, found|expected pixels of float32, found"),
+        (None, np.float32, "expected pixels of float32, found 120x120 pixels of uint16"),
     ],
 )
 def test_another_shape_or_type_is_refused(plain, shape, dtype, message):
@@ -193,7 +197,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
         geotiff.read(tmp_path)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(position=st.integers(0, 395), value=st.integers(0, 255))
 def test_a_changed_header_byte_gives_pixels_or_one_clear_error(tmp_path_factory, position, value):
     folder = tmp_path_factory.getbasetemp() / "changed"

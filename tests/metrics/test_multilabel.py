@@ -58,14 +58,19 @@ def test_equals_torchmetrics(peer, name):
     target, scores = predictions()
     metric, average = name.rsplit("_", 1)
     function = getattr(peer, f"multilabel_{(AREAS | RATES)[metric]}")
-    arguments = {"num_labels": target.shape[1], "average": {"classes": "none"}.get(average, average)}
+    arguments = {
+        "num_labels": target.shape[1],
+        "average": {"classes": "none"}.get(average, average),
+    }
     if average == "samples":
         arguments |= {"average": "micro", "multidim_average": "samplewise"}
     if metric == "f2":
         arguments["beta"] = 2.0
-    expected = function(torch.from_numpy(scores), torch.from_numpy(target).long(), **arguments)
+    pair = torch.from_numpy(scores), torch.from_numpy(target).long()
     if average == "samples":
-        expected = expected.mean()
+        expected = function(*(part[..., None] for part in pair), **arguments).mean()
+    else:
+        expected = function(*pair, **arguments)
     found = multilabel_metrics(target, scores, [name], threshold=0.5)[name]
     assert found.shape == tuple(expected.shape)
     assert found == pytest.approx(expected.numpy(), abs=1e-6)

@@ -22,6 +22,7 @@ from bench.errors import BenchError
 _HEADER_BYTES = 1 << 16
 _LARGEST = 1 << 26
 _STRIP_BYTES = 8192
+_TAGS_AT_MOST = 64
 
 _IFD_START = 8
 _ENTRY = struct.Struct("<HHI4s")
@@ -150,12 +151,8 @@ def _compare(
     if (shape is None or shape == found_shape) and (dtype is None or dtype == found_dtype):
         return
     size = "x".join(map(str, found_shape))
-    wanted = " ".join(
-        [
-            *([] if shape is None else ["x".join(map(str, shape)) + " pixels"]),
-            *([] if dtype is None else [f"of {dtype}"]),
-        ]
-    )
+    wanted = ("x".join(map(str, shape)) + " " if shape else "") + "pixels"
+    wanted += f" of {dtype}" if dtype else ""
     raise _damaged(path, f"expected {wanted}, found {size} pixels of {found_dtype}")
 
 
@@ -165,7 +162,7 @@ def _examine(data: bytes) -> _Layout | None:
         return None
     count = int.from_bytes(data[8:10], "little")
     directory = data[_IFD_START + 2 : _IFD_START + 2 + 12 * count]
-    if len(directory) < 12 * count:
+    if count > _TAGS_AT_MOST or len(directory) < 12 * count:
         return None
     tags = {entry[0]: entry[1:] for entry in _ENTRY.iter_unpack(directory)}
     tables: list[tuple[int, bytes]] = []
@@ -260,7 +257,7 @@ def write(
         origin: easting and northing of the outer corner of the upper left pixel, in metres.
         pixel: the size of a pixel, in metres.
         nodata: the value that stands for no data.
-        compress: DEFLATE with horizontal differencing instead of plain strips.
+        compress: DEFLATE with horizontal differencing instead of plain strips; for integers.
 
     Raises:
         ValueError: the array or the coordinate system is none of those.

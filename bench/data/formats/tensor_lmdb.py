@@ -80,6 +80,8 @@ class TensorStore:
             transaction = self._transaction = _transaction(self.folder)
         try:
             blob = transaction.get(key.encode())
+        except lmdb.BadValsizeError:
+            blob = None
         except lmdb.Error as error:
             raise _broken(self.folder, key, str(error)) from error
         if blob is None:

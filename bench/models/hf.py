@@ -1,0 +1,218 @@
+"""Entries on the Hugging Face Hub: ``hf:OWNER/NAME[@REVISION]``.
+
+A repository that holds ``entry.toml`` is an entry like any other. Of those without, the published
+BigEarthNet v2.0 checkpoints are understood: their configuration names a timm architecture, and
+their name says, by modality and version, which bands they take in which order.
+
+Nothing but four files is fetched, their sizes are checked first, and the revision is pinned to a
+commit.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, Field, ValidationError
+
+from bench import entry as entries
+from bench.contract import InputContract
+from bench.entry import MAX_DECLARATION, Entry
+from bench.errors import BenchError, RequestError
+from bench.task import Task, in_one_line
+
+MAX_BYTES = {
+    "entry.toml": MAX_DECLARATION,
+    "config.json": 1 << 20,
+    "README.md": 4 << 20,
+    "model.safetensors": 8 << 30,
+}
+"""The files that are fetched, each with the largest size in bytes."""
+
+_WEIGHTS = "model.safetensors"
+_PREFIX = "model.vision_encoder."
+_REQUEST = re.compile(r"(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[\w./-]{1,255}))?", re.A)
+_PUBLISHED = re.compile(r"-(?P<modality>s1|s2|all|s2_full|all_full)-v(?P<version>0\.1\.1|0\.2\.0)$")
+_INPUTS = {"s1": "s1", "s2": "s2", "all": "s1s2", "s2_full": "s2-full", "all_full": "s1s2-full"}
+_TIMEOUT_S = 20.0
+
+
+class _Config(BaseModel):
+    """What is read of the ``config.json`` of a published checkpoint."""
+
+    timm_model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,96}$")]
+    channels: int
+    classes: int
+    image_size: int
+
+
+class _Snapshot(NamedTuple):
+    """Files of a repository at one commit, in the Hub's own cache."""
+
+    repo: str
+    commit: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"hf:{self.repo}@{self.commit}"
+
+
+def entry(rest: str, task: Task) -> Entry:
+    """The entry in a repository of the Hub, its files fetched and its revision pinned.
+
+    The Hub is ``$HF_ENDPOINT``, or https://huggingface.co.
+
+    Raises:
+        RequestError: ``rest`` is no OWNER/NAME[@REVISION], or the repository is no entry for the
+            task.
+        BenchError: the repository can't be reached, or what it holds is damaged or too large.
+    """
+    asked = _REQUEST.fullmatch(rest)
+    if asked is None:
+        raise RequestError(f"hf:{rest} names no repository", "write hf:OWNER/NAME[@REVISION]")
+    snapshot = _fetch(asked["repo"], asked["revision"])
+    if (snapshot.folder / "entry.toml").is_file():
+        found = entries.load(snapshot.folder, task)
+        if found.model.weights not in ("", _WEIGHTS):
+            raise RequestError(
+                f"{snapshot.name}: its weights are called {found.model.weights}",
+                f"of weights only {_WEIGHTS} is fetched from the Hub: rename it in the repository",
+            )
+    else:
+        found = _published(snapshot, task)
+    return found.model_copy(update={"source": snapshot.name})
+
+
+def _fetch(repo: str, revision: str | None) -> _Snapshot:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HFValidationError,
+        HTTPError,
+        OfflineModeIsEnabled,
+    )
+
+    asked = f"hf:{repo}@{revision}" if revision else f"hf:{repo}"
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    try:
+        info = api.model_info(repo, revision=revision, timeout=_TIMEOUT_S, files_metadata=True)
+        sizes = {file.rfilename: file.size for file in info.siblings or []}
+        _check_sizes(asked, sizes)
+        fetched = [
+            Path(api.hf_hub_download(repo, name, revision=info.sha, etag_timeout=_TIMEOUT_S))
+            for name in MAX_BYTES
+            if name in sizes
+        ]
+    except HFValidationError as error:
+        raise RequestError(f"{asked} names no repository: {_first_line(error)}") from error
+    except OfflineModeIsEnabled as error:
+        raise BenchError(
+            f"{asked} can't be fetched: the Hub's client is offline", "unset HF_HUB_OFFLINE"
+        ) from error
+    except (HTTPError, OSError) as error:
+        raise _unreachable(asked, error) from error
+    return _Snapshot(repo, str(info.sha), fetched[0].parent)
+
+
+def _check_sizes(asked: str, sizes: dict[str, int | None]) -> None:
+    if not {"entry.toml", "config.json"} & set(sizes):
+        raise RequestError(
+            f"{asked} holds neither entry.toml nor config.json",
+            "`bench submit` pushes an entry in the right form",
+        )
+    for name, limit in MAX_BYTES.items():
+        size = sizes.get(name, 0)
+        if size is None or size > limit:
+            raise BenchError(
+                f"{asked}: {name} has {'unknown' if size is None else size} bytes, "
+                f"at most {limit} are fetched"
+            )
+
+
+def _unreachable(asked: str, error: Exception) -> BenchError:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return BenchError(
+            f"{asked} can't be read (HTTP {status})",
+            "is the name right? a private or gated repository needs `hf auth login`",
+        )
+    if status == 404:
+        return BenchError(
+            f"{asked} doesn't exist on the Hub (HTTP 404)", "check owner, name and revision"
+        )
+    found = f"HTTP {status}" if status else f"{type(error).__name__}: {_first_line(error)}"
+    return BenchError(
+        f"{asked} can't be fetched: {found}",
+        "is the Hub reachable? try again, or give the path of a downloaded folder",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no details"])[0]
+
+
+def _published(snapshot: _Snapshot, task: Task) -> Entry:
+    config = _config(snapshot)
+    if not (snapshot.folder / _WEIGHTS).is_file():
+        raise BenchError(f"{snapshot.name} holds no {_WEIGHTS}", "other formats are not opened")
+    name = snapshot.repo.partition("/")[2]
+    contract = _contract(snapshot, name, config, task)
+    if config.classes != len(task.classes):
+        raise BenchError(
+            f"{snapshot.name} was made for {config.classes} classes, "
+            f"task {task.name} has {len(task.classes)}",
+            "run it on the task it was made for",
+        )
+    return Entry.model_validate(
+        {
+            "name": name,
+            "title": name,
+            "url": f"https://huggingface.co/{snapshot.repo}",
+            "task": task.name,
+            "input": contract,
+            "model": {
+                "architecture": f"timm:{config.timm_model_name}",
+                "weights": _WEIGHTS,
+                "weights_prefix": _PREFIX,
+            },
+            "folder": snapshot.folder,
+        }
+    )
+
+
+def _config(snapshot: _Snapshot) -> _Config:
+    try:
+        raw: Any = json.loads((snapshot.folder / "config.json").read_text(encoding="utf-8"))
+        if isinstance(raw, dict) and isinstance(raw.get("config"), dict):
+            raw = raw["config"]
+        return _Config.model_validate(raw)
+    except ValidationError as error:
+        found = in_one_line(error)
+    except (ValueError, RecursionError) as error:
+        found = f"not JSON: {error}"
+    raise BenchError(
+        f"{snapshot.name}: config.json is not that of a BigEarthNet v2.0 checkpoint: {found}",
+        "a repository of another kind needs an entry.toml; `bench submit` writes one",
+    )
+
+
+def _contract(snapshot: _Snapshot, name: str, config: _Config, task: Task) -> InputContract:
+    version = _PUBLISHED.search(name)
+    if version is None:
+        raise RequestError(
+            f"{snapshot.name}: the order of its bands is unknown, as its name doesn't end in "
+            "-<s1|s2|all>-v<0.1.1|0.2.0>",
+            "the order changed between these versions: add an entry.toml whose input names the "
+            "bands in order",
+        )
+    given = _INPUTS[version["modality"]]
+    contract = task.input(given if version["version"] == "0.2.0" else f"{given}-v0.1.1")
+    if (config.channels, config.image_size) != (len(contract.bands), contract.size):
+        raise BenchError(
+            f"{snapshot.name}: its config.json has {config.channels} channels of "
+            f"{config.image_size} px, input {given} has {len(contract.bands)} of "
+            f"{contract.size} px",
+            "add an entry.toml whose input is what the model was trained with",
+        )
+    return contract

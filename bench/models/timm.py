@@ -1,0 +1,102 @@
+"""Architectures of timm, by name and with random weights.
+
+``--model timm:NAME`` is any timm model fed with the task's first input and trained by the task's
+recipe; ``timm:NAME/INPUT`` chooses another input, such as ``timm:resnet18/s1``.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import bench.torch_setup  # noqa: F401
+from bench import entry as entries
+from bench.contract import InputContract
+from bench.entry import Entry
+from bench.errors import RequestError, unknown
+from bench.task import Task
+
+if TYPE_CHECKING:
+    import torch
+
+_WHERE_ACCEPTED = frozenset({"img_size", "drop_rate", "drop_path_rate"})
+"""What a model may refuse: the protocol asks for it only where the architecture knows it."""
+
+_OWNED = re.compile(
+    r"model_name|pretrained.*|checkpoint_path|cache_dir|num_classes|in_chans|img_size"
+)
+"""What the harness decides itself, and what would open files or the network."""
+
+_UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
+
+
+def entry(rest: str, task: Task) -> Entry:
+    """The untrained entry ``timm-NAME-INPUT`` for ``NAME`` or ``NAME/INPUT``.
+
+    Raises:
+        RequestError: timm has no such model, or the task no such input.
+    """
+    name, _, given = rest.partition("/")
+    _check_name(name)
+    given = given or task.inputs[0]
+    return Entry.model_validate(
+        {
+            "name": f"timm-{name}-{given}",
+            "title": name,
+            "authors": ["timm"],
+            "task": task.name,
+            "input": task.input(given),
+            "model": {"architecture": f"timm:{name}"},
+            "recipe": entries.recipes(task),
+        }
+    )
+
+
+def build(
+    rest: str, arguments: Mapping[str, Any], contract: InputContract, outputs: int
+) -> "torch.nn.Module":
+    """The timm model ``rest`` with random weights.
+
+    The image size and the drop rates are left away one by one where the model doesn't know them,
+    as in the training scripts of reBEN; nothing else is.
+
+    Raises:
+        RequestError: timm has no such model, or the model doesn't take an argument or the size.
+    """
+    from timm import create_model
+
+    _check_name(rest)
+    for name in arguments:
+        if _OWNED.fullmatch(name):
+            raise RequestError(
+                f"argument {name} of timm:{rest} is not for an entry to choose",
+                "the harness derives it from task and contract; weights come from safetensors",
+            )
+    wanted = {"img_size": contract.size, **arguments}
+    while True:
+        try:
+            return create_model(
+                rest, pretrained=False, num_classes=outputs, in_chans=len(contract.bands), **wanted
+            )
+        except TypeError as error:
+            refused = _UNEXPECTED.search(str(error))
+            if refused is None or refused[1] not in wanted:
+                raise
+            if refused[1] not in _WHERE_ACCEPTED:
+                raise RequestError(
+                    f"timm:{rest} takes no argument {refused[1]}", "remove it from entry.toml"
+                ) from error
+            del wanted[refused[1]]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise RequestError(
+                f"timm:{rest} can't be built for {len(contract.bands)} channels of "
+                f"{contract.size} px with {dict(arguments)}: {error}",
+                "choose an architecture that takes this size",
+            ) from error
+
+
+def _check_name(name: str) -> None:
+    from timm import is_model, list_models
+
+    # A tag such as resnet50.a1_in1k only names pretrained weights, which are never used.
+    if not is_model(name.partition(".")[0]):
+        raise unknown("timm model", name, list_models())

@@ -1,0 +1,177 @@
+"""The command line through its real entry point."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+from bench import cli
+from bench.cli._console import plain
+from tests.tiny import TASK, tiny
+
+BENCH = shutil.which("bench", path=Path(sys.executable).parent)
+
+
+def bench(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [BENCH, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, sample_data):
+    """A results folder with one run, and what the command printed."""
+    folder = tmp_path_factory.mktemp("cli")
+    entry = tiny(folder / "entry")
+    done = bench("run", "--task", TASK, "--model", entry, "--results", folder / "results")
+    assert done.returncode == 0, done.stderr
+    return folder / "results", done, entry
+
+
+def commands():
+    group = typer.main.get_command(cli._command_line())
+    found = []
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", {})
+        found += [(name, sub) for sub in inner] or [(name,)]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_help_and_stands_in_the_readme(command):
+    done = bench(*command, "--help")
+    assert done.returncode == 0
+    described = done.stdout.split("Usage:")[1].strip().splitlines()
+    assert len(described) > 2
+    readme = Path(cli.__file__).parents[2] / "README.md"
+    if readme.is_file():
+        assert f"bench {' '.join(command)}" in readme.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["data", "list"]])
+def test_names_come_before_imports(arguments):
+    code = (
+        "import sys; from bench.cli import main; sys.argv[1:] = sys.argv[1:]\n"
+        "try:\n    main()\nexcept SystemExit: pass\n"
+        "slow = {'torch', 'timm', 'lightning', 'pandas', 'duckdb', 'numpy', 'pyarrow'}\n"
+        "print('slow:', *sorted(slow & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip() == "slow:"
+    assert done.stdout
+
+
+def test_without_official_data_the_first_and_the_last_line_say_so(recorded):
+    _, done, _ = recorded
+    first = done.stderr.splitlines()[0]
+    last = done.stdout.splitlines()[-1]
+    assert first.startswith("sample track: simulated data")
+    assert last.startswith("sample track: these numbers are for simulated data")
+    for line in (first, last):
+        assert "bench data list" in line
+    assert "ap_macro  (ranks)" in done.stdout
+
+
+def test_json_is_one_object_and_nothing_else(recorded):
+    results, _, entry = recorded
+    for arguments in (
+        ["run", "--task", TASK, "--model", entry],
+        ["score", f"{TASK}.tiny.sample"],
+        ["results"],
+        ["results", "--task", TASK],
+    ):
+        done = bench(*arguments, "--json", "--results", results)
+        assert done.returncode == 0, done.stderr
+        assert isinstance(json.loads(done.stdout), dict)
+    for arguments in (["list"], ["info", TASK], ["data", "list"], ["doctor"]):
+        done = bench(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_results_show_what_was_recorded_and_rebuild_gives_the_same(recorded):
+    results, _, _ = recorded
+    before = bench("results", "--csv", "--results", results)
+    assert before.stdout.splitlines()[1].startswith(f"{TASK},tiny,sample,False,ap_macro,0.")
+    assert "tiny" in bench("results", "--results", results).stdout
+    rebuilt = bench("results", "rebuild", "--results", results)
+    assert "1 runs, 0 left out" in rebuilt.stdout
+    assert bench("results", "--csv", "--results", results).stdout == before.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--task", "reben-mcl", "--model", "resnet50"], 2, "did you mean reben-mlc"),
+        (["run", "--task", TASK, "--model", "resnet5O"], 2, "did you mean resnet50"),
+        (["run", "--task", TASK, "--model", "timm:resnet5000"], 2, "unknown timm model"),
+        (["run", "--task", TASK, "--model", "hf:not a repo"], 2, "names no repository"),
+        (["run", "--task", TASK, "--model", "x", "--track", "real"], 2, "unknown track 'real'"),
+        (["run", "--task", TASK, "--model", "x", "--precision", "8"], 2, "unknown precision"),
+        (["run", "--task", TASK, "--model", "resnet18", "--device", "cuda:9"], 2, "cuda:9"),
+        (["run", "--task", TASK], 2, "--model"),
+        (["info", "nothing"], 2, "unknown task 'nothing'"),
+        (["score", "nothing"], 2, "unknown run 'nothing'"),
+        (["data", "verify", "nothing"], 2, "unknown dataset 'nothing'"),
+        (["data", "prepare", "reben"], 2, "dataset reben is not at"),
+        (["results"], 1, "no results at"),
+        (["fly"], 2, "fly"),
+    ],
+)
+def test_a_wrong_request_is_one_line_with_a_remedy(tmp_path, sample_data, arguments, code, message):
+    done = bench(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = bench("--debug", "info", "nothing", cwd=tmp_path)
+    assert "Traceback" in done.stderr
+    assert "RequestError" in done.stderr
+
+
+def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(recorded, tmp_path, sample_data):
+    command = [BENCH, "train", "--task", TASK, "--model", "timm:test_resnet/s1"]
+    child = subprocess.Popen(
+        [*command, "--results", str(tmp_path)], stderr=subprocess.PIPE, text=True
+    )
+    while not list(tmp_path.rglob("*.ckpt")) and child.poll() is None:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, stderr = child.communicate(timeout=120)
+    assert child.returncode == 1
+    assert "error: interrupted" in stderr
+    assert "Traceback" not in stderr
+    again = bench(*command[1:], "--results", tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "trained timm-test_resnet-s1" in again.stdout
+
+
+def test_text_from_strangers_can_do_nothing_to_the_terminal():
+    assert (
+        plain("a\x1b[31mb\u202ec\nd")
+        == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}c d"
+    )
+
+
+def test_a_name_with_markup_is_shown_as_it_is(tmp_path, sample_data):
+    done = bench("run", "--task", TASK, "--model", "[/oops]", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "[/oops]" in done.stderr
