@@ -11,7 +11,7 @@ from typing import Any
 from bench import evaluate, runs, store
 from bench import task as tasks
 from bench.entry import Entry
-from bench.evaluate import Report, Request
+from bench.evaluate import SILENT, Report, Request
 from bench.paths import results_root
 from bench.task import Task
 
@@ -21,7 +21,7 @@ def task(name: str) -> Task:
     return tasks.load(name)
 
 
-def run(report: Report = Report(), **options: Any) -> dict[str, Any]:
+def run(report: Report = SILENT, **options: Any) -> dict[str, Any]:
     """``bench run``: train if needed, predict, score, record.
 
     Args:
@@ -34,7 +34,7 @@ def run(report: Report = Report(), **options: Any) -> dict[str, Any]:
     return evaluate.run(_request(options), report)
 
 
-def train(report: Report = Report(), **options: Any) -> Entry:
+def train(report: Report = SILENT, **options: Any) -> Entry:
     """``bench train``: follow a recipe; the result is an entry with weights."""
     return evaluate.train(_request(options), report)
 

@@ -69,6 +69,9 @@ class Report:
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
 
 
+SILENT = Report()
+
+
 @dataclass(frozen=True)
 class _Material:
     """What a request comes to once its names are resolved."""
@@ -80,7 +83,7 @@ class _Material:
     device: str
 
 
-def run(request: Request, report: Report = Report()) -> dict[str, Any]:
+def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
     """Train if the entry needs it, predict, score, record.
 
     Returns:
@@ -91,13 +94,13 @@ def run(request: Request, report: Report = Report()) -> dict[str, Any]:
         BenchError: the run failed; what was finished is kept and continued by the next call.
     """
     material, model = _resolve(request, report)
-    samples, partial = _samples(request, material)
+    samples, partial = _samples(request, material, model)
     if model.weights is None:
         model = _trained(request, material, model, report)
     return _evaluate(request, material, model, samples, partial, report)
 
 
-def train(request: Request, report: Report = Report()) -> Entry:
+def train(request: Request, report: Report = SILENT) -> Entry:
     """Follow the recipe of an entry; leaves an entry with weights under ``results/entries``.
 
     Raises:
@@ -211,23 +214,25 @@ def _device(name: str, devices: int) -> str:
     return name
 
 
-def _samples(request: Request, material: _Material) -> tuple[list[str], bool]:
-    samples = material.dataset.ids(material.task.split)
+def _samples(request: Request, material: _Material, model: Entry) -> tuple[list[str], bool]:
     if request.ids is not None:
-        known = {i for split in material.task.splits for i in material.dataset.ids(split)}
-        strangers = sorted(set(request.ids) - known)
-        if strangers:
-            raise RequestError(
-                f"{len(strangers)} of the asked samples are not in the dataset, first "
-                f"{strangers[0]!r}"
-            )
         samples = sorted(set(request.ids))
+    else:
+        samples = material.dataset.ids(material.task.split)
     if request.limit is not None:
         if request.limit < 1:
             raise RequestError(f"--limit {request.limit}: expected at least 1")
         samples = samples[: request.limit]
     if not samples:
-        raise BenchError(f"no samples to evaluate at {material.root}")
+        raise RequestError("no samples to evaluate", "--ids wants one sample id a line")
+    missing = sorted(set(samples) - set(material.dataset.present(model.input.bands)))
+    if missing:
+        raise BenchError(
+            f"{len(missing)} of {len(samples)} samples are not at {material.root}, first "
+            f"{missing[0][:100]!r}",
+            "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
+            "there: such a run is marked as partial",
+        )
     return samples, request.ids is not None or request.limit is not None
 
 
@@ -433,7 +438,7 @@ def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> Non
 
 
 def _scores(task: Task, observations: pa.Table) -> list[dict[str, Any]]:
-    found = kinds.kind_of(task).score(task, observations, kinds.RESAMPLES)
+    found = kinds.score(task, observations)
     if not any(f"{s.metric}_{s.average}" == task.primary and s.value is not None for s in found):
         raise BenchError(
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",

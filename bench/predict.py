@@ -10,7 +10,7 @@ import concurrent.futures
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
 
 import bench.torch_setup  # noqa: F401
 from bench import data, models, weights
@@ -89,7 +90,7 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
     if devices == 1:
         work(job, 0, 1, progress)
         return
-    context = torch.multiprocessing.start_processes(
+    context = start_processes(
         _rank, args=(job, devices), nprocs=devices, join=False, start_method="spawn"
     )
     run = Run(job.run)
@@ -98,7 +99,7 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
     while not finished:
         try:
             finished = context.join(timeout=0.2)
-        except torch.multiprocessing.ProcessRaisedException as error:
+        except ProcessRaisedException as error:
             raise BenchError(
                 f"device {error.error_index} failed: {str(error).strip().splitlines()[-1]}",
                 "finished parts are kept; repeat with --devices 1 to see more",
@@ -177,7 +178,7 @@ def observe_parts(
             yield index, pa.Table.from_batches(observed, schema)
 
 
-def ahead(load: Callable[[T], Batch], batches: Iterable[T]) -> Iterator[Batch]:
+def ahead(load: Callable[[T], Batch], batches: Iterable[T]) -> Generator[Batch]:
     """Load batches in threads, a few ahead of their use and in their order.
 
     Threads rather than processes: opened stores need no second opening, nothing is copied between

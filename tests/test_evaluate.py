@@ -100,7 +100,7 @@ def test_a_part_of_the_samples_is_marked_as_such(entry, sample_data, tmp_path):
     chosen = evaluate.run(request(entry, tmp_path, ids=ids[2:5]))
     assert chosen["partial"]
     assert chosen["data"]["samples"] == 3
-    with pytest.raises(RequestError, match="1 of the asked samples are not in the dataset"):
+    with pytest.raises(BenchError, match="1 of 1 samples are not at"):
         evaluate.run(request(entry, tmp_path, ids=["nobody"]))
 
 

@@ -9,10 +9,10 @@ from bench import task as tasks
 TASK = "reben-mlc"
 
 
-def tiny(folder, spoil=None):
+def tiny(folder, spoil=None, given="s1"):
     """An entry with random weights."""
     task = tasks.load(TASK)
-    found = models.find("timm:test_resnet/s1", task)
+    found = models.find(f"timm:test_resnet/{given}", task)
     torch.manual_seed(0)
     network = models.build(found, len(task.classes))
     if spoil is not None:

@@ -39,8 +39,8 @@ class Dataset(Protocol):
         """The sample ids of a split by the official declaration, sorted, on disk or not."""
         ...
 
-    def present(self) -> list[str]:
-        """The sample ids of every split whose pixels are on disk, sorted."""
+    def present(self, bands: Sequence[str]) -> list[str]:
+        """The sample ids, of every split and of none, whose bands are on disk, sorted."""
         ...
 
     def read(self, sample: str, bands: Sequence[str]) -> "dict[str, NDArray[Any]]":

@@ -21,6 +21,7 @@ from bench.errors import BenchError, unknown
 from bench.files import sha256_file
 
 METADATA = "metadata.parquet"
+FLAGGED = "metadata_for_patches_with_snow_cloud_or_shadow.parquet"
 
 
 class Reben:
@@ -38,7 +39,9 @@ class Reben:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.stores: Stores = find(root)
-        self.metadata = Metadata(metadata_path(root))
+        path = metadata_path(root)
+        flagged = path.with_name(FLAGGED)
+        self.metadata = Metadata(path, flagged if flagged.is_file() else None)
 
     @property
     def layout(self) -> str:
@@ -57,9 +60,18 @@ class Reben:
         """
         return self.metadata.split(split)
 
-    def present(self) -> list[str]:
-        """The patch ids with Sentinel-2 pixels on disk (Sentinel-1 where there are no others)."""
-        return self.metadata.ids(self.held(self.stores.sentinel2 or self.stores.sentinel1))
+    def present(self, bands: Sequence[str]) -> list[str]:
+        """The patch ids, flagged ones among them, with pixels of these bands' sensors on disk.
+
+        Raises:
+            RequestError: a band is unknown.
+        """
+        held = np.ones(len(self.metadata), bool)
+        stores = (self.stores.sentinel2, self.stores.sentinel1)
+        for asked, of_sensor in zip(_by_sensor(tuple(bands)), stores, strict=True):
+            if asked:
+                held &= self.held(of_sensor)
+        return self.metadata.ids(held)
 
     def held(self, stores: Sequence[Store]) -> NDArray[np.bool_]:
         """Which rows of the metadata any of some stores holds."""

@@ -21,17 +21,24 @@ _HINT = "download metadata.parquet again, from https://bigearth.net"
 
 
 class Metadata:
-    """The rows of the recommended set, in the order of their patch ids.
+    """The rows of one or both metadata files, in the order of their patch ids.
 
     Args:
-        path: the Parquet file.
+        path: the Parquet file of the recommended set, the only one whose patches are in a split.
+        flagged: that of the patches with seasonal snow, cloud or cloud shadow, if it is there.
 
     Raises:
         BenchError: it is not the metadata of this dataset, or lacks a column.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, flagged: Path | None = None) -> None:
         self.path = path
+        self._paths = [path] if flagged is None else [path, flagged]
+        for each in self._paths:
+            self._check(each)
+        self._columns: dict[str, pa.Array] = {}
+
+    def _check(self, path: Path) -> None:
         try:
             with pq.ParquetFile(path) as file:
                 schema = file.schema_arrow
@@ -44,10 +51,9 @@ class Metadata:
         lacking = [name for name in (*_TEXTS, "labels") if name not in schema.names]
         if lacking:
             raise self._foreign(f"it lacks {', '.join(lacking)}")
-        self._columns: dict[str, pa.Array] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_columns": {}}
+        return {"path": self.path, "_paths": self._paths, "_columns": {}}
 
     @cached_property
     def _loaded_ids(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64] | None]:
@@ -60,6 +66,15 @@ class Metadata:
         if (twice := ids[1:] == ids[:-1]).any():
             raise self._foreign(f"{ids[1:][twice][0].decode()} is there twice")
         return ids, order
+
+    @cached_property
+    def recommended(self) -> NDArray[np.bool_]:
+        """Which rows belong to the recommended set."""
+        with pq.ParquetFile(self.path) as file:
+            count = file.metadata.num_rows
+        ids, order = self._loaded_ids
+        belongs: NDArray[np.bool_] = (np.arange(len(ids)) if order is None else order) < count
+        return belongs
 
     @cached_property
     def _classes(self) -> pa.ListArray:
@@ -83,7 +98,7 @@ class Metadata:
         return [patch.decode() for patch in self._loaded_ids[0][chosen].tolist()]
 
     def split(self, name: str) -> list[str]:
-        """The patch ids of a split, sorted.
+        """The patch ids of a split of the recommended set, sorted.
 
         Raises:
             RequestError: there is no such split.
@@ -92,7 +107,7 @@ class Metadata:
             raise unknown("split", name, SPLITS)
         splits = self.column("split").dictionary_encode()
         matching = [text == name for text in splits.dictionary.to_pylist()]
-        return self.ids(np.array(matching, bool)[splits.indices.to_numpy()])
+        return self.ids(np.array(matching, bool)[splits.indices.to_numpy()] & self.recommended)
 
     def column(self, name: str) -> pa.Array:
         """A column in the order of the ids."""
@@ -145,8 +160,10 @@ class Metadata:
     def _read(self, name: str) -> pa.Array:
         wanted = pa.list_(pa.string()) if name == "labels" else pa.string()
         try:
-            with pq.ParquetFile(self.path) as file:
-                values = file.read(columns=[name]).column(name).cast(wanted).combine_chunks()
+            columns = [pq.read_table(path, columns=[name]).column(name) for path in self._paths]
+            values = pa.chunked_array(
+                [chunk for column in columns for chunk in column.cast(wanted).chunks], wanted
+            ).combine_chunks()
         except (pa.ArrowException, OSError) as error:
             raise self._foreign(" ".join(str(error).split())[:200]) from error
         if values.null_count:
@@ -156,7 +173,7 @@ class Metadata:
     def _no_patch(self, sample: str) -> BenchError:
         return BenchError(
             f"patch {sample[:100]!r} is not in {self.path}",
-            "only the recommended set is used, without seasonal snow, cloud and shadow",
+            "is the id spelt right? patches with snow, cloud or shadow are in the second file",
         )
 
     def _foreign(self, finding: str) -> BenchError:

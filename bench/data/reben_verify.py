@@ -48,7 +48,7 @@ def checks(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
         yield Check("pixels", passed=False, found=str(error))
         return
     for part, rows in held.items():
-        yield _presence(part, rows, dataset.layout)
+        yield _presence(part, rows[dataset.metadata.recommended], dataset.layout)
     yield from _contents(dataset, held, pixels, progress)
 
 

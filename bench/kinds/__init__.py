@@ -6,7 +6,7 @@ become scores. Its module offers what `Kind` describes; nothing else in the harn
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,12 +17,14 @@ from pydantic import BaseModel, ValidationError
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import RequestError, unknown
-from bench.stats import percentile_interval
+from bench.stats import percentile_interval, resample_counts
 from bench.task import Task, in_one_line
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+
+Metrics = Mapping[str, "NDArray[np.float64]"]
 
 RESAMPLES = 1_000
 """Bootstrap resamples behind every interval."""
@@ -109,10 +111,26 @@ class Kind(Protocol):
         """Mirror the samples that the boolean masks [N] choose, targets with them."""
         ...
 
-    def score(self, task: Task, observations: pa.Table, resamples: int) -> list[Score]:
-        """Every metric of the task with its interval, from observations alone.
+    def measure(self, task: Task, observations: pa.Table) -> Metrics:
+        """Every metric of the task from observations alone.
 
-        With ``resamples`` 0 the values alone are computed.
+        Returns:
+            By name ``<metric>_<average>``: [] for an aggregate, [classes] for ``classes``.
+        """
+        ...
+
+    def replicate(
+        self, task: Task, observations: pa.Table, counts: "Iterable[NDArray[np.uint16]]"
+    ) -> Metrics:
+        """The same metrics of resampled observations.
+
+        Args:
+            task: what is scored.
+            observations: N rows.
+            counts: blocks [B, N], how often each resample holds each row; R is the sum of the B.
+
+        Returns:
+            As `measure`, with a leading axis of R resamples.
         """
         ...
 
@@ -135,32 +153,20 @@ def matrix(observations: pa.Table, column: str) -> "NDArray[Any]":
     return values
 
 
-def scores(
-    values: "Mapping[str, NDArray[Any]]",
-    replicates: "Mapping[str, NDArray[Any]] | None",
-    labels: Sequence[str],
-    samples: int,
-) -> list[Score]:
-    """Scores from values and their bootstrap replicates, both named ``<metric>_<average>``.
-
-    Args:
-        values: [] for an aggregate, [classes] for ``classes``.
-        replicates: the same with a leading axis of resamples; None for no intervals.
-        labels: names of the classes.
-        samples: how many samples stand behind the values.
-    """
+def score(task: Task, observations: pa.Table) -> list[Score]:
+    """Every metric of a task with its 95 % bootstrap interval, from observations alone."""
+    kind, samples = kind_of(task), observations.num_rows
+    values = kind.measure(task, observations)
+    replicates = kind.replicate(task, observations, resample_counts(samples, RESAMPLES))
     found = []
-    for name, value in values.items():
+    for name, measured in values.items():
         metric, _, average = name.rpartition("_")
-        given = labels if average == "classes" else [""]
-        bounds = (None, None) if replicates is None else percentile_interval(replicates[name])
-        lows, highs = (
-            np.full(len(given), np.nan) if b is None else np.atleast_1d(b) for b in bounds
-        )
-        for row in zip(given, np.atleast_1d(value), lows, highs, strict=True):
-            label, *numbers = row
-            shown = [float(n) if np.isfinite(n) else None for n in numbers]
-            found.append(Score(metric, average, label, shown[0], shown[1], shown[2], samples))
+        labels = task.classes if average == "classes" else [""]
+        lows, highs = percentile_interval(replicates[name])
+        rows = zip(*map(np.atleast_1d, (measured, lows, highs)), strict=True)
+        for label, numbers in zip(labels, rows, strict=True):
+            value, low, high = (float(n) if np.isfinite(n) else None for n in numbers)
+            found.append(Score(metric, average, label, value, low, high, samples))
     return found
 
 

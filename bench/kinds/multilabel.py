@@ -3,7 +3,7 @@
 Observed per image: the targets and the logits. Everything else follows from them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Protocol
 
 import numpy as np
@@ -16,9 +16,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError
-from bench.kinds import Batch, Score, images, matrix, scores
+from bench.kinds import Batch, Metrics, images, matrix
 from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
-from bench.stats import resample_counts
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
@@ -81,18 +80,25 @@ def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batc
     return Batch(batch.samples, inputs, batch.targets)
 
 
-def score(task: Task, observations: pa.Table, resamples: int) -> list[Score]:
+def measure(task: Task, observations: pa.Table) -> Metrics:
     """AP, AUROC and the threshold metrics: macro, micro, by class, by sample where defined."""
-    classes = task.classes
-    targets, logits = (matrix(observations, name) for name in ("targets", "logits"))
-    threshold = Settings.model_validate(task.settings).threshold
-    cut = float(np.log(threshold / (1 - threshold)))
-    values = multilabel_metrics(targets, logits, threshold=cut)
-    replicates = None
-    if resamples:
-        counts = resample_counts(len(targets), resamples)
-        replicates = multilabel_replicates(targets, logits, counts, threshold=cut)
-    return scores(values, replicates, classes, len(targets))
+    return multilabel_metrics(*_arrays(observations), threshold=_threshold(task))
+
+
+def replicate(task: Task, observations: pa.Table, counts: Iterable[NDArray[np.uint16]]) -> Metrics:
+    """The same of resampled observations; sorted once, then reweighted."""
+    arrays = _arrays(observations)
+    return multilabel_replicates(*arrays, counts, threshold=_threshold(task))
+
+
+def _arrays(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    return matrix(observations, "targets"), matrix(observations, "logits")
+
+
+def _threshold(task: Task) -> float:
+    """The logit of the probability above which a class counts as present."""
+    probability = Settings.model_validate(task.settings).threshold
+    return float(np.log(probability / (1 - probability)))
 
 
 def _logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:

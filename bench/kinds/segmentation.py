@@ -4,7 +4,7 @@ Observed per image: its confusion matrix over the labelled pixels. Matrices add 
 of a set of images follows from the sum of theirs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,9 +17,9 @@ from torch.nn.functional import cross_entropy
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError
-from bench.kinds import Batch, Score, images, matrix, scores
+from bench.kinds import Batch, Metrics, images, matrix
 from bench.metrics import confusion
-from bench.stats import resample_counts, weighted_sums
+from bench.stats import weighted_sums
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes, size, size]"
@@ -97,20 +97,20 @@ def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batc
     return Batch(batch.samples, inputs, targets)
 
 
-def score(task: Task, observations: pa.Table, resamples: int) -> list[Score]:
+def measure(task: Task, observations: pa.Table) -> Metrics:
     """IoU, F1 and recall by class and their means, overall accuracy and kappa, over all pixels."""
-    classes = len(task.classes)
+    return _of(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
+
+
+def replicate(task: Task, observations: pa.Table, counts: Iterable[NDArray[np.uint16]]) -> Metrics:
+    """The same of resampled observations."""
     cells = matrix(observations, "confusion")
-    values = _of(cells.sum(axis=0, dtype=np.int64).reshape(classes, classes))
-    replicates = None
-    if resamples:
-        counts = resample_counts(len(cells), resamples)
-        sums = np.concatenate([weighted_sums(block, cells) for block in counts])
-        replicates = _of(sums.reshape(-1, classes, classes))
-    return scores(values, replicates, task.classes, len(cells))
+    return _of(task, np.concatenate([weighted_sums(block, cells) for block in counts]))
 
 
-def _of(matrices: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+def _of(task: Task, cells: NDArray[Any]) -> Metrics:
+    classes = len(task.classes)
+    matrices = cells.reshape(*cells.shape[:-1], classes, classes)
     return {
         "iou_macro": confusion.mean_iou(matrices),
         "accuracy_micro": confusion.overall_accuracy(matrices),

@@ -43,7 +43,7 @@ def smooth_field(rng: np.random.Generator, size: int, scale: float) -> Floats:
 @lru_cache(maxsize=64)
 def _transfer(size: int, scale: float) -> Floats:
     """The filter in the Fourier domain of a window large enough not to wrap around."""
-    padded = 16 * math.ceil((size + 3 * scale) / 16)
+    padded = 16 * math.ceil((size + 4 * scale) / 16)
     frequency = np.fft.fftfreq(padded)
     axis = np.exp(-2 * (np.pi * scale * frequency) ** 2)
     axis /= np.sqrt(np.mean(axis**2))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def observe(
         half as many of them per side as the landscape.
     """
     centres = np.array([centre for centre, _, _ in bands.values()])
-    pure = band_reflectance(centres, np.array([width for _, width, _ in bands.values()]))
+    pure = _pure(tuple((centre, width) for centre, width, _ in bands.values()))
     reflectance = np.einsum("bm,mhw->bhw", pure, ground.shares)
     reflectance *= weather.light * _shading(land) * ground.brightness
     # The adjacency effect: air scatters the surroundings (here the scene's mean) into the pixel.
@@ -90,6 +91,11 @@ def observe(
         sampled += (0.0015 + 0.008 * sampled.clip(0)) * rng.standard_normal(sampled.shape)
         image[name] = np.clip(np.rint(10_000 * sampled), 1, 65_535).astype(np.uint16)
     return image
+
+
+@lru_cache(maxsize=8)
+def _pure(bands: tuple[tuple[float, float], ...]) -> Floats:
+    return band_reflectance([centre for centre, _ in bands], [width for _, width in bands])
 
 
 def _shading(land: Landscape) -> Floats:

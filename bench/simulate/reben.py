@@ -5,6 +5,7 @@ orbit 0 don't exist.
 """
 
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -60,6 +61,7 @@ _UNLABELLED_LIMIT = 0.25
 _SPLITS = ("train", "validation", "test")
 _PER_SIDE = 91  # patches along a tile
 _THEME = 8.0  # how many times more common a location's theme is
+_WORKERS = min(4, os.cpu_count() or 1)  # more only contend for the interpreter
 _CLOUDY = 0.1  # share of scenes with clouds that nobody has flagged
 
 
@@ -143,7 +145,7 @@ class Patch:
     @property
     def labels(self) -> list[str]:
         """The classes of the reference map, in alphabetical order."""
-        return _labels(self.reference_map)
+        return labels_of(self.reference_map)
 
 
 def plan(seed: int = 0) -> list[Acquisition]:
@@ -201,9 +203,9 @@ def _split_of(column: int, row: int) -> str:
 def simulate(seed: int, acquisition: Acquisition) -> Patch:
     """The pixels of an acquisition; they depend on the arguments alone."""
     region = acquisition.region
-    place = (seed, region.name, acquisition.column, acquisition.row)
+    place = _key(seed, acquisition)
     moment = acquisition.day.isoformat()
-    land = _land(place, acquisition)
+    land = terrain(seed, acquisition)
     rng = generator(*place, "sky", moment)
     clouds = float(rng.uniform(0.05, 0.35)) if rng.random() < _CLOUDY else 0.0
     if acquisition.cloud:
@@ -222,14 +224,19 @@ def simulate(seed: int, acquisition: Acquisition) -> Patch:
     return Patch(acquisition, s2, s1, land.cover)
 
 
-def _land(place: tuple[str | int, ...], acquisition: Acquisition) -> Landscape:
-    """The landscape of a place: drawn again until enough of it carries labels."""
+def _key(seed: int, acquisition: Acquisition) -> tuple[str | int, ...]:
+    """Names the location; the same for all its dates."""
+    return seed, acquisition.region.name, acquisition.column, acquisition.row
+
+
+def terrain(seed: int, acquisition: Acquisition) -> Landscape:
+    """The landscape of a location: drawn again until enough of it carries labels."""
     region = acquisition.region
     weights = {**region.weights, acquisition.theme: _THEME * region.weights[acquisition.theme]}
     attempt = 0
     while True:
         land = landscape(
-            *place,
+            *_key(seed, acquisition),
             attempt,
             size=SIZE,
             weights=weights,
@@ -242,7 +249,8 @@ def _land(place: tuple[str | int, ...], acquisition: Acquisition) -> Landscape:
         attempt += 1
 
 
-def _labels(reference_map: NDArray[np.uint16]) -> list[str]:
+def labels_of(reference_map: NDArray[np.uint16]) -> list[str]:
+    """The classes that have a pixel in a map of CORINE codes, in alphabetical order."""
     codes = np.unique(reference_map).tolist()
     return sorted({_CLASS_OF[code] for code in codes if code in _CLASS_OF})
 
@@ -265,7 +273,7 @@ def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise BenchError(f"expected no folder at {root}, found one", "remove it, then repeat")
     try:
-        with _whole_folder(root) as folder, ThreadPoolExecutor() as pool:
+        with _whole_folder(root) as folder, ThreadPoolExecutor(_WORKERS) as pool:
             rows = pool.map(lambda what: _write_patch(folder, simulate(seed, what)), planned)
             _write_metadata(folder, list(rows))
     except OSError as error:

@@ -65,11 +65,11 @@ def _soil(nm: Floats, level: float, moisture: float, iron: float = 0.3) -> Float
     return reflectance
 
 
-def _dry_plant(nm: Floats, level: float) -> Floats:
+def _dry_plant(nm: Floats, level: float, rise: float) -> Floats:
     """Straw, litter and bark: no pigments, absorption of cellulose and lignin."""
-    rise = 1 - np.exp(-(nm - 330) / 420)
+    brightening = 1 - np.exp(-(nm - 330) / rise)
     features = 0.12 * _bell(nm, 1730, 40) + 0.35 * _bell(nm, 2100, 80) + 0.3 * _bell(nm, 2320, 70)
-    reflectance: Floats = level * rise * np.exp(-features - 0.25 * _liquid_water(nm))
+    reflectance: Floats = level * brightening * np.exp(-features - 0.25 * _liquid_water(nm))
     return reflectance
 
 
@@ -118,8 +118,8 @@ SPECTRA: dict[str, Callable[[Floats], Floats]] = {
     "crop": lambda nm: _canopy(nm, 0.50, 1.6, 0.85),
     "shrub": lambda nm: _canopy(nm, 0.27, 0.95, 0.55, 0.35),
     "evergreen": lambda nm: _canopy(nm, 0.30, 1.3, 0.7, 0.3),
-    "straw": lambda nm: _dry_plant(nm, 0.36),
-    "litter": lambda nm: _dry_plant(nm, 0.20),
+    "straw": lambda nm: _dry_plant(nm, 0.36, 420),
+    "litter": lambda nm: _dry_plant(nm, 0.22, 650),
     "bright soil": lambda nm: _soil(nm, 0.42, 0.1, 0.6),
     "dark soil": lambda nm: _soil(nm, 0.24, 0.25),
     "peat": lambda nm: _soil(nm, 0.20, 0.75),
@@ -139,8 +139,8 @@ MATERIALS = tuple(SPECTRA)
 
 
 def band_reflectance(
-    centres: Floats | Sequence[float],
-    widths: Floats | Sequence[float],
+    centres: Sequence[float],
+    widths: Sequence[float],
     materials: Sequence[str] = MATERIALS,
 ) -> Floats:
     """The reflectance a sensor's bands see of pure materials, shape (bands, materials).

@@ -78,7 +78,7 @@ def train(
         BenchError: samples are missing, or the loss became NaN.
     """
     recipe = entry.recipe[track]
-    training, validation = _samples(dataset)
+    training, validation = _samples(dataset, entry)
     trained = {
         "task": task.name,
         "track": track,
@@ -168,8 +168,8 @@ def card(entry: Entry, task: Task) -> str:
     return "\n".join([head, "", "| | |", "|---|---|", *lines, ""])
 
 
-def _samples(dataset: Dataset) -> tuple[list[str], list[str]]:
-    present = set(dataset.present())
+def _samples(dataset: Dataset, entry: Entry) -> tuple[list[str], list[str]]:
+    present = set(dataset.present(entry.input.bands))
     splits = []
     for name in (TRAINING, VALIDATION):
         samples = dataset.ids(name)

@@ -1,5 +1,6 @@
 """The training loop: what Lightning's Trainer is told to do at each step and after each epoch."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,9 +116,9 @@ class Learner(LightningModule):
         """
         lesson = self.lesson
         table = self._observations()
-        for score in lesson.kind.score(lesson.task, table, resamples=0):
-            if score.name == lesson.task.primary and score.value is not None:
-                return score.value
+        primary = float(lesson.kind.measure(lesson.task, table)[lesson.task.primary])
+        if math.isfinite(primary):
+            return primary
         raise BenchError(
             f"{lesson.task.primary} is undefined on the {table.num_rows} validation samples",
             "the best epoch can't be chosen by it: does the split hold any positive sample?",

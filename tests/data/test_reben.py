@@ -18,7 +18,7 @@ from bench.contract import Band, Door, InputContract
 from bench.data import reben
 from bench.data.formats import geotiff
 from bench.data.reben_metadata import Metadata
-from bench.data.reben_patches import classes_of, geographic_split, season_and_tile
+from bench.data.reben_patches import SPLITS, classes_of, geographic_split, season_and_tile
 from bench.errors import BenchError, RequestError
 
 DECLARED = data.declaration("reben")
@@ -215,7 +215,7 @@ def test_one_sensor_does_not_need_the_other(own):
 def test_sentinel_1_alone(own):
     shutil.rmtree(own / "BigEarthNet-S2")
     dataset = reben.open_dataset(own)
-    assert dataset.present() == IDS
+    assert dataset.present(["VV"]) == IDS
     same(dataset.read(IDS[2], RADAR), pixels_of(IDS[2]), RADAR)
     with pytest.raises(BenchError, match="has no Sentinel-2 under"):
         dataset.read(IDS[2], ["B02"])
@@ -297,7 +297,9 @@ def test_nothing_to_read_is_said_at_once(tree, tmp_path):
 def test_splits_are_those_of_the_metadata(root):
     dataset = reben.open_dataset(root)
     splits = {split: dataset.ids(split) for split in ("train", "validation", "test")}
-    assert sorted(patch for ids in splits.values() for patch in ids) == IDS == dataset.present()
+    assert (
+        sorted(patch for ids in splits.values() for patch in ids) == IDS == dataset.present(["B02"])
+    )
     for split, ids in splits.items():
         assert ids == sorted(ids)
         assert set(geographic_split(ids)) == {split}
@@ -308,7 +310,7 @@ def test_splits_are_those_of_the_metadata(root):
 def test_present_follows_the_disk(own):
     shutil.rmtree(own / "BigEarthNet-S2" / TILE / IDS[3])
     dataset = reben.open_dataset(own)
-    assert dataset.present() == [patch for patch in IDS if patch != IDS[3]]
+    assert dataset.present(["B02"]) == [patch for patch in IDS if patch != IDS[3]]
     assert IDS[3] in dataset.ids(geographic_split([IDS[3]])[0])
 
 
@@ -753,7 +755,7 @@ def test_both_official_layouts_of_the_real_patch_agree(real_data, real_root):
     folders, official = reben.open_dataset(real_root), reben.open_dataset(real_data / "reben")
     assert (folders.layout, official.layout) == ("geotiff", "lmdb")
     same(folders.read(patch, OPTICAL), official.read(patch, OPTICAL), OPTICAL)
-    assert official.present() == folders.present() == [patch]
+    assert official.present(["B02"]) == folders.present(["B02"]) == [patch]
     radar = f"{TILE}_70_48"
     same(folders.read(radar, RADAR), official.read(radar, RADAR), RADAR)
 
@@ -792,13 +794,18 @@ def test_the_declared_codes_are_those_of_the_official_table(real_data):
 def test_real_patches_of_the_first_version_are_found_by_the_metadata(real_data, tmp_path):
     import tifffile
 
-    (tmp_path / "metadata.parquet").symlink_to(real_data / "reben" / "metadata.parquet")
     for name in ("BigEarthNet-S1-Example", "BigEarthNet-S2-Example"):
         (tmp_path / name).symlink_to(real_data / "bigearthnet_v1" / name)
+    (tmp_path / "metadata.parquet").symlink_to(real_data / "reben" / "metadata.parquet")
+    assert len(reben.open_dataset(tmp_path).present(["B02"])) == 5
+    # The sixth is one of the patches with cloud, shadow or snow.
+    (tmp_path / reben.FLAGGED).symlink_to(real_data / "reben" / reben.FLAGGED)
     dataset = reben.open_dataset(tmp_path)
     assert dataset.layout == "geotiff v1.0"
-    present = dataset.present()
-    assert len(present) == 5
+    present = dataset.present(["B02", "VV"])
+    assert len(present) == 6
+    recommended = {patch for split in SPLITS for patch in dataset.ids(split)}
+    assert len(recommended & set(present)) == 5
     assert list(geographic_split(present)).count("train") == 3
     for patch in present:
         arrays = dataset.read(patch, BANDS)

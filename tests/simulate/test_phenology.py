@@ -24,8 +24,10 @@ def test_leaves_come_in_spring_and_go_in_autumn() -> None:
     assert green("deciduous", 200) > 0.95
     assert green("deciduous", 20) < 0.1
     assert green("deciduous", 350) < 0.1
-    half_out = [day for day in range(60, 200) if green("deciduous", day) > 0.5][0]
-    half_out_late = [day for day in range(60, 200) if green("deciduous", day, late=20) > 0.5][0]
+    half_out, half_out_late = (
+        next(day for day in range(60, 200) if green("deciduous", day, late=late) > 0.5)
+        for late in (0, 20)
+    )
     assert half_out_late - half_out == 20
 
 

@@ -10,7 +10,7 @@ from bench.simulate.landscape import Landscape
 from bench.simulate.noise import generator
 from bench.simulate.spectra import MATERIALS
 
-SIZE = 96
+SIZE = 48
 
 
 def flat() -> Landscape:
@@ -19,9 +19,7 @@ def flat() -> Landscape:
     return Landscape(number.astype(np.uint16), nothing + 50, number, number, nothing, 0.0)
 
 
-def image(
-    material: str, scene: int = 0, wetness: float = 0.0
-) -> dict[str, NDArray[np.float32]]:
+def image(material: str, scene: int = 0, wetness: float = 0.0) -> dict[str, NDArray[np.float32]]:
     shares = np.zeros((len(MATERIALS), SIZE, SIZE))
     shares[MATERIALS.index(material)] = 1
     ground = Ground(shares, np.ones((SIZE, SIZE)), wetness)
@@ -29,7 +27,7 @@ def image(
 
 
 def level(material: str, channel: str, wetness: float = 0.0) -> float:
-    return float(np.mean([image(material, scene, wetness)[channel].mean() for scene in range(8)]))
+    return float(np.mean([image(material, scene, wetness)[channel].mean() for scene in range(4)]))
 
 
 def test_speckle_has_its_number_of_looks() -> None:
@@ -61,7 +59,8 @@ def test_levels_are_ordered() -> None:
     assert level("grass", "VH") < level("broadleaf", "VH") - 2
     assert level("broadleaf", "VV") < level("metal", "VV") - 4
     for material in MATERIALS:
-        assert level(material, "VH") < level(material, "VV") - 3
+        scene = image(material)
+        assert scene["VH"].mean() < scene["VV"].mean() - 3
 
 
 def test_wet_soil_is_brighter() -> None:

@@ -70,8 +70,7 @@ def test_band_reflectance_integrates_with_a_gaussian_response() -> None:
 
 
 def test_hundreds_of_narrow_bands_come_from_the_same_function() -> None:
-    centres = np.linspace(420, 2450, 202)
-    table = band_reflectance(centres, np.full(202, 8.0))
+    table = band_reflectance(np.linspace(420, 2450, 202).tolist(), [8.0] * 202)
     assert table.shape == (202, len(MATERIALS))
     assert np.isfinite(table).all()
     # Materials stay distinguishable: none is a multiple of another.

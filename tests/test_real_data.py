@@ -1,0 +1,89 @@
+"""Real patches through the whole pipeline, scored on their real labels."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from bench import data, evaluate
+from bench import task as tasks
+from bench.data import reben
+from bench.errors import BenchError
+from bench.evaluate import Request
+from bench.runs import Run
+from tests.tiny import TASK, tiny
+
+METADATA = (reben.METADATA, reben.FLAGGED)
+
+
+@pytest.fixture
+def official(tmp_path, real_data, monkeypatch):
+    """A data folder with the complete official metadata and no pixels yet."""
+    root = tmp_path / "data" / "reben"
+    root.mkdir(parents=True)
+    for name in METADATA:
+        (root / name).symlink_to(real_data / "reben" / name)
+    monkeypatch.setenv("BENCH_DATA", str(root.parent))
+    return root
+
+
+def run(tmp_path, given, samples):
+    request = Request(
+        task=TASK,
+        model=str(tiny(tmp_path / "entry", given=given)),
+        track="official",
+        ids=samples,
+        results=tmp_path / "results",
+    )
+    manifest = evaluate.run(request)
+    return manifest, Run(tmp_path / "results" / "runs" / manifest["run"]).observations()
+
+
+def labels_of(real_data, samples):
+    """Multi-hot labels straight from the metadata, without the reader."""
+    rows = pa.concat_tables([pq.read_table(real_data / "reben" / name) for name in METADATA])
+    rows = rows.filter(pc.is_in(rows["patch_id"], value_set=pa.array(samples)))
+    found = dict(zip(rows["patch_id"].to_pylist(), rows["labels"].to_pylist(), strict=True))
+    classes = tasks.load(TASK).classes
+    return np.array([[name in found[sample] for name in classes] for sample in samples])
+
+
+def test_the_six_pairs_of_the_first_version(official, real_data, tmp_path):
+    for name in ("BigEarthNet-S1-Example", "BigEarthNet-S2-Example"):
+        (official / name).symlink_to(real_data / "bigearthnet_v1" / name)
+    samples = data.reader("reben").open_dataset(official).present(["B02", "VV"])
+    assert len(samples) == 6
+    manifest, observations = run(tmp_path, "s1s2", samples)
+    assert manifest["data"]["layout"] == "geotiff v1.0"
+    assert manifest["partial"]
+    assert observations["sample"].to_pylist() == samples
+    labels = labels_of(real_data, samples)
+    np.testing.assert_array_equal(np.array(observations["targets"].to_pylist()), labels)
+    # Accuracy from its definition, against what was recorded.
+    decided = np.array(observations["logits"].to_pylist()) > 0
+    recorded = {f"{s['metric']}_{s['average']}": s["value"] for s in manifest["scores"]}
+    assert recorded["accuracy_micro"] == pytest.approx((decided == labels).mean())
+
+
+@pytest.mark.parametrize("given", ["s2", "s1"])
+def test_the_real_lmdb(official, real_data, tmp_path, given):
+    (official / "BigEarthNet_LMDB").symlink_to(real_data / "reben" / "BigEarthNet_LMDB")
+    bands = tasks.load(TASK).input(given).bands
+    samples = data.reader("reben").open_dataset(official).present(bands)
+    assert len(samples) == 1
+    manifest, observations = run(tmp_path, given, samples)
+    assert manifest["data"]["layout"] == "lmdb"
+    labels = labels_of(real_data, samples)
+    np.testing.assert_array_equal(np.array(observations["targets"].to_pylist()), labels)
+
+
+def test_an_incomplete_official_split_is_refused_before_anything_runs(
+    official, real_data, tmp_path
+):
+    (official / "BigEarthNet_LMDB").symlink_to(real_data / "reben" / "BigEarthNet_LMDB")
+    entry = tiny(tmp_path / "entry", given="s2")
+    request = Request(task=TASK, model=str(entry), track="official", results=tmp_path / "results")
+    with pytest.raises(BenchError, match=r"119\d{3} of 119825 samples are not at"):
+        evaluate.run(request)
+    assert not (tmp_path / "results").exists()
