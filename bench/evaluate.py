@@ -141,7 +141,7 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
                 f"{task.name}, which has digest {task.digest[:12]} in version {task.version}",
                 "repeat the run; results of different digests can't be compared",
             )
-        manifest["scores"] = _scores(task, run.observations())
+        manifest["scores"] = _scores(task, run, run.observations())
         manifest["scored_by"] = provenance.harness()
         run.write_manifest(manifest)
     if results is not None:
@@ -412,7 +412,7 @@ def _perform(
         "predicted_here": len(job.samples) - before,
         "cost": predict.cost(job),
         "parts": run.hashes(),
-        "scores": _scores(task, observations),
+        "scores": _scores(task, run, observations),
         "scored_by": provenance.harness(),
     }
     run.write_manifest(manifest)
@@ -437,8 +437,8 @@ def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> Non
         pq.write_table(table, temporary, compression="zstd")
 
 
-def _scores(task: Task, observations: pa.Table) -> list[dict[str, Any]]:
-    found = kinds.score(task, observations)
+def _scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
+    found = kinds.score(task, observations, run.attributes())
     if not any(f"{s.metric}_{s.average}" == task.primary and s.value is not None for s in found):
         raise BenchError(
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",

@@ -101,6 +101,11 @@ class Run:
                 "repeat the run with --force",
             ) from error
 
+    def attributes(self) -> pa.Table | None:
+        """What the samples can be grouped by, rows as in the observations; None without any."""
+        path = self.folder / "attributes.parquet"
+        return pq.read_table(path) if path.is_file() else None
+
     def hashes(self) -> dict[str, str]:
         """The SHA-256 of every part."""
         return {path.name: sha256_file(path) for path in self.parts()}

@@ -40,7 +40,8 @@ create table runs (
 );
 create table metrics (
   run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
-  value double, low double, high double, samples bigint not null, is_primary boolean not null
+  value double, low double, high double, samples bigint not null, slice varchar not null,
+  is_primary boolean not null
 );
 """
 
@@ -178,7 +179,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, manifests: Iterable[dict[str,
         runs.append(_run_row(manifest))
         primary = manifest["task"]["primary"]
         for score in manifest["scores"]:
-            is_primary = f"{score['metric']}_{score['average']}" == primary
+            named = f"{score['metric']}_{score['average']}"
+            is_primary = named == primary and not score["slice"]
             metrics.append([manifest["run"], *score.values(), is_primary])
     for table, rows in (("runs", runs), ("metrics", metrics)):
         if rows:

@@ -18,7 +18,7 @@ time.sleep(float(sys.argv[2]))
 
 def manifest(name, value=0.5, **changes):
     score = {"metric": "ap", "average": "macro", "label": "", "value": value}
-    bounds = {"low": None, "high": None, "samples": 3}
+    bounds = {"low": None, "high": None, "samples": 3, "slice": ""}
     return {
         "schema": runs.SCHEMA,
         "run": name,

@@ -87,7 +87,11 @@ def _lines(path: Path) -> list[str]:
 def show(manifest: dict[str, Any], results: Path) -> None:
     """A run's scores as tables, and where they are."""
     scores, entry, cost = manifest["scores"], manifest["entry"], manifest["cost"]
-    _scores("metric", [s for s in scores if s["average"] != "classes"], manifest["task"]["primary"])
+    _scores(
+        "metric",
+        [s for s in scores if s["average"] != "classes" and not s["slice"]],
+        manifest["task"]["primary"],
+    )
     of_classes = [s for s in scores if s["average"] == "classes"]
     main = manifest["task"]["primary"].rpartition("_")[0]
     if any(s["metric"] == main for s in of_classes):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from bench.contract import Door
@@ -28,6 +29,9 @@ Metrics = Mapping[str, "NDArray[np.float64]"]
 
 RESAMPLES = 1_000
 """Bootstrap resamples behind every interval."""
+
+MAX_SLICES = 32
+"""An attribute with more values than these is no slicing but an address."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Score:
         value: the number; None where it is undefined.
         low, high: the 95 % interval over samples; None where it is undefined.
         samples: how many samples stand behind it.
+        slice: which samples, such as ``country=Portugal``; empty for all.
     """
 
     metric: str
@@ -65,6 +70,7 @@ class Score:
     low: float | None
     high: float | None
     samples: int
+    slice: str = ""
 
     @property
     def name(self) -> str:
@@ -120,7 +126,11 @@ class Kind(Protocol):
         ...
 
     def replicate(
-        self, task: Task, observations: pa.Table, counts: "Iterable[NDArray[np.uint16]]"
+        self,
+        task: Task,
+        observations: pa.Table,
+        counts: "Iterable[NDArray[np.uint16]]",
+        names: Sequence[str] = (),
     ) -> Metrics:
         """The same metrics of resampled observations.
 
@@ -128,6 +138,7 @@ class Kind(Protocol):
             task: what is scored.
             observations: N rows.
             counts: blocks [B, N], how often each resample holds each row; R is the sum of the B.
+            names: only these metrics; all without any.
 
         Returns:
             As `measure`, with a leading axis of R resamples.
@@ -153,20 +164,40 @@ def matrix(observations: pa.Table, column: str) -> "NDArray[Any]":
     return values
 
 
-def score(task: Task, observations: pa.Table) -> list[Score]:
-    """Every metric of a task with its 95 % bootstrap interval, from observations alone."""
+def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None) -> list[Score]:
+    """Every metric of a task with its 95 % bootstrap interval, from observations alone.
+
+    Args:
+        task: what is scored.
+        observations: N rows.
+        attributes: what the rows can be grouped by, a text column each beside ``sample``, rows as
+            in ``observations``; the primary metric is scored for each group as well.
+    """
+    found = _scored(task, observations, "", ())
+    for column in [] if attributes is None else attributes.column_names:
+        values = attributes.column(column)
+        groups = sorted(set(values.to_pylist()))
+        if column != "sample" and len(groups) <= MAX_SLICES:
+            for group in groups:
+                rows = observations.filter(pc.equal(values, group))
+                found += _scored(task, rows, f"{column}={group}", (task.primary,))
+    return found
+
+
+def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str]) -> list[Score]:
     kind, samples = kind_of(task), observations.num_rows
     values = kind.measure(task, observations)
-    replicates = kind.replicate(task, observations, resample_counts(samples, RESAMPLES))
+    counts = resample_counts(samples, RESAMPLES)
+    replicates = kind.replicate(task, observations, counts, names)
     found = []
-    for name, measured in values.items():
+    for name in names or values:
         metric, _, average = name.rpartition("_")
         labels = task.classes if average == "classes" else [""]
         lows, highs = percentile_interval(replicates[name])
-        rows = zip(*map(np.atleast_1d, (measured, lows, highs)), strict=True)
+        rows = zip(*map(np.atleast_1d, (values[name], lows, highs)), strict=True)
         for label, numbers in zip(labels, rows, strict=True):
             value, low, high = (float(n) if np.isfinite(n) else None for n in numbers)
-            found.append(Score(metric, average, label, value, low, high, samples))
+            found.append(Score(metric, average, label, value, low, high, samples, part))
     return found
 
 

@@ -17,7 +17,7 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, images, matrix
-from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
+from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
@@ -88,7 +88,7 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
 def replicate(task: Task, observations: pa.Table, counts: Iterable[NDArray[np.uint16]]) -> Metrics:
     """The same of resampled observations; sorted once, then reweighted."""
     arrays = _arrays(observations)
-    return multilabel_replicates(*arrays, counts, threshold=_threshold(task))
+    return multilabel_replicates(*arrays, counts, names or NAMES, threshold=_threshold(task))
 
 
 def _arrays(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

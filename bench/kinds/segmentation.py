@@ -105,7 +105,8 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
 def replicate(task: Task, observations: pa.Table, counts: Iterable[NDArray[np.uint16]]) -> Metrics:
     """The same of resampled observations."""
     cells = matrix(observations, "confusion")
-    return _of(task, np.concatenate([weighted_sums(block, cells) for block in counts]))
+    found = _of(task, np.concatenate([weighted_sums(block, cells) for block in counts]))
+    return {name: values for name, values in found.items() if not names or name in names}
 
 
 def _of(task: Task, cells: NDArray[Any]) -> Metrics:
