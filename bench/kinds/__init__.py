@@ -174,8 +174,9 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
             in ``observations``; the primary metric is scored for each group as well.
     """
     found = _scored(task, observations, "", ())
-    for column in [] if attributes is None else attributes.column_names:
-        values = attributes.column(column)
+    if attributes is None:
+        return found
+    for column, values in zip(attributes.column_names, attributes.columns, strict=True):
         groups = sorted(set(values.to_pylist()))
         if column != "sample" and len(groups) <= MAX_SLICES:
             for group in groups:

@@ -85,7 +85,12 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return multilabel_metrics(*_arrays(observations), threshold=_threshold(task))
 
 
-def replicate(task: Task, observations: pa.Table, counts: Iterable[NDArray[np.uint16]]) -> Metrics:
+def replicate(
+    task: Task,
+    observations: pa.Table,
+    counts: Iterable[NDArray[np.uint16]],
+    names: Sequence[str] = (),
+) -> Metrics:
     """The same of resampled observations; sorted once, then reweighted."""
     arrays = _arrays(observations)
     return multilabel_replicates(*arrays, counts, names or NAMES, threshold=_threshold(task))

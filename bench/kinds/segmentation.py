@@ -102,7 +102,12 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return _of(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
 
 
-def replicate(task: Task, observations: pa.Table, counts: Iterable[NDArray[np.uint16]]) -> Metrics:
+def replicate(
+    task: Task,
+    observations: pa.Table,
+    counts: Iterable[NDArray[np.uint16]],
+    names: Sequence[str] = (),
+) -> Metrics:
     """The same of resampled observations."""
     cells = matrix(observations, "confusion")
     found = _of(task, np.concatenate([weighted_sums(block, cells) for block in counts]))

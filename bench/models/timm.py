@@ -74,7 +74,7 @@ def build(
     wanted = {"img_size": contract.size, **arguments}
     while True:
         try:
-            return create_model(
+            model: torch.nn.Module = create_model(
                 rest, pretrained=False, num_classes=outputs, in_chans=len(contract.bands), **wanted
             )
         except TypeError as error:
@@ -92,6 +92,21 @@ def build(
                 f"{contract.size} px with {dict(arguments)}: {error}",
                 "choose an architecture that takes this size",
             ) from error
+        else:
+            _check_patches(rest, model, contract.size)
+            return model
+
+
+def _check_patches(name: str, model: "torch.nn.Module", size: int) -> None:
+    """Refuse at once what a transformer would refuse with its first image."""
+    embedding: Any = getattr(model, "patch_embed", None)
+    patch = getattr(embedding, "patch_size", None) or (1, 1)
+    if any(size % side for side in patch) and not getattr(embedding, "dynamic_img_pad", False):
+        raise RequestError(
+            f"timm:{name} cuts images into patches of {patch[0]} px, "
+            f"which {size} px is no multiple of",
+            "choose an architecture whose patches fit, such as vit_base_patch8_224 for 120 px",
+        )
 
 
 def _check_name(name: str) -> None:

@@ -120,6 +120,11 @@ def test_values_the_model_cannot_take_are_refused() -> None:
         models.build(_entry("resnet18", output_stride="much"), 19)
 
 
+def test_patches_must_fit_the_image() -> None:
+    with torch.device("meta"), pytest.raises(RequestError, match=r"patches of 16 px, which 120 px"):
+        models.build(_entry("vit_tiny_patch16_224"), 19)
+
+
 def test_a_type_error_of_the_model_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **arguments: object) -> None:
         raise TypeError("unsupported operand")
