@@ -77,7 +77,7 @@ def deterministic(seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling memory that is about to be overwritten anyway costs time and changes no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     return {
         "seed": seed,

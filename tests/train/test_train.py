@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -20,7 +21,7 @@ from bench import task as tasks
 from bench.contract import Door
 from bench.entry import Model
 from bench.errors import BenchError, RequestError
-from bench.kinds import Score, kind_of, multilabel
+from bench.kinds import kind_of, multilabel
 from bench.train.loop import Learner
 from tests.train.tiny import Memory, entry, learn
 
@@ -269,8 +270,8 @@ def test_a_loss_that_is_not_a_number_names_epoch_and_step(
 
 
 def test_the_primary_score_must_be_defined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    undefined = Score("ap", "macro", "", None, None, None, 20)
-    monkeypatch.setattr(multilabel, "score", lambda *args, **options: [undefined])
+    undefined = {"ap_macro": np.float64("nan")}
+    monkeypatch.setattr(multilabel, "measure", lambda *args: undefined)
     with pytest.raises(BenchError, match="ap_macro is undefined on the 20 validation samples"):
         learn(tmp_path / "tiny")
 

@@ -1,0 +1,38 @@
+"""Strings from strangers: cut, and without characters that rearrange what stands around them."""
+
+from urllib.parse import urlsplit
+
+NAME = 96
+"""Most characters of a name that are shown."""
+
+NOTE = 600
+"""Most characters of a note that are shown."""
+
+URL = 500
+"""Most characters of an address; a longer one is no link."""
+
+
+def shown(text: object, limit: int = NAME) -> str:
+    """Text of any origin as one line of at most ``limit`` printable characters.
+
+    Control characters, direction marks and invisible joiners become the replacement character:
+    they could reorder or hide what stands around them. Escaping is left to what writes the page.
+    """
+    # Twice the limit is enough to see whether something was cut; the rest may be megabytes.
+    head = " ".join(str(text)[: 2 * limit + 64].split())
+    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in head)
+    return plain if len(plain) <= limit else plain[: limit - 1].rstrip() + "…"
+
+
+def link(address: object) -> str:
+    """An address that may become a link: http or https with a host; empty for anything else."""
+    text = str(address).strip()
+    if len(text) > URL or not text.isprintable() or any(c in text for c in " \"'<>`\\"):
+        return ""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return ""
+    named = parts.scheme in ("http", "https") and host and not parts.username
+    return text if named else ""
