@@ -65,8 +65,11 @@ class Run:
         return manifest
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Replace ``run.json``."""
-        write_json(self.folder / "run.json", manifest)
+        """Replace ``run.json``; that of a complete run holds the SHA-256 of its own content."""
+        content = {key: value for key, value in manifest.items() if key != "sha256"}
+        if content.get("status") == "complete":
+            content["sha256"] = sha256_json(content)
+        write_json(self.folder / "run.json", content)
 
     def complete(self) -> bool:
         """Whether the run finished."""
@@ -101,14 +104,19 @@ class Run:
                 "repeat the run with --force",
             ) from error
 
+    def attributes_path(self) -> Path:
+        """Where the attributes of the samples are."""
+        return self.folder / "attributes.parquet"
+
     def attributes(self) -> pa.Table | None:
         """What the samples can be grouped by, rows as in the observations; None without any."""
-        path = self.folder / "attributes.parquet"
+        path = self.attributes_path()
         return pq.read_table(path) if path.is_file() else None
 
     def hashes(self) -> dict[str, str]:
-        """The SHA-256 of every part."""
-        return {path.name: sha256_file(path) for path in self.parts()}
+        """The SHA-256 of every part, and of the attributes."""
+        there = [path for path in (self.attributes_path(), *self.parts()) if path.is_file()]
+        return {path.name: sha256_file(path) for path in there}
 
     def discard_parts(self) -> None:
         """Remove all observations."""

@@ -1,4 +1,4 @@
-"""The results database: an index over run folders, made again from them at any time.
+"""The results database: an index over run folders and reported numbers, made again at any time.
 
 The schema, version 1, is documented in ``results/README.md``. There are no keys and no indexes on
 purpose: they make a DuckDB file harder to recover, and a hundred thousand rows need none.
@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from bench import integrity, reported
 from bench.errors import BenchError
+from bench.integrity import Checked
 from bench.runs import Run, all_runs
 
 VERSION = 1
@@ -36,14 +38,28 @@ create table runs (
   samples bigint not null, ids_sha256 varchar not null, data_sha256 varchar not null,
   harness_version varchar not null, harness_commit varchar, harness_dirty boolean,
   started timestamp not null, seconds double not null, parameters bigint, macs bigint,
-  latency_ms double, samples_per_second double, peak_memory bigint, manifest json not null
+  latency_ms double, samples_per_second double, peak_memory bigint, altered boolean not null,
+  manifest json not null
 );
 create table metrics (
   run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
   value double, low double, high double, samples bigint not null, slice varchar not null,
   is_primary boolean not null
 );
+create table reported (
+  source varchar not null, title varchar not null, authors varchar not null, year integer,
+  arxiv varchar not null, doi varchar not null, url varchar not null,
+  task varchar not null, entry varchar not null, inputs varchar not null, setting varchar not null,
+  metric varchar not null, average varchar not null, label varchar not null,
+  split varchar not null, value double not null, std double, unit varchar not null,
+  published double not null, published_unit varchar not null, seeds integer,
+  higher_is_better boolean not null, place varchar not null, trust varchar not null,
+  differs varchar not null, doubt varchar not null
+);
+create table reported_files (sha256 varchar not null);
 """
+
+_SCORE = ("metric", "average", "label", "value", "low", "high", "samples", "slice")
 
 _WAIT_SECONDS = 10.0
 
@@ -83,6 +99,7 @@ def _create(path: Path) -> None:
         fresh = Path(folder) / path.name
         with duckdb.connect(str(fresh)) as connection:
             connection.execute(_SCHEMA)
+            _refresh_reported(connection, path.parent)
         try:
             # A link, unlike a rename, doesn't replace what another process made meanwhile.
             os.link(fresh, path)
@@ -132,70 +149,93 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
 
 
-def record(results: Path, run: Run) -> None:
-    """Enter a complete run, in place of what was entered of it before."""
-    manifest = run.manifest()
+def record(results: Path, *runs: Run) -> None:
+    """Enter complete runs, in place of what was entered of them before.
+
+    Raises:
+        BenchError: a run is not complete, or holds NaN or infinity.
+    """
+    checked = [integrity.check(run) for run in runs]
     with connect(results, write=True) as connection:
         connection.begin()
         for table in ("runs", "metrics"):
-            connection.execute(f"delete from {table} where run = ?", [run.name])
-        _insert(connection, [manifest])
+            names = [run.name for run in runs]
+            connection.execute(f"delete from {table} where run in (select unnest(?))", [names])
+        _insert(connection, checked)
+        _refresh_reported(connection, results)
         connection.commit()
 
 
 def rebuild(results: Path) -> tuple[int, list[str]]:
-    """Make the database again from the run folders.
+    """Make the database again from the run folders and the files of reported numbers.
 
     Returns:
-        The number of runs entered, and why others were left out.
+        The number of runs entered, and why others, or reported numbers, were left out.
     """
-    manifests, faults = [], []
+    checked, faults = [], reported.check(results)
     for run in all_runs(results):
         try:
-            manifest = run.manifest()
+            checked.append(integrity.check(run))
         except BenchError as error:
             faults.append(str(error))
-            continue
-        if manifest["status"] == "complete":
-            manifests.append(manifest)
-        else:
-            faults.append(f"run {run.name} is not complete (repeat its `bench run`: it continues)")
     path = database(results)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".rebuild-", dir=path.parent) as folder:
         fresh = Path(folder) / path.name
         with duckdb.connect(str(fresh)) as connection:
             connection.execute(_SCHEMA)
-            _insert(connection, manifests)
+            _insert(connection, checked)
+            _refresh_reported(connection, results)
         # The log of a process killed in the middle belongs to the old file, not to this one.
         path.with_name(path.name + ".wal").unlink(missing_ok=True)
         fresh.replace(path)
-    return len(manifests), faults
+    return len(checked), faults
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, manifests: Iterable[dict[str, Any]]) -> None:
+def _refresh_reported(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
+    """Let the table hold what the files hold; costs a hash where it does already."""
+    digest = reported.digest(results)
+    if connection.execute("select sha256 from reported_files").fetchone() == (digest,):
+        return
+    numbers, _ = reported.load(results)
+    for table in ("reported", "reported_files"):
+        connection.execute(f"delete from {table}")
+    _fill(connection, "reported", [list(vars(number).values()) for number in numbers])
+    connection.execute("insert into reported_files values (?)", [digest])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, checked: Iterable[Checked]) -> None:
     runs, metrics = [], []
-    for manifest in manifests:
-        runs.append(_run_row(manifest))
+    for one in checked:
+        manifest = one.manifest
+        runs.append(_run_row(manifest, altered=bool(one.altered)))
         primary = manifest["task"]["primary"]
         for score in manifest["scores"]:
             named = f"{score['metric']}_{score['average']}"
             is_primary = named == primary and not score["slice"]
-            metrics.append([manifest["run"], *score.values(), is_primary])
-    for table, rows in (("runs", runs), ("metrics", metrics)):
-        if rows:
-            # By columns: row-wise insertion is a hundred times slower.
-            names = [f"c{i}" for i in range(len(rows[0]))]
-            columns = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-            connection.register("fresh", columns)
-            connection.execute(f"insert into {table} select * from fresh")
-            connection.unregister("fresh")
+            metrics.append([manifest["run"], *(score[key] for key in _SCORE), is_primary])
+    _fill(connection, "runs", runs)
+    _fill(connection, "metrics", metrics)
 
 
-def _run_row(manifest: dict[str, Any]) -> list[Any]:
+def _fill(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]
+) -> None:
+    if rows:
+        # By columns: row-wise insertion is a hundred times slower.
+        names = [f"c{i}" for i in range(len(rows[0]))]
+        columns = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+        connection.register("fresh", columns)
+        connection.execute(f"insert into {table} select * from fresh")
+        connection.unregister("fresh")
+
+
+def _run_row(manifest: dict[str, Any], *, altered: bool) -> list[Any]:
     task, entry, made = manifest["task"], manifest["entry"], manifest["harness"]
     samples, cost = manifest["data"], manifest["cost"]
-    started = datetime.datetime.fromisoformat(manifest["started"]).replace(tzinfo=None)
+    started = datetime.datetime.fromisoformat(manifest["started"])
+    if started.tzinfo is not None:
+        started = started.astimezone(datetime.UTC).replace(tzinfo=None)
     return [
         manifest["run"],
         *(task[key] for key in ("name", "version", "digest", "kind")),
@@ -205,10 +245,11 @@ def _run_row(manifest: dict[str, Any]) -> list[Any]:
         *(samples[key] for key in ("samples", "ids_sha256", "data_sha256")),
         *(made[key] for key in ("version", "commit", "dirty")),
         started,
-        manifest["seconds"],
+        float(manifest["seconds"]),
         *(
             cost.get(key)
             for key in ("parameters", "macs", "latency_ms", "samples_per_second", "peak_memory")
         ),
+        altered,
         json.dumps(manifest, allow_nan=False),
     ]

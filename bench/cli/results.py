@@ -2,7 +2,9 @@
 
 import csv
 import sys
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,105 +13,296 @@ from bench.cli._console import (
     Results,
     interval,
     number,
+    plain,
     print_json,
     print_table,
     results_folder,
 )
+from bench.errors import BenchError, RequestError
 
-app = typer.Typer(help="Show what is known; `rebuild` makes the database again.")
+if TYPE_CHECKING:
+    import datetime
 
-_QUERY = """
-select r.task, r.entry, r.track, r.partial, m.metric || '_' || m.average as metric,
-       m.value, m.low, m.high, m.samples, r.inputs, r.division, r.trust, r.seed, r.task_version,
-       r.task_digest, r.started, r.run
-from runs r join metrics m using (run)
-where m.is_primary and (? is null or r.task = ?)
-order by r.task, r.track, r.task_digest, r.partial, m.value desc nulls last, r.run
-"""
+app = typer.Typer(
+    help="Show what is known; ask in SQL; export, import and rebuild what is behind it."
+)
+
+Task = Annotated[str | None, typer.Option("--task", help="Of one task only.")]
+Entry = Annotated[str | None, typer.Option("--entry", help="Of one entry only.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
+
+_COLUMNS = (
+    "task entry track partial metric value low high samples inputs division trust seed "
+    "task_version task_digest started altered run"
+).split()
+
+_SHOWN = 1000
+_CUT = 200
 
 
 @app.callback(invoke_without_command=True)
 def show(
     context: typer.Context,
-    task: Annotated[str | None, typer.Option("--task", help="Of one task only.")] = None,
+    task: Task = None,
+    entry: Entry = None,
+    track: Annotated[str | None, typer.Option("--track", help="official or sample only.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Started on this day or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Started on this day or before.")
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--reported", help="Show published numbers below, never ranked.")
+    ] = False,
     as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    as_csv: Csv = False,
     results: Results = None,
 ) -> None:
     """Show the primary score of every run, best first; official and sample never mixed."""
     if context.invoked_subcommand is not None:
         context.obj = results
         return
-    rows = _rows(results_folder(results), task)
+    if track not in (None, "official", "sample"):
+        raise RequestError(f"unknown track {track!r}", "use official or sample")
+    if published and as_csv:
+        raise RequestError(
+            "--csv holds results of this harness only",
+            '`bench results sql "from reported" --csv` writes the published numbers',
+        )
+    folder = results_folder(results)
+    rows = _rows(
+        folder, published, task=task, entry=entry, track=track, since=_day(since), until=_day(until)
+    )
+    beside = _reported(folder, task, entry) if published else []
     if as_json:
-        print_json({"results": rows})
+        print_json({"results": rows} | ({"reported": beside} if published else {}))
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, rows[0].keys() if rows else ["task"])
+        writer = csv.DictWriter(sys.stdout, _COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
     else:
-        _print(rows)
+        _print(rows, beside)
 
 
 @app.command()
 def rebuild(context: typer.Context, results: Results = None) -> None:
-    """Make the database again from the run folders."""
-    from bench import store
+    """Make the database again from the run folders and the files of published numbers."""
+    from bench import integrity, store
+    from bench.runs import Run
 
     folder = results_folder(results or context.obj)
     count, faults = store.rebuild(folder)
     for fault in faults:
-        print(f"left out: {fault}", file=sys.stderr)
-    print(f"{store.database(folder)}: {count} runs, {len(faults)} left out")
-
-
-def _rows(folder: Any, task: str | None) -> list[dict[str, Any]]:
-    from bench import store
-
+        print(f"left out: {plain(fault)}", file=sys.stderr)
     with store.connect(folder, write=False) as connection:
-        found = connection.execute(_QUERY, [task, task])
-        names = [column[0] for column in found.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    for row in rows:
-        row["started"] = row["started"].isoformat()
-    return rows
+        altered = connection.execute("select run from runs where altered order by run").fetchall()
+    for (name,) in altered:
+        reasons = "; ".join(integrity.check(Run(folder / "runs" / name)).altered)
+        print(f"altered, not ranked: run {plain(name)}: {plain(reasons)}", file=sys.stderr)
+    noted = f", {len(altered)} of them altered" if altered else ""
+    print(f"{store.database(folder)}: {count} runs{noted}, {len(faults)} left out")
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+@app.command()
+def sql(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="One select statement, in DuckDB's SQL.")],
+    as_json: Json = False,
+    as_csv: Csv = False,
+    results: Results = None,
+) -> None:
+    """Ask the database and the stored observations; nothing can be changed."""
+    from bench.sql import ask
+
+    limit = None if as_json or as_csv else _SHOWN
+    answer = ask(results_folder(results or context.obj), question, limit)
+    if as_json:
+        rows = [[_value(cell) for cell in row] for row in answer.rows]
+        print_json({"columns": answer.names, "rows": rows})
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(answer.names)
+        writer.writerows(answer.rows)
+    else:
+        print_table(answer.names, [[_cut(cell) for cell in row] for row in answer.rows])
+        if answer.more:
+            print(f"the first {_SHOWN} rows; --json or --csv give all", file=sys.stderr)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    kind: Annotated[
+        str, typer.Option("--format", help="csv, json, eval-results or model-index.")
+    ] = "json",
+    task: Task = None,
+    entry: Entry = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to.  [default: stdout]")
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Write every score with interval and direction, or what a model's Hub repository shows."""
+    from bench import export as formats
+    from bench.files import write_bytes
+
+    if kind not in ("csv", "json", "eval-results", "model-index"):
+        raise RequestError(f"unknown format {kind!r}", "use csv, json, eval-results or model-index")
+    found = formats.rows(results_folder(results or context.obj), task=task, entry=entry)
+    left_out: list[str] = []
+    if kind == "eval-results":
+        text, left_out = formats.eval_results(found)
+    else:
+        text = {
+            "csv": formats.as_csv,
+            "json": formats.as_json,
+            "model-index": formats.model_index,
+        }[kind](found)
+    for line in left_out:
+        print(f"left out: {plain(line)}", file=sys.stderr)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_bytes(out, text.encode())
+        print(f"wrote {out}", file=sys.stderr)
+
+
+@app.command("import")
+def take(
+    context: typer.Context,
+    source: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A results folder, its runs, or one run's folder.")
+    ],
+    results: Results = None,
+) -> None:
+    """Take in the run folders of another machine; checked first, nothing is overwritten."""
+    from bench.import_runs import import_runs
+
+    folder = results_folder(results or context.obj)
+    found = import_runs(source, folder)
+    for name in found.new:
+        print(f"new: {plain(name)}")
+    for line in found.refused:
+        print(f"refused: {plain(line)}", file=sys.stderr)
+    print(f"{folder}: {len(found.new)} new, {len(found.known)} there already")
+    if found.refused:
+        raise BenchError(f"{len(found.refused)} runs were refused", "the lines above say why")
+
+
+def _day(text: str | None) -> "datetime.date | None":
+    import datetime
+
+    try:
+        return None if text is None else datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise RequestError(f"{text!r:.40} is no date", "write it as 2026-01-31") from error
+
+
+def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:
+    from bench import export, store
+
+    if optional and not store.database(folder).is_file():
+        return []
+    found = export.rows(folder, **wanted, primary=True)
+    for row in found:
+        row["metric"] = f"{row['metric']}_{row['average']}"
+    return [{key: row[key] for key in _COLUMNS} for row in found]
+
+
+def _reported(folder: Path, task: str | None, entry: str | None) -> list[dict[str, Any]]:
+    from bench import reported
+
+    numbers, faults = reported.load(folder)
+    for fault in faults:
+        print(f"left out: {plain(fault)}", file=sys.stderr)
+    return [
+        vars(number) | {"metric": f"{number.metric}_{number.average}"}
+        for number in numbers
+        if task in (None, number.task) and entry in (None, number.entry)
+    ]
+
+
+def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> None:
     tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    primary: dict[str, str] = {}
     for row in rows:
-        group = (row["task"], row["task_version"], row["task_digest"], row["track"], row["partial"])
-        tables.setdefault(group, []).append(row)
-    if not rows:
+        group = (row["task"], row["task_version"], row["task_digest"], row["track"])
+        tables.setdefault((*group, row["partial"], row["altered"]), []).append(row)
+        primary[row["task"]] = row["metric"]
+    if not rows and not beside:
         print("no results; `bench run --task reben-mlc --model resnet18` makes one")
-    for (task, version, digest, track, partial), members in tables.items():
+    for (task, version, digest, track, partial, altered), members in tables.items():
         part = ", partial runs (not ranked)" if partial else ""
-        print(f"\n{task} version {version} ({digest[:12]}), {track} track{part}")
-        print_table(
+        part += ", altered runs (not ranked)" if altered else ""
+        print(f"\n{_cut(task)} version {version} ({_cut(digest)[:12]}), {track} track{part}")
+        _print_ours(members)
+    by_task: dict[str, list[dict[str, Any]]] = {}
+    for row in beside:
+        by_task.setdefault(row["task"], []).append(row)
+    for task, members in by_task.items():
+        same = [row for row in members if row["metric"] == primary.get(task)] or members
+        print(f"\n{_cut(task)}, reported by publications, under protocols of their own (not ranked)")
+        _print_reported(same)
+
+
+def _print_ours(members: Sequence[dict[str, Any]]) -> None:
+    metric = members[0]["metric"]
+    headings = ["entry", metric, "95 % interval", "samples", "inputs", "division", "trust", "seed"]
+    print_table(
+        [*headings, "run"],
+        [
             [
-                "entry",
-                members[0]["metric"],
-                "95 % interval",
-                "samples",
-                "inputs",
-                "division",
-                "trust",
-                "seed",
-                "run",
-            ],
+                _cut(row["entry"]),
+                number(row["value"]),
+                interval(row["low"], row["high"]),
+                f"{row['samples']:,}",
+                _cut(row["inputs"]),
+                row["division"],
+                row["trust"],
+                row["seed"],
+                _cut(row["run"]),
+            ]
+            for row in members
+        ],
+        right=[1, 3, 7],
+    )
+
+
+def _print_reported(members: Iterable[dict[str, Any]]) -> None:
+    print_table(
+        ["entry", "metric", "value", "split, setting", "inputs", "trust", "source", "differs"],
+        [
             [
-                [
-                    row["entry"],
-                    number(row["value"]),
-                    interval(row["low"], row["high"]),
-                    f"{row['samples']:,}",
-                    row["inputs"],
-                    row["division"],
-                    row["trust"],
-                    row["seed"],
-                    row["run"],
-                ]
-                for row in members
-            ],
-            right=[1, 3, 7],
-        )
+                _cut(row["entry"]),
+                row["metric"] + (f" {_cut(row['label'])}" if row["label"] else ""),
+                f"{row['value']:.4g}",
+                _cut(row["split"] + (f", {row['setting']}" if row["setting"] else "")),
+                _cut(row["inputs"]),
+                row["trust"],
+                f"{row['source']}, {_cut(row['place'])}",
+                _cut("; ".join(filter(None, (row["differs"], row["doubt"])))),
+            ]
+            for row in members
+        ],
+        right=[2],
+    )
+
+
+def _cut(value: Any) -> str:
+    """Text of any origin, printable and of bounded length."""
+    text = "" if value is None else str(value)
+    return plain(text if len(text) <= _CUT else text[: _CUT - 1] + "…")
+
+
+def _value(cell: Any) -> Any:
+    """A cell as JSON can hold it; NaN and infinity as null."""
+    if isinstance(cell, float):
+        return cell if cell - cell == 0 else None
+    if cell is None or isinstance(cell, bool | int | str):
+        return cell
+    if isinstance(cell, list | tuple):
+        return [_value(item) for item in cell]
+    if isinstance(cell, dict):
+        return {str(key): _value(item) for key, item in cell.items()}
+    return str(cell)

@@ -6,6 +6,7 @@ a dataset for more than `Dataset` has (its targets); it says so in its own modul
 
 import hashlib
 import importlib
+import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,6 +137,9 @@ def ensure_sample(name: str, say: Callable[[str], None]) -> Path:
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_name(f".{root.name}.lock")):
         if not is_there(root):
+            # What a process left that was killed while it simulated.
+            for stale in root.parent.glob(f".{root.name}.*.tmp"):
+                shutil.rmtree(stale, ignore_errors=True)
             say(f"simulating the sample data of {name} into {root}")
             reader(name).write_sample(root)
         if not (root / "SHA256").is_file():

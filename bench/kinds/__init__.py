@@ -30,6 +30,8 @@ Metrics = Mapping[str, "NDArray[np.float64]"]
 RESAMPLES = 1_000
 """Bootstrap resamples behind every interval."""
 
+_COUNTS_AT_ONCE = 1 << 20
+
 MAX_SLICES = 32
 """An attribute with more values than these is no slicing but an address."""
 
@@ -86,6 +88,9 @@ class Kind(Protocol):
 
     Settings: type[BaseModel]
     """The settings a task of this kind may declare."""
+
+    SAMPLE_SCORE: str
+    """What `sample_scores` returns, in words."""
 
     def outputs(self, task: Task) -> int:
         """The number of output channels of a model."""
@@ -145,6 +150,14 @@ class Kind(Protocol):
         """
         ...
 
+    def sample_scores(self, task: Task, observations: pa.Table) -> "NDArray[np.float64]":
+        """How well each sample fared by itself, [N], higher is better; NaN where undefined.
+
+        Not ranked by: it says on which samples two entries differ. 1 or 0 where a sample is simply
+        right or wrong.
+        """
+        ...
+
 
 def images(dataset: Dataset, door: Door, samples: Sequence[str]) -> "torch.Tensor":
     """Samples read and brought to the contract, float32 [N, channels, size, size]."""
@@ -188,7 +201,8 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
 def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str]) -> list[Score]:
     kind, samples = kind_of(task), observations.num_rows
     values = kind.measure(task, observations)
-    counts = resample_counts(samples, RESAMPLES)
+    block = min(RESAMPLES, max(64, _COUNTS_AT_ONCE // samples))
+    counts = resample_counts(samples, RESAMPLES, block=block)
     replicates = kind.replicate(task, observations, counts, names)
     found = []
     for name in names or values:

@@ -22,6 +22,8 @@ from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
 
+SAMPLE_SCORE = "minus binary cross-entropy, mean over classes"
+
 
 class Settings(BaseModel):
     """Settings of a multi-label task: the probability above which a class counts as present."""
@@ -94,6 +96,16 @@ def replicate(
     """The same of resampled observations; sorted once, then reweighted."""
     arrays = _arrays(observations)
     return multilabel_replicates(*arrays, counts, names or NAMES, threshold=_threshold(task))
+
+
+def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
+    """Minus the binary cross-entropy of each image, mean over classes, [N]."""
+    targets, logits = _arrays(observations)
+    # -log sigmoid(x) for what is there, -log sigmoid(-x) for what isn't.
+    misses: NDArray[np.float64] = np.logaddexp(0.0, np.where(targets, -logits, logits)).mean(
+        axis=1, dtype=np.float64
+    )
+    return -misses
 
 
 def _arrays(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -24,6 +24,8 @@ from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes, size, size]"
 
+SAMPLE_SCORE = "share of pixels that are right"
+
 VOID = 255
 """The target of a pixel that has none."""
 
@@ -112,6 +114,13 @@ def replicate(
     cells = matrix(observations, "confusion")
     found = _of(task, np.concatenate([weighted_sums(block, cells) for block in counts]))
     return {name: values for name, values in found.items() if not names or name in names}
+
+
+def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
+    """The share of labelled pixels that are right in each image, [N]; NaN without any."""
+    classes = len(task.classes)
+    matrices = matrix(observations, "confusion").reshape(-1, classes, classes)
+    return confusion.overall_accuracy(matrices)
 
 
 def _of(task: Task, cells: NDArray[Any]) -> Metrics:

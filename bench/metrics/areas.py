@@ -50,8 +50,8 @@ def average_precision(curve: Curve) -> Floats:
     """
     # Nothing is gained where nothing is ranked yet, so any divisor will do there.
     precision = curve.hits / np.maximum(curve.ranked, 1)
-    gained_precision = np.einsum("...k,...k->...", curve.gained, precision)
-    return ratio(gained_precision, _positives(curve))
+    precision *= curve.gained
+    return ratio(precision.sum(axis=-1), _positives(curve))
 
 
 def auroc(curve: Curve) -> Floats:
@@ -95,7 +95,14 @@ def rank(labels: NDArray[np.bool_], scores: Scores, copies: int = 1) -> Ranking:
 def weighted_curve(
     ranking: Ranking, words: NDArray[np.uint64], lane: Lane, total: NDArray[np.int64]
 ) -> Curve:
-    """The curves of the L resamples whose counts are packed into words [N], weighing ``total``."""
+    """The curves of the W x L resamples whose counts are packed into words [W, N].
+
+    Args:
+        ranking: the entries, sorted.
+        words: as `pack` makes them.
+        lane: whose number in a word is L.
+        total: [W * L], the weight of each resample.
+    """
     _, ranked = _running(ranking.order, ranking.ranked, words, lane)
     gained, hits = _running(ranking.hit_order, ranking.hits, words, lane)
     return Curve(gained, hits, ranked, ranking.mixed, total)
@@ -158,13 +165,16 @@ def _group_starts(rising: Scores) -> NDArray[np.int64]:
 def _running(
     order: NDArray[np.int64], cuts: NDArray[np.int64], words: NDArray[np.uint64], lane: Lane
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """[L, K] weights between cuts, and above them, of the L resamples packed into words.
+    """[W * L, K] weights between cuts, and above them, of the resamples packed into words [W, N].
 
     A word's running sum overflows from lane to lane, but sums of words are exact modulo 2^64: the
     difference between two cuts is again one clean number per lane.
     """
-    sums = np.zeros(order.size + 1, np.uint64)
-    np.cumsum(words.take(order), out=sums[1:])
-    between = np.diff(sums.take(cuts), prepend=np.uint64(0)).view(lane)
-    between = between.reshape(cuts.size, _lanes(lane)).T
+    sums = np.zeros((len(words), order.size + 1), np.uint64)
+    np.cumsum(words.take(order, axis=1), axis=1, out=sums[:, 1:])
+    steps = np.diff(sums.take(cuts, axis=1), prepend=np.uint64(0), axis=1)
+    lanes = steps.view(lane).reshape(len(words), cuts.size, _lanes(lane))
+    # Rows in one piece, so that sums along them take the same course however many there are.
+    rows = np.ascontiguousarray(lanes.swapaxes(1, 2))
+    between = rows.reshape(len(words) * _lanes(lane), cuts.size)
     return between, np.cumsum(between, axis=1, dtype=np.int64)

@@ -58,6 +58,7 @@ Target = NDArray[np.uint8] | NDArray[np.bool_]
 Counts = NDArray[np.uint16]
 
 _MICRO = -1
+_ENTRIES_PER_JOB = 1 << 16
 
 
 class _Decisions(NamedTuple):
@@ -194,19 +195,26 @@ def _areas_of_block(
     totals = padded.sum(axis=1, dtype=np.int64)
     words = {lane: pack(padded, lane) for lane in set(lanes.values())}
 
-    def areas(job: tuple[int, int]) -> list[Floats]:
-        column, word = job
+    def areas(job: tuple[int, slice]) -> list[Floats]:
+        column, some = job
         ranking, lane = rankings[column], lanes[column]
         copies = ranking.order.size // block.shape[1]
-        total = np.split(totals * copies, len(words[lane]))[word]
-        curve = weighted_curve(ranking, words[lane][word], lane, total)
+        total = totals.reshape(len(words[lane]), -1)[some].ravel() * copies
+        curve = weighted_curve(ranking, words[lane][some], lane, total)
         return [_AREAS[metric](curve) for metric in plan[column]]
 
     found = {}
-    jobs = [(column, word) for column in plan for word in range(len(words[lanes[column]]))]
-    parts = dict(zip(jobs, pool.map(areas, jobs), strict=True))
+    jobs = [
+        (column, slice(start, start + step))
+        for column in plan
+        # One word at a time stays in cache where there are many entries; where there are few,
+        # many words at a time keep the overhead of a call small.
+        for step in [max(1, _ENTRIES_PER_JOB // rankings[column].order.size)]
+        for start in range(0, len(words[lanes[column]]), step)
+    ]
+    parts = list(zip(jobs, pool.map(areas, jobs), strict=True))
     for column, metrics in plan.items():
-        rows = np.concatenate([parts[job] for job in jobs if job[0] == column], axis=1)
+        rows = np.concatenate([part for job, part in parts if job[0] == column], axis=1)
         found[column] = dict(zip(metrics, rows[:, : len(block)], strict=True))
     return found
 

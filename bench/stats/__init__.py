@@ -16,7 +16,7 @@ from bench.stats.intervals import (
     two_sided_p,
 )
 from bench.stats.paired import McNemar, holm, mcnemar, pseudo_values, sign_flip_p
-from bench.stats.ranking import ALPHA, pairwise_p, rank_intervals, tiers, unpaired_p
+from bench.stats.ranking import ALPHA, holm_pairs, pairwise_p, rank_intervals, tiers, unpaired_p
 from bench.stats.resample import (
     average_runs,
     jackknife_counts,
@@ -33,6 +33,7 @@ __all__ = [
     "borda",
     "critical_difference",
     "holm",
+    "holm_pairs",
     "jackknife_counts",
     "mcnemar",
     "mean_normalised",

@@ -75,7 +75,8 @@ def borda(scores: Scores) -> Floats:
     """
     others = (~np.isnan(scores)).sum(axis=0) - 1.0
     points = others + 1 - task_ranks(scores)
-    return _mean(np.divide(points, others, out=np.full_like(points, np.nan), where=others > 0))
+    shares = np.divide(points, others, out=np.full(points.shape, np.nan), where=others > 0)
+    return _mean(shares)
 
 
 def mean_normalised(scores: Scores) -> Floats:
@@ -106,7 +107,8 @@ def win_rates(scores: Scores) -> Floats:
         wins += (column[:, None] > column) + 0.5 * (column[:, None] == column)
     shared = there.astype(np.float64) @ there.T
     np.fill_diagonal(shared, 0)
-    return np.divide(wins, shared, out=np.full(wins.shape, np.nan), where=shared > 0)
+    rates: Floats = np.divide(wins, shared, out=np.full(wins.shape, np.nan), where=shared > 0)
+    return rates
 
 
 def critical_difference(scores: Scores, alpha: float = 0.05) -> CriticalDifference:
@@ -148,8 +150,7 @@ def critical_difference(scores: Scores, alpha: float = 0.05) -> CriticalDifferen
 
 
 def _shared(scores: Scores) -> NDArray[np.bool_]:
-    shared: NDArray[np.bool_] = ~np.isnan(scores).any(axis=0)
-    return shared
+    return np.logical_not(np.isnan(scores).any(axis=0))
 
 
 def _mean(parts: Floats) -> Floats:
@@ -157,7 +158,8 @@ def _mean(parts: Floats) -> Floats:
     known = ~np.isnan(parts)
     count = known.sum(axis=1)
     total = np.where(known, parts, 0).sum(axis=1)
-    return np.divide(total, count, out=np.full(len(parts), np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(len(parts), np.nan), where=count > 0)
+    return mean
 
 
 def _groups(ranks: Floats, difference: float) -> tuple[tuple[int, ...], ...]:

@@ -71,7 +71,7 @@ def bca_interval(
     acceleration = np.divide(skewed, 6 * scale, out=np.zeros_like(centre), where=scale != 0)
     known = ~np.isnan(replicates).any(axis=0) & np.isfinite(acceleration + centre)
     bounds = np.full((2, *centre.shape), np.nan)
-    for index in zip(*np.nonzero(known & (below > 0) & (below < 1)), strict=True):
+    for index in map(tuple, np.argwhere(known & (below > 0) & (below < 1))):
         bias = _NORMAL.inv_cdf(float(below[index]))
         column = replicates[(slice(None), *index)].astype(np.float64)
         shares = [_share(bias, float(acceleration[index]), p / 2) for p in (1 - level, 1 + level)]

@@ -99,9 +99,7 @@ def mcnemar(first_only: int, second_only: int) -> McNemar:
         RequestError: a number is negative.
     """
     if min(first_only, second_only) < 0:
-        raise RequestError(
-            f"expected numbers of samples, found {first_only} and {second_only}"
-        )
+        raise RequestError(f"expected numbers of samples, found {first_only} and {second_only}")
     total, least = first_only + second_only, min(first_only, second_only)
     if total == 0:
         return McNemar(1.0, 1.0)

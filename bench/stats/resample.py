@@ -126,10 +126,10 @@ def average_runs(replicates: NDArray[np.floating[Any]], seed: int = 0) -> NDArra
     """
     runs, resamples = replicates.shape[:2]
     if runs == 1:
-        return replicates[0].astype(np.float64)
+        return np.asarray(replicates[0], np.float64)
     drawn = np.random.default_rng((seed, runs)).integers(0, runs, (runs - 1, resamples))
-    chosen: NDArray[np.float64] = replicates[drawn, np.arange(resamples)].astype(np.float64)
-    return chosen.mean(axis=0)
+    mean: NDArray[np.float64] = replicates[drawn, np.arange(resamples)].mean(0, np.float64)
+    return mean
 
 
 def weighted_sums(counts: Counts, values: NDArray[Any]) -> NDArray[np.float64]:

@@ -208,7 +208,7 @@ def test_every_lane_width_holds_the_same_curve(lane):
     counts = next(resample_counts(500, 4, seed=1))
     ranking = areas.rank(target[:, 3].astype(bool), scores[:, 3])
     words = areas.pack(counts, lane)
-    curves = [areas.weighted_curve(ranking, word, lane, np.array(500)) for word in words]
+    curves = [areas.weighted_curve(ranking, word[None], lane, np.array(500)) for word in words]
     found = np.concatenate([areas.average_precision(curve) for curve in curves])
     expected = [
         sk.average_precision_score(target[:, 3], scores[:, 3], sample_weight=row) for row in counts

@@ -1,0 +1,184 @@
+"""``bench compare``: entries side by side."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import _request as options
+from bench.cli._console import (
+    Json,
+    Quiet,
+    Results,
+    interval,
+    number,
+    print_json,
+    print_table,
+    reporting,
+    results_folder,
+)
+
+if TYPE_CHECKING:
+    from bench.compare import Comparison, Difference, PerSample
+
+
+def verb(
+    entries: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two or more: entries with results on the task, or run ids (or beginnings)."
+        ),
+    ],
+    task: options.Task,
+    track: Annotated[
+        str | None,
+        typer.Option(help="official or sample.  [default: official where all have it]"),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Such as f1_micro.  [default: the one that ranks]")
+    ] = None,
+    as_json: Json = False,
+    results: Results = None,
+    quiet: Quiet = False,
+) -> None:
+    """Is one entry better than another, how sure is that, and where do they differ?
+
+    Works on stored observations: no model, no GPU, no dataset. Runs of an entry with different
+    seeds count together. With more than two entries: every pair, and who is tied. Example:
+
+    bench compare resnet50-s2 resnet50-s1 --task reben-mlc
+    """
+    import dataclasses
+
+    from bench.compare import compare
+
+    with reporting(quiet) as report:
+        found = compare(entries, task, results_folder(results), track, metric, report.progress)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    _head(found)
+    if found.per_sample is None:
+        _many(found)
+    else:
+        _two(found, found.per_sample)
+    print()
+    for text in (found.method, *found.remarks):
+        print(text)
+    if found.track == "sample":
+        print("sample track: these numbers are for simulated data")
+
+
+def _head(found: "Comparison") -> None:
+    part = ", a part of the samples" if found.partial else ""
+    drawn = f" resampled by {found.place} ({found.places})" if found.place else ""
+    print(
+        f"{found.task} version {found.version} ({found.digest[:12]}), {found.track} track{part}: "
+        f"{found.metric} of {found.samples:,} samples{drawn}"
+    )
+    print_table(
+        ["entry", found.metric, "seeds", "run"],
+        [
+            [side.name, number(side.value), ", ".join(map(str, side.seeds)), "\n".join(side.runs)]
+            for side in found.sides
+        ],
+        right=[1],
+    )
+
+
+def _two(found: "Comparison", samples: "PerSample") -> None:
+    first, second = (side.name for side in found.sides)
+    (pair,) = found.pairs
+    verdict = {
+        "better": f"{first} is better than {second}",
+        "worse": f"{first} is worse than {second}",
+        "tied": f"{first} and {second} can't be told apart",
+    }[pair.verdict]
+    tiny = ", by so little that it hardly matters" if pair.tiny and pair.verdict != "tied" else ""
+    print(f"\n{verdict}{tiny}")
+    print(f"difference {_effect(pair)}, p = {_p(pair.p)}")
+    print(
+        f"ahead on {samples.ahead:,} samples, behind on {samples.behind:,}, even on "
+        f"{samples.even:,} ({samples.score})"
+    )
+    if samples.mcnemar is not None:
+        print(f"McNemar p = {_p(samples.mcnemar.exact)} exact, {_p(samples.mcnemar.mid)} mid-p")
+    if found.classes:
+        print()
+        _classes(found)
+    for heading, rows in ((f"{first} ahead", samples.gains), (f"{second} ahead", samples.losses)):
+        if rows:
+            print()
+            shown = [[name, number(one), number(other)] for name, one, other in rows]
+            print_table([heading, first, second], shown, right=[1, 2])
+
+
+def _classes(found: "Comparison") -> None:
+    names = [side.name for side in found.sides]
+    print_table(
+        ["class", *names, "difference", "95 % interval", "p (Holm)", f"{names[0]} is"],
+        [
+            [
+                one.label,
+                *map(number, one.values),
+                _signed(one.value),
+                interval(one.low, one.high),
+                _p(one.p_holm),
+                _word(one),
+            ]
+            for one in found.classes
+        ],
+        right=[1, 2, 3, 5],
+    )
+
+
+def _many(found: "Comparison") -> None:
+    order = sorted(range(len(found.sides)), key=lambda index: -found.sides[index].value)
+    print()
+    print_table(
+        ["tier", "entry", found.metric, "rank"],
+        [
+            [
+                found.tiers[index],
+                found.sides[index].name,
+                number(found.sides[index].value),
+                "-".join(map(str, sorted(set(found.ranks[index])))),
+            ]
+            for index in order
+        ],
+        right=[0, 2],
+    )
+    print()
+    print_table(
+        ["entry", "against", "difference", "95 % interval", "p", "p (Holm)", "it is"],
+        [
+            [
+                found.sides[pair.first].name,
+                found.sides[pair.second].name,
+                _signed(pair.value),
+                interval(pair.low, pair.high),
+                _p(pair.p),
+                _p(pair.p_holm),
+                _word(pair),
+            ]
+            for pair in found.pairs
+        ],
+        right=[2, 4, 5],
+    )
+
+
+def _word(found: "Difference") -> str:
+    if found.verdict == "tied":
+        return ""
+    return f"{found.verdict}, tiny" if found.tiny else found.verdict
+
+
+def _effect(found: "Difference") -> str:
+    return f"{_signed(found.value)}, 95 % interval {interval(found.low, found.high)}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.4f}"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"

@@ -1,0 +1,131 @@
+"""What is compared: from names of entries and runs to complete runs on the same samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import runs
+from bench.errors import RequestError, unknown
+from bench.runs import Run
+from bench.task import Task
+
+
+@dataclass(frozen=True)
+class Contender:
+    """An entry, or one run of it.
+
+    Attributes:
+        name: as it was asked for.
+        runs: one for each seed of training, in the order of the seeds.
+        manifests: theirs.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    manifests: tuple[Mapping[str, Any], ...]
+
+
+def find(
+    names: Sequence[str], task: Task, results: Path, track: str | None
+) -> tuple[list[Contender], list[str]]:
+    """What names stand for.
+
+    Args:
+        names: run ids, beginnings of run ids, paths of run folders, or names of entries.
+        task: what they were run on.
+        results: the results folder.
+        track: the one to look at; None for official where all have it, else sample.
+
+    Returns:
+        The contenders in the order of the names, all complete, of one task digest, on the same
+        samples of one track; and what is worth saying about the choice.
+
+    Raises:
+        RequestError: there are fewer than two, one is unknown, or they can't be compared.
+    """
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise RequestError(
+            f"expected two or more different entries or runs, found {', '.join(names) or 'none'}",
+            f"`bench results --task {task.name}` lists what there is",
+        )
+    stored = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.")]
+    pairs = [(run, run.manifest()) for run in stored if run.complete()]
+    groups = [[(r, m) for r, m in pairs if m["entry"]["name"] == name] for name in names]
+    for index, name in enumerate(names):
+        if not groups[index]:
+            groups[index] = [_one_run(name, task, results, {m["entry"]["name"] for _, m in pairs})]
+    shared = set.intersection(*({m["track"] for _, m in group} for group in groups))
+    if track is not None:
+        shared &= {track}
+    if not shared:
+        there = [
+            f"{name}: {', '.join(sorted({m['track'] for _, m in group}))}"
+            for name, group in zip(names, groups, strict=True)
+        ]
+        raise RequestError(
+            f"expected results on one track, found {'; '.join(there)}",
+            "official and sample results are never compared",
+        )
+    chosen = min(shared)
+    contenders, remarks = [], []
+    for name, group in zip(names, groups, strict=True):
+        here = [pair for pair in group if pair[1]["track"] == chosen]
+        contender, dropped = _contender(name, here)
+        contenders.append(contender)
+        if dropped:
+            remarks.append(
+                f"{name}: of runs with the same seed the latest counts ({dropped} don't)"
+            )
+    _check_alike(contenders, task)
+    counts = [len(one.runs) for one in contenders]
+    if max(counts) > min(counts) == 1:
+        remarks.append("an entry with one run says nothing about other seeds of its training")
+    return contenders, remarks
+
+
+def _one_run(name: str, task: Task, results: Path, entries: set[str]) -> tuple[Run, dict[str, Any]]:
+    try:
+        run = runs.find(results, name)
+    except RequestError as error:
+        if error.message.startswith("unknown"):
+            hint = f"or the id of a run; looked in {results / 'runs'} for task {task.name}"
+            raise unknown("entry or run", name, entries, hint) from error
+        raise
+    manifest = run.manifest()
+    if manifest["status"] != "complete":
+        raise RequestError(
+            f"run {run.name} is not complete", "repeat its `bench run`: it continues"
+        )
+    return run, manifest
+
+
+def _contender(name: str, group: Sequence[tuple[Run, dict[str, Any]]]) -> tuple[Contender, int]:
+    """The runs of one entry, the latest for each seed; how many others there are."""
+    whole = [pair for pair in group if not pair[1]["partial"]] or group
+    latest = {m["seed"]: (r, m) for r, m in sorted(whole, key=lambda pair: pair[1]["started"])}
+    chosen = [latest[seed] for seed in sorted(latest)]
+    run_of, manifest_of = zip(*chosen, strict=True)
+    return Contender(name, run_of, manifest_of), len(whole) - len(chosen)
+
+
+def _check_alike(contenders: Sequence[Contender], task: Task) -> None:
+    known = [(run, m) for one in contenders for run, m in zip(one.runs, one.manifests, strict=True)]
+    if len({run.folder.resolve() for run, _ in known}) < len(known):
+        raise RequestError("a run was to be compared with itself", "name another run or entry")
+    first, reference = known[0]
+    for run, manifest in known:
+        if (manifest["task"]["name"], manifest["task"]["digest"]) != (task.name, task.digest):
+            raise RequestError(
+                f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "
+                f"{manifest['task']['name']}, expected {task.digest[:12]} of {task.name}",
+                "results of different digests can't be compared: repeat the run",
+            )
+        for key, what in (("ids_sha256", "samples"), ("data_sha256", "data")):
+            if manifest["data"][key] != reference["data"][key]:
+                raise RequestError(
+                    f"runs {first.name} and {run.name} are not of the same {what}: "
+                    f"{reference['data']['samples']:,} and {manifest['data']['samples']:,} samples, "
+                    f"fingerprints {reference['data'][key][:12]} and {manifest['data'][key][:12]}",
+                    "repeat one of them on what the other was run on",
+                )

@@ -1,0 +1,180 @@
+"""Run folders of another machine, taken into a results folder.
+
+They come from strangers: names, kinds and sizes of files are checked before anything is opened, a
+copy is checked as a whole, and only then it appears, by one rename. Nothing is ever overwritten.
+"""
+
+import errno
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import integrity, store
+from bench.errors import BenchError, RequestError
+from bench.files import flush
+from bench.runs import MAX_MANIFEST, Run
+
+MAX_FILE = 4 << 30
+"""Largest part that is taken, in bytes."""
+
+MAX_FILES = 10_000
+"""The most files a run folder may hold, and the most run folders of one import."""
+
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_FILE = re.compile(r"run\.json|attributes\.parquet|part-\d{5}\.parquet")
+_COPIED = 1 << 20
+
+
+@dataclass
+class Imported:
+    """What became of the runs: taken in, there already with the same content, or refused and why."""
+
+    new: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def import_runs(source: Path, results: Path) -> Imported:
+    """Take the complete runs of a folder into a results folder and record them.
+
+    Repeating it changes nothing: a run that is there with the same content stays as it is. A run
+    of the same id and other content is refused, and so is one that isn't as its hashes say.
+
+    Args:
+        source: a results folder, its ``runs``, or the folder of one run.
+        results: where the runs go.
+
+    Raises:
+        RequestError: there is no run in ``source``.
+    """
+    found = Imported()
+    (results / "runs").mkdir(parents=True, exist_ok=True)
+    for folder in _run_folders(source):
+        try:
+            taken = _take(folder, results)
+        except BenchError as error:
+            found.refused.append(str(error))
+        else:
+            (found.new if taken else found.known).append(folder.name)
+    if not (found.new or found.known or found.refused):
+        raise RequestError(
+            f"{source} holds no run", "name a results folder, its runs folder or one run's folder"
+        )
+    if found.new or found.known:
+        entered = [Run(results / "runs" / name) for name in (*found.new, *found.known)]
+        store.record(results, *entered)
+    return found
+
+
+def _run_folders(source: Path) -> Iterator[Path]:
+    source = source.absolute()
+    if (source / "run.json").exists():
+        yield source
+        return
+    runs = source / "runs" if (source / "runs").is_dir() else source
+    try:
+        with os.scandir(runs) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise RequestError(f"{source} can't be read: {error.strerror}") from error
+    if len(names) > MAX_FILES:
+        raise RequestError(f"{source} holds {len(names)} folders, expected at most {MAX_FILES}")
+    for name in names:
+        if os.path.lexists(runs / name / "run.json") or (runs / name).is_symlink():
+            yield runs / name
+
+
+def _take(folder: Path, results: Path) -> bool:
+    """Copy, check, compare; whether the run is new here."""
+    if not _RUN.fullmatch(folder.name):
+        raise BenchError(f"{folder.name!r:.100} is no run id", "a run folder bears its run id")
+    target = results / "runs" / folder.name
+    names = _files(folder)
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=results) as staging:
+        copy = Run(Path(staging) / folder.name)
+        copy.folder.mkdir()
+        for name in names:
+            _copy(folder / name, copy.folder / name)
+        if altered := integrity.check(copy).altered:
+            raise BenchError(
+                f"run {folder.name} isn't as it was when it was scored: {'; '.join(altered)}",
+                "fetch it again from where it was made",
+            )
+        flush(copy.folder)
+        if os.path.lexists(target):
+            _same(copy, Run(target))
+            return False
+        try:
+            # Renaming a folder never replaces one that holds anything.
+            copy.folder.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise BenchError(f"run {folder.name} can't be taken in: {error.strerror}") from error
+            _same(copy, Run(target))
+            return False
+        flush(target.parent)
+    return True
+
+
+def _files(folder: Path) -> list[str]:
+    """The names to copy, once all that can be told from outside is as it must be."""
+    named = f"run {folder.name}"
+    if folder.is_symlink() or not folder.is_dir():
+        raise BenchError(f"{named} is a link or no folder", "copy the folder itself")
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if not _FILE.fullmatch(entry.name):
+                raise BenchError(f"{named} holds {entry.name!r:.100}, which no run folder holds")
+            names.append(entry.name)
+            if len(names) > MAX_FILES:
+                raise BenchError(f"{named} holds more than {MAX_FILES} files")
+    return sorted(names)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a plain file of bounded size; a link or a device isn't followed or waited for."""
+    limit = MAX_MANIFEST if source.name == "run.json" else MAX_FILE
+    named = f"{source.name} of run {source.parent.name}"
+    try:
+        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise BenchError(f"{named} is a link, or can't be read: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as stream:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise BenchError(f"{named} is no plain file")
+        if found.st_size > limit:
+            raise BenchError(f"{named} has {found.st_size} bytes, expected at most {limit}")
+        try:
+            with target.open("wb") as out:
+                shutil.copyfileobj(stream, out, _COPIED)
+            flush(target)
+        except OSError as error:
+            raise BenchError(
+                f"{named} can't be copied: {error.strerror}", "free disk space, then repeat"
+            ) from error
+
+
+def _same(copy: Run, there: Run) -> None:
+    """Make sure that a run with the same id has the same content.
+
+    Raises:
+        BenchError: it hasn't, or can't be read; names what differs.
+    """
+    theirs, ours = integrity.check(copy), integrity.check(there)
+    keys = sorted({*theirs.manifest, *ours.manifest} - {"sha256"})
+    differ = [key for key in keys if theirs.manifest.get(key) != ours.manifest.get(key)]
+    differ += [f"here, {fault}" for fault in ours.altered]
+    if differ:
+        raise BenchError(
+            f"run {there.name} is here with other content: {', '.join(differ)}",
+            "nothing was changed; to have theirs, move the folder here away and import again",
+        )

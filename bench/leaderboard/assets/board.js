@@ -1,0 +1,372 @@
+// The results of one task: the table, and what can be drawn from it.
+
+const PICKS = 3;
+const USUAL = new Set(["pick", "rank", "entry", "score", "interval", "inputs", "division", "trust",
+  "samples", "parameters", "macs", "speed", "date", "run"]);
+
+const last = (value) => value ?? undefined;
+
+const plainColumns = [
+  { id: "pick", label: "Compare", sortable: false },
+  { id: "rank", label: "Rank", of: (row) => row.rank, about: "Rank, and the ranks its interval leaves open" },
+  { id: "entry", label: "Entry", of: (row) => row.entry.toLowerCase() },
+  { id: "score", label: "Score", of: (row) => row.score?.value, numeric: true },
+  { id: "interval", label: "95 % interval", of: (row) => row.score?.low, about: "Over test samples; says nothing of training seeds" },
+  { id: "inputs", label: "Inputs", of: (row) => row.inputs },
+  { id: "division", label: "Division", of: (row) => row.division, about: "closed: the task's own input and preprocessing; open: declared, but its own" },
+  { id: "trust", label: "Trust", of: (row) => row.trust, about: "rerun: we ran the model; rescored: we scored its predictions; reported: a publication's number" },
+  { id: "samples", label: "n", of: (row) => row.samples, numeric: true, about: "Samples behind the score" },
+  { id: "parameters", label: "Params", of: (row) => row.parameters, numeric: true },
+  { id: "macs", label: "MACs", of: (row) => row.macs, numeric: true, about: "Multiply-accumulates for one sample" },
+  { id: "speed", label: "Samples/s", of: (row) => row.speed, numeric: true },
+  { id: "seed", label: "Seed", of: (row) => row.seed, numeric: true },
+  { id: "date", label: "Date", of: (row) => row.date },
+  { id: "run", label: "Run", of: (row) => row.run },
+];
+
+const asColumn = ({ id, of, ...meta }) => ({
+  id,
+  accessorFn: of ? (row) => last(of(row)) : undefined,
+  enableSorting: meta.sortable !== false,
+  sortUndefined: "last",
+  sortingFn: "basic",
+  filterFn: "equalsString",
+  meta,
+});
+
+const FILTERS = ["inputs", "division", "trust"];
+
+function columnsOf(board) {
+  if (board.columnsReady === details.ready && board.columnDefs) return board.columnDefs;
+  const metrics = scoresOf(board).filter((score) => !score.slice && !score.label);
+  board.columnDefs = plainColumns.map(asColumn).concat(
+    metrics.map((score) => asColumn({
+      id: score.id,
+      label: `${score.metric} ${score.average}`,
+      numeric: true,
+      metric: score,
+      of: (row) => (row.status === "reported" ? null : number(score.column, row.index)?.value),
+    })),
+  );
+  board.columnsReady = details.ready;
+  return board.columnDefs;
+}
+
+// The address is the state of the table; nothing is kept beside it.
+function tableOf(board) {
+  const hidden = new Set(["reported", "partial"].filter((each) => list("hide").includes(each)));
+  if (!view.partial) hidden.add("partial");
+  const wanted = `${[...hidden]}`;
+  if (board.hidden !== wanted) {
+    board.hidden = wanted;
+    board.data = rowsOf(board).filter((row) => !hidden.has(row.status));
+  }
+  const columns = columnsOf(board);
+  const visible = view.columns ? new Set(list("columns")) : USUAL;
+  const state = {
+    sorting: sortingOf("sort", [{ id: "score", desc: !board.task.lower }]),
+    globalFilter: view.search ?? "",
+    columnFilters: FILTERS.filter((id) => view[id]).map((id) => ({ id, value: view[id] })),
+    columnVisibility: Object.fromEntries(columns.map((column) => [column.id, visible.has(column.id)])),
+    rowSelection: Object.fromEntries(list("compare").map((key) => [key, true])),
+  };
+  const options = {
+    data: board.data,
+    columns,
+    state: { ...board.table?.initialState, ...state },
+    onStateChange() {},
+    renderFallbackValue: null,
+    getRowId: (row) => row.key,
+    getCoreRowModel: board.core ??= TableCore.getCoreRowModel(),
+    getFilteredRowModel: board.filtered ??= TableCore.getFilteredRowModel(),
+    getSortedRowModel: board.sorted ??= TableCore.getSortedRowModel(),
+    globalFilterFn: matches,
+    getColumnCanGlobalFilter: (column) => column.id === "entry",
+    enableSortingRemoval: false,
+  };
+  if (!board.table) {
+    board.table = TableCore.createTable(options);
+    options.state = { ...board.table.initialState, ...state };
+  }
+  board.table.setOptions((before) => ({ ...before, ...options }));
+  return board.table;
+}
+
+function matches(row, _column, wanted) {
+  const { entry, inputs, run, trust, source } = row.original;
+  const text = [entry, inputs, run, trust, source && word(source.source)].join(" ").toLowerCase();
+  return wanted.toLowerCase().split(/\s+/).every((part) => text.includes(part));
+}
+
+function pickedRows(board) {
+  const rows = rowsOf(board);
+  return list("compare")
+    .map((key) => rows.find((row) => row.key === key && row.status !== "reported"))
+    .filter(Boolean)
+    .slice(0, PICKS);
+}
+
+function pick(key) {
+  const keys = list("compare");
+  go({ compare: (keys.includes(key) ? keys.filter((k) => k !== key) : [...keys, key]).join(",") });
+}
+
+const cells = {
+  pick(row, picks) {
+    if (row.status === "reported") return null;
+    const chosen = picks.indexOf(row.key);
+    return html`<input type="checkbox" aria-label=${`Compare ${row.entry}`} checked=${chosen >= 0}
+      disabled=${chosen < 0 && picks.length >= PICKS} onChange=${() => pick(row.key)} />`;
+  },
+  rank(row) {
+    if (row.status !== "ranked") return html`<span class="quiet" title="not ranked">–</span>`;
+    return html`<b>${row.rank}</b> ${row.best !== row.worst &&
+      html`<span class="quiet range-text" title="ranks its interval leaves open">${row.best}–${row.worst}</span>`}`;
+  },
+  entry(row) {
+    if (row.status === "reported") return html`<${Published} row=${row} />`;
+    return html`<a ...${follow({ ...view, run: row.key })}><bdi>${row.entry}</bdi></a>
+      ${row.status === "partial" && html` <span class="badge">partial</span>`}
+      <span class="under">${row.inputs} · ${row.division} · ${row.trust} · n ${whole(row.samples)}</span>`;
+  },
+  score: (row) => html`<b>${fixed(row.score?.value, row.digits)}</b>
+    <span class="under">${intervalText(row.score, row.digits)}</span>`,
+  interval: (row, picks, extent) => html`<${IntervalBar} score=${row.score} extent=${extent}
+      tone=${row.status === "ranked" && row.tier === 1 ? "top" : row.status} />
+    <span class="quiet bounds">${intervalText(row.score, row.digits)}</span>`,
+  trust: (row) => html`<span class="trust ${row.trust}">${row.trust}</span>`,
+  samples: (row) => (row.samples === undefined ? "–" : whole(row.samples)),
+  parameters: (row) => short(row.parameters),
+  macs: (row) => short(row.macs),
+  speed: (row) => short(row.speed),
+  date: (row) => row.date ?? "–",
+  seed: (row) => row.seed ?? "–",
+  run: (row) => row.run ? html`<code title=${row.run}>${row.run.split(".").pop().slice(0, 12)}</code>` : "–",
+};
+
+function cell(column, row, picks, extent) {
+  const { metric } = column.columnDef.meta;
+  if (metric) {
+    const score = row.status === "reported" ? null : number(metric.column, row.index);
+    return html`${fixed(score?.value, metric.column.digits)}
+      <span class="under always">${score ? intervalText(score, metric.column.digits) : ""}</span>`;
+  }
+  return cells[column.id] ? cells[column.id](row, picks, extent) : html`<bdi>${row[column.id] || "–"}</bdi>`;
+}
+
+function Published({ row }) {
+  const { source } = row;
+  const doubt = word(source.doubt);
+  return html`<bdi>${row.entry}</bdi> <span class="badge">reported</span>
+    ${doubt && html` <span class="badge doubt" title=${doubt}>in doubt</span>`}
+    <span class="under always"><${External} url=${word(source.url)}>${word(source.source)}<//>
+      ${word(source.where) && `, ${word(source.where)}`}
+      ${word(source.differs) && html`<br />Differs: ${word(source.differs)}`}
+      ${doubt && html`<br />In doubt: ${doubt}`}</span>`;
+}
+
+function BoardTable({ board, table, picks, extent }) {
+  const { sorting } = table.getState();
+  const columns = table.getVisibleLeafColumns();
+  const onSort = (column) => {
+    const same = sorting[0]?.id === column.id;
+    const desc = same ? !sorting[0].desc : Boolean(column.columnDef.meta.numeric);
+    go({ sort: `${desc ? "-" : ""}${column.id}` });
+  };
+  const byScore = ["score", "rank"].includes(sorting[0]?.id);
+  let tier = 0;
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="Results of ${board.task.name}">
+    <table class="board"><caption class="unseen">${board.task.title}, ${board.track} track, version
+      ${" "}${board.version}: ${board.task.primary}</caption>
+    <thead><tr>${columns.map((column) => html`<${HeaderCell} key=${column.id} column=${column}
+      sorting=${sorting} onSort=${onSort}>
+      ${column.id === "score" && html`<span class="under always">${board.task.primary}</span>`}
+      ${column.id === "interval" && html`<span class="ends" aria-hidden="true"><span>${fixed(extent[0], 2)}</span><span>${fixed(extent[1], 2)}</span></span>`}
+    <//>`)}</tr></thead>
+    <tbody>${table.getSortedRowModel().rows.map(({ original: row, id }) => {
+      const begins = byScore && row.status === "ranked" && row.tier !== tier;
+      if (row.status === "ranked") tier = row.tier;
+      const chosen = picks.indexOf(id);
+      return html`<tr key=${id} class="${row.status} ${begins ? "tier" : ""} ${chosen >= 0 ? `chosen pick${chosen}` : ""}"
+          data-tier=${begins ? `tier ${row.tier}` : undefined}>
+        ${columns.map((column) => column.id === "entry"
+          ? html`<th scope="row" class="c-entry">${begins && html`<span class="tier-mark">tier ${row.tier}</span>`}${cell(column, row, picks, extent)}</th>`
+          : html`<td class="c-${column.id} ${column.columnDef.meta.numeric ? "numeric" : ""}">${cell(column, row, picks, extent)}</td>`)}
+      </tr>`;
+    })}</tbody></table></div>`;
+}
+
+function Controls({ board, table, columns, visible }) {
+  const all = rowsOf(board);
+  const count = (status) => all.filter((row) => row.status === status).length;
+  const choices = (id) => [...new Set(board.data.map((row) => row[id]).filter(Boolean))].sort();
+  const rows = table.getFilteredRowModel().rows.length;
+  return html`<div class="controls">
+    <label class="search"><span class="unseen">Search entries</span>
+      <input type="search" placeholder="Search entries" value=${view.search ?? ""}
+        onInput=${(event) => go({ search: event.target.value })} /></label>
+    ${FILTERS.map((id) => choices(id).length > 1 && html`<label key=${id}>
+      <span class="unseen">${id}</span>
+      <select value=${view[id] ?? ""} onChange=${(event) => go({ [id]: event.target.value })}>
+        <option value="">all ${{ inputs: "inputs", division: "divisions", trust: "trust levels" }[id]}</option>
+        ${choices(id).map((value) => html`<option key=${value} value=${value}>${value}</option>`)}
+      </select></label>`)}
+    ${count("reported") > 0 && html`<label><input type="checkbox" checked=${!list("hide").includes("reported")}
+      onChange=${(event) => go({ hide: event.target.checked ? "" : "reported" })} /> reported numbers</label>`}
+    ${count("partial") > 0 && html`<label><input type="checkbox" checked=${Boolean(view.partial)}
+      onChange=${(event) => go({ partial: event.target.checked ? "1" : "" })} /> partial runs (${count("partial")})</label>`}
+    <span class="push"></span>
+    <${Columns} columns=${columns.filter((column) => column.id !== "entry")} visible=${visible}
+      onToggle=${(id) => toggled("columns", USUAL, visible, columns, id)} />
+    <button type="button" onClick=${() => download(board, table, "csv")}>CSV</button>
+    <button type="button" onClick=${() => download(board, table, "json")}>JSON</button>
+    <button type="button" onClick=${copyLink}>Copy link</button>
+    <p class="count" role="status" aria-live="polite">${rows === board.data.length
+      ? plural(rows, "row") : `${whole(rows)} of ${plural(board.data.length, "row")}`}${view.copied ? "; link copied" : ""}</p>
+  </div>`;
+}
+
+async function copyLink(event) {
+  const button = event.currentTarget;
+  try {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Copy the address bar";
+  }
+  setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+}
+
+function download(board, table, form) {
+  const records = table.getSortedRowModel().rows.map(({ original: row }) => ({
+    task: board.task.name,
+    version: board.version,
+    digest: board.digest,
+    track: board.track,
+    status: row.status,
+    rank: row.rank ?? null,
+    rank_best: row.best ?? null,
+    rank_worst: row.worst ?? null,
+    tier: row.tier ?? null,
+    entry: row.entry,
+    metric: board.task.primary,
+    value: row.score?.value ?? null,
+    low: row.score?.low ?? null,
+    high: row.score?.high ?? null,
+    samples: row.samples ?? null,
+    inputs: row.inputs,
+    division: row.division || null,
+    trust: row.trust,
+    seed: row.seed ?? null,
+    parameters: row.parameters ?? null,
+    macs: row.macs ?? null,
+    samples_per_second: row.speed ?? null,
+    date: row.date ?? null,
+    run: row.run ?? null,
+    source: row.source ? word(row.source.source) : null,
+    url: row.source ? word(row.source.url) : null,
+    differs: row.source ? word(row.source.differs) : null,
+    doubt: row.source ? word(row.source.doubt) : null,
+  }));
+  const name = `${board.task.name}-${board.key}.${form}`.replace(/[^\w.-]+/g, "_");
+  if (form === "csv") save(name, "text/csv;charset=utf-8", csv(records));
+  else save(name, "application/json", `${JSON.stringify(records, null, 1)}\n`);
+}
+
+function Parts({ board, rows }) {
+  const { primary, lower } = board.task;
+  const carried = scoresOf(board);
+  const lines = (wanted, name) => carried.filter(wanted)
+    .map((score) => ({ name: name(score), scores: rows.map((row) => number(score.column, row.index)) }))
+    .filter((line) => line.scores.some(Boolean));
+  const classes = lines((s) => !s.slice && s.label && !RATE.test(s.label), (s) => s.label);
+  const slices = Map.groupBy
+    ? Map.groupBy(carried.filter((s) => s.slice), (s) => s.slice.split("=")[0])
+    : carried.filter((s) => s.slice).reduce((groups, s) => {
+      const key = s.slice.split("=")[0];
+      return groups.set(key, [...(groups.get(key) ?? []), s]);
+    }, new Map());
+  const whose = rows.length > 1 ? "the chosen entries" : rows[0]?.entry;
+  return html`
+    ${curvesOf(board).map((curve) => html`<section key=${curve.key}><h3>${curve.key}</h3>
+      <${CurveChart} curve=${curve} rows=${rows} board=${board} /></section>`)}
+    ${classes.length > 0 && html`<section><h3>By class</h3>
+      <p class="quiet">${primary.split("_")[0]} of <bdi>${whose}</bdi>; whiskers are 95 % intervals. Choose up to
+        three entries in the table to see them side by side.</p>
+      <${BarTable} caption="Scores by class" heading="Class" lines=${classes} rows=${rows} lower=${lower} /></section>`}
+    ${[...slices].map(([attribute, scores]) => html`<section key=${attribute}><h3>By ${attribute}</h3>
+      <p class="quiet">${primary} of <bdi>${whose}</bdi> on the samples of each ${attribute}.</p>
+      <${BarTable} caption=${`Scores by ${attribute}`} heading=${attribute} rows=${rows} lower=${lower}
+        lines=${scores.map((score) => ({
+          name: score.slice.slice(attribute.length + 1),
+          scores: rows.map((row) => number(score.column, row.index)),
+        })).filter((line) => line.scores.some(Boolean))} /></section>`)}`;
+}
+
+function Cost({ board, picks }) {
+  const cost = COSTS[view.cost] ? view.cost : "macs";
+  return html`<section class="cost"><h3>Score against cost</h3>
+    <label>Cost <select value=${cost} onChange=${(event) => go({ cost: event.target.value === "macs" ? "" : event.target.value })}>
+      ${Object.entries(COSTS).map(([id, { label }]) => html`<option key=${id} value=${id}>${label}</option>`)}
+    </select></label>
+    <figure><${Still} of=${[board, cost, picks.join()]}
+      draw=${() => html`<${CostChart} board=${board} cost=${cost} picks=${picks} />`} />
+    <figcaption class="quiet">Vertical lines are 95 % intervals; the stepped line is the Pareto front
+      (no entry is both better and cheaper). Circles: closed division; squares: open.</figcaption></figure>
+  </section>`;
+}
+
+function Reported({ board }) {
+  if (!board.reported.length) return null;
+  return html`<details class="reported-list"><summary>All reported numbers (${board.reported.length}),
+      never ranked</summary>
+    <div class="scroll" role="region" tabindex="0" aria-label="Reported numbers"><table>
+    <thead><tr>${["Entry", "Metric", "Value", "Trust", "Split", "Source", "What differs", "In doubt"].map((name) =>
+      html`<th scope="col">${name}</th>`)}</tr></thead>
+    <tbody>${board.reported.map((row) => html`<tr>
+      <th scope="row"><bdi>${word(row.entry)}</bdi> <span class="quiet">${word(row.inputs)}</span></th>
+      <td>${word(row.metric)}</td><td class="numeric">${row.value ?? "–"}</td>
+      <td><span class="trust reported">${word(row.trust)}</span></td><td>${word(row.split) || "–"}</td>
+      <td><${External} url=${word(row.url)}>${word(row.source)}<//>${word(row.where) && `, ${word(row.where)}`}</td>
+      <td>${word(row.differs) || "–"}</td><td>${word(row.doubt) || "–"}</td></tr>`)}
+    </tbody></table></div></details>`;
+}
+
+function TaskView({ task }) {
+  const own = boards.filter((board) => board.task === task);
+  if (!own.length) {
+    return html`<p class="banner">No results yet. The first one: <code>bench run --task ${task.name} --model ENTRY</code></p>`;
+  }
+  const board = own.find((each) => each.key === view.board) ?? own[0];
+  const table = tableOf(board);
+  const columns = table.getAllLeafColumns();
+  const visible = new Set(table.getVisibleLeafColumns().map((column) => column.id));
+  const picked = pickedRows(board);
+  const picks = picked.map((row) => row.key);
+  const extent = extentOf(board.data.map((row) => row.score));
+  const charted = picked.length ? picked : rowsOf(board).slice(0, 1);
+  const opened = view.run && rowsOf(board).find((row) => row.key === view.run && row.status !== "reported");
+  return html`
+    <nav class="tabs" aria-label="Tracks and versions">${own.map((each) => html`<a key=${each.key}
+      ...${follow({ task: task.name, ...(each === own[0] ? {} : { board: each.key }) })}
+      aria-current=${each === board ? "page" : undefined}>${each.track}${each.current ? "" : `, version ${each.version}`}
+      ${each.key.includes(".") && html`<code> ${each.key.split(".").slice(1).join(" ")}</code>`}
+      <span class="quiet"> ${each.ranked}</span></a>`)}</nav>
+    ${board.track === "sample" && html`<p class="banner sample"><b>Sample track: simulated data.</b>
+      These numbers show that entries run; they say nothing about real images and are never ranked
+      with official ones.</p>`}
+    ${!board.current && html`<p class="banner"><b>An older meaning of the task</b>, digest
+      <code> ${board.digest}</code>: not comparable with the present one.</p>`}
+    <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
+    <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />
+    <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of one tier can't be
+      told apart by their intervals; the small numbers beside a rank are the ranks its interval leaves open.
+      Intervals are 95 % bootstrap intervals over test samples and say nothing of training seeds.
+      ${board.reported.length ? " Reported numbers stand where their value would, without a rank." : ""}</p>
+    ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
+    <${Cost} board=${board} picks=${picks} />
+    <${Still} of=${[board, picks.join(), details.ready]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
+    ${details.failed && html`<p class="banner">${details.failed}</p>`}
+    <${Reported} board=${board} />
+    ${opened && html`<${RunDialog} key=${opened.key} row=${opened} board=${board} />`}`;
+}

@@ -1,0 +1,200 @@
+// Charts, as SVG: crisp in print, coloured by the style sheet, with a text for those who hear.
+
+const COSTS = {
+  parameters: { label: "Parameters", better: "less" },
+  macs: { label: "Multiply-accumulates per sample", better: "less" },
+  speed: { label: "Samples per second", better: "more" },
+};
+
+const FRAME = { width: 640, height: 380, left: 64, right: 24, top: 16, bottom: 48 };
+
+// The entries that no other beats in score and cost at once, from cheap to costly.
+function paretoFront(points, better, lower) {
+  const cheapFirst = [...points].sort(
+    (a, b) => (better === "less" ? a.x - b.x : b.x - a.x) || (lower ? a.y - b.y : b.y - a.y),
+  );
+  let best = lower ? Infinity : -Infinity;
+  return cheapFirst.filter((point) => {
+    const ahead = lower ? point.y < best : point.y > best;
+    if (ahead) best = point.y;
+    return ahead;
+  });
+}
+
+function logTicks([from, to]) {
+  const decades = Math.log10(to / from);
+  const steps = decades > 4 ? [1] : decades > 1.2 ? [1, 3] : [1, 2, 3, 5, 7];
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power += 1) {
+    for (const step of steps) ticks.push(step * 10 ** power);
+  }
+  return ticks.filter((tick) => tick >= from && tick <= to);
+}
+
+function Axes({ xTicks, yTicks, x, y, xText, yText, xLabel, yLabel }) {
+  const { width, height, left, right, top, bottom } = FRAME;
+  return html`<g class="axes">
+    ${yTicks.map((tick) => html`<g key=${tick}>
+      <line class="grid" x1=${left} x2=${width - right} y1=${y(tick)} y2=${y(tick)} />
+      <text x=${left - 8} y=${y(tick) + 4} text-anchor="end">${yText(tick)}</text>
+    </g>`)}
+    ${xTicks.map((tick) => html`<g key=${tick}>
+      <line class="tick" x1=${x(tick)} x2=${x(tick)} y1=${height - bottom} y2=${height - bottom + 5} />
+      <text x=${x(tick)} y=${height - bottom + 18} text-anchor="middle">${xText(tick)}</text>
+    </g>`)}
+    <line class="tick" x1=${left} x2=${width - right} y1=${height - bottom} y2=${height - bottom} />
+    <text class="title" x=${width - right} y=${height - 8} text-anchor="end">${xLabel}</text>
+    <text class="title" x=${left} y=${top - 4} text-anchor="start">${yLabel}</text>
+  </g>`;
+}
+
+function CostChart({ board, cost, picks }) {
+  const { width, height, left, right, top, bottom } = FRAME;
+  const points = rowsOf(board)
+    .filter((row) => row.status === "ranked" && row[cost] > 0)
+    .map((row) => ({ row, x: row[cost], y: row.score.value, score: row.score }));
+  if (!points.length) return html`<p class="quiet">No ranked entry has this cost on record.</p>`;
+  const { label, better } = COSTS[cost];
+  const front = paretoFront(points, better, board.task.lower);
+  const onFront = new Set(front);
+  const [low, high] = d3.extent(points, (point) => point.x);
+  const domain = [low / 1.25, high * 1.25];
+  const logs = domain.map(Math.log10);
+  const scaleX = linear(logs, left, width - right);
+  const x = (value) => scaleX(Math.log10(value));
+  const extent = extentOf(points.map((point) => point.score));
+  const y = linear(extent, height - bottom, top + 8);
+  const yTicks = d3.ticks(...extent, 6);
+  const digits = Math.max(0, -Math.floor(Math.log10(d3.tickStep(...extent, 6)) + 1e-9));
+  const steps = front.map((point, index) =>
+    index ? `H${x(point.x).toFixed(1)}V${y(point.y).toFixed(1)}` :
+      `M${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`);
+  const says = front.map((point) =>
+    `${point.row.entry}: ${fixed(point.y, point.row.digits)} at ${short(point.x)}`);
+  const placed = [];
+  const order = [...points].sort((a, b) => onFront.has(a) - onFront.has(b));
+  return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img"
+      aria-label=${`${board.task.primary} against ${label}. Pareto front: ${says.join("; ")}.`}>
+    <${Axes} xTicks=${logTicks(domain)} yTicks=${yTicks} x=${x} y=${y} xText=${short}
+      yText=${(tick) => fixed(tick, digits)} yLabel=${board.task.primary}
+      xLabel=${`${label} (log; ${better} is cheaper)`} />
+    <path class="front" d=${steps.join("")} />
+    ${order.map((point) => {
+      const pick = picks.indexOf(point.row.key);
+      const tone = pick >= 0 ? `pick${pick}` : onFront.has(point) ? "top" : "rest";
+      const px = x(point.x).toFixed(1);
+      return html`<g key=${point.row.key} class="point ${tone}"
+          onClick=${() => go({ run: point.row.key }, true)}>
+        <title>${point.row.entry}: ${fixed(point.y, point.row.digits)} ${intervalText(point.score, point.row.digits)}, ${short(point.x)}</title>
+        ${point.score.low !== null && html`<line class="range" x1=${px} x2=${px}
+          y1=${y(point.score.low).toFixed(1)} y2=${y(point.score.high).toFixed(1)} />`}
+        ${point.row.division === "open"
+          ? html`<rect class="dot" x=${px - 4} y=${y(point.y) - 4} width="8" height="8" />`
+          : html`<circle class="dot" cx=${px} cy=${y(point.y).toFixed(1)} r="4.5" />`}
+      </g>`;
+    })}
+    ${front.slice().reverse().map((point) => {
+      const px = x(point.x);
+      const py = y(point.y) - 10;
+      const end = px > width * 0.7;
+      const text = point.row.entry.length > 26 ? `${point.row.entry.slice(0, 25)}…` : point.row.entry;
+      const from = end ? px - 6.2 * text.length : px;
+      const box = [from, py - 12, from + 6.2 * text.length, py];
+      const clash = placed.some((o) => o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]);
+      if (clash || placed.length >= 10) return null;
+      placed.push(box);
+      return html`<text key=${point.row.key} class="name" x=${px} y=${py}
+        text-anchor=${end ? "end" : "start"}>${text}</text>`;
+    })}
+  </svg>`;
+}
+
+// Bars with intervals for up to three entries: one line for each class or slice.
+function BarTable({ caption, lines, rows, lower, heading }) {
+  const all = lines.flatMap((line) => line.scores);
+  const extent = extentOf(all);
+  const from = Math.min(0, extent[0]);
+  const to = extent[1] > 0.5 && extent[1] <= 1.1 && from === 0 ? 1 : Math.max(0, extent[1]);
+  const x = linear([from, to], 0, 220);
+  const zero = x(0);
+  const thick = rows.length > 1 ? 8 : 12;
+  const tall = rows.length * (thick + 3) + 3;
+  return html`<div class="scroll" role="region" tabindex="0" aria-label=${caption}>
+    <table class="bars">
+    <caption class="unseen">${caption}</caption>
+    <thead><tr><th scope="col">${heading}</th><th scope="col"><span class="unseen">Bars</span></th>
+      ${rows.map((row, index) => html`<th scope="col" class="numeric"><span
+        class="key pick${index}" aria-hidden="true"></span>${row.entry}</th>`)}
+      <th scope="col" class="numeric">n</th></tr></thead>
+    <tbody>${lines.map((line) => html`<tr key=${line.name}>
+      <th scope="row"><bdi>${line.name}</bdi></th>
+      <td><svg width="224" height=${tall} viewBox="0 0 224 ${tall}" aria-hidden="true">
+        <line class="tick" x1=${zero} x2=${zero} y1="0" y2=${tall} />
+        ${line.scores.map((score, index) => {
+          if (!score) return null;
+          const top = 3 + index * (thick + 3);
+          const end = x(score.value);
+          return html`<g class="pick${index}">
+            <rect class="fill" x=${Math.min(zero, end)} y=${top} height=${thick}
+              width=${Math.abs(end - zero)} />
+            ${score.low !== null && html`<line class="whisker" x1=${x(score.low)}
+              x2=${x(score.high)} y1=${top + thick / 2} y2=${top + thick / 2} />`}
+          </g>`;
+        })}
+      </svg></td>
+      ${line.scores.map((score) => html`<td class="numeric">${score
+        ? html`<b>${fixed(score.value, score.digits)}</b>${" "}
+          <span class="quiet">${intervalText(score, score.digits)}</span>`
+        : "–"}</td>`)}
+      <td class="numeric quiet">${whole(line.scores.find(Boolean)?.samples)}</td>
+    </tr>`)}</tbody>
+  </table></div>`;
+}
+
+// Scores whose label is a rate, such as bpppc=2.06, are points of a curve.
+const RATE = /^([A-Za-z][\w .-]*)=([0-9.]+(?:e-?\d+)?)$/;
+
+function curvesOf(board) {
+  const found = new Map();
+  for (const score of scoresOf(board)) {
+    const match = score.slice ? null : RATE.exec(score.label);
+    if (!match) continue;
+    const key = `${score.metric} against ${match[1]}`;
+    if (!found.has(key)) found.set(key, { key, metric: score.metric, rate: match[1], points: [] });
+    found.get(key).points.push({ rate: Number(match[2]), column: score.column });
+  }
+  return [...found.values()];
+}
+
+function CurveChart({ curve, rows, board }) {
+  const { width, height, left, right, top, bottom } = FRAME;
+  const lines = rows.map((row) => ({
+    row,
+    points: curve.points
+      .map((point) => ({ rate: point.rate, score: number(point.column, row.index) }))
+      .filter((point) => point.score)
+      .sort((a, b) => a.rate - b.rate),
+  })).filter((line) => line.points.length);
+  const all = lines.flatMap((line) => line.points);
+  if (!all.length) return null;
+  const domain = d3.extent(all, (point) => point.rate);
+  const x = linear(domain, left + 8, width - right - 8);
+  const extent = extentOf(all.map((point) => point.score));
+  const y = linear(extent, height - bottom, top + 8);
+  const digits = all[0].score.digits;
+  return html`<figure><svg class="chart" viewBox="0 0 ${width} ${height}" role="img"
+      aria-label=${`${curve.key}: ${lines.map((line) => `${line.row.entry} ${line.points.map((p) =>
+        `${fixed(p.score.value, digits)} at ${p.rate}`).join(", ")}`).join("; ")}`}>
+    <${Axes} xTicks=${d3.ticks(...domain, 6)} yTicks=${d3.ticks(...extent, 6)} x=${x} y=${y}
+      xText=${String} yText=${(tick) => String(tick)} xLabel=${curve.rate} yLabel=${curve.metric} />
+    ${lines.map((line, index) => html`<g key=${line.row.key} class="line pick${index}">
+      <path class="stroke" d=${line.points.map((p, i) =>
+        `${i ? "L" : "M"}${x(p.rate).toFixed(1)} ${y(p.score.value).toFixed(1)}`).join("")} />
+      ${line.points.map((p) => html`<g>
+        <title>${line.row.entry}: ${fixed(p.score.value, digits)} ${intervalText(p.score, digits)} at ${p.rate} ${curve.rate}</title>
+        ${p.score.low !== null && html`<line class="range" x1=${x(p.rate)} x2=${x(p.rate)}
+          y1=${y(p.score.low)} y2=${y(p.score.high)} />`}
+        <circle class="dot" cx=${x(p.rate)} cy=${y(p.score.value)} r="4" /></g>`)}
+    </g>`)}
+  </svg><figcaption class="quiet">${curve.key}; vertical lines are 95 % intervals.</figcaption></figure>`;
+}

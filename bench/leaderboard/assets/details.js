@@ -1,0 +1,136 @@
+// One run in full: what stands behind its number and the way back to it.
+
+class RunDialog extends Component {
+  constructor() {
+    super();
+    this.dialog = createRef();
+  }
+
+  componentDidMount() {
+    this.dialog.current.showModal();
+  }
+
+  render({ row, board }) {
+    const facts = factsOf(row);
+    const close = () => go({ run: "" });
+    return html`<dialog ref=${this.dialog} onClose=${close} aria-labelledby="run-title"
+        onClick=${(event) => event.target === this.dialog.current && close()}>
+      <div class="sheet">
+        <header><h3 id="run-title"><bdi>${row.entry}</bdi></h3>
+          <button type="button" class="quiet-button" onClick=${close}>Close</button></header>
+        <p class="lead"><b>${fixed(row.score?.value, row.digits)}</b>${" "}
+          ${intervalText(row.score, row.digits)}${" "}
+          <span class="quiet">${board.task.primary}, 95 % interval, n = ${whole(row.samples)},
+          ${" "}${board.track} track, ${row.division} division, ${row.trust}</span></p>
+        <p>${placeText(row, board)}</p>
+        ${facts ? html`<${Facts} row=${row} board=${board} facts=${facts} />` : html`<p>${details.failed || "Opening…"}</p>`}
+        <${AllScores} row=${row} board=${board} />
+      </div>
+    </dialog>`;
+  }
+}
+
+function placeText(row, board) {
+  if (row.status !== "ranked") return "A partial run: made with a part of the split, never ranked.";
+  const open = row.best === row.worst
+    ? "its interval leaves no other rank open"
+    : `its interval leaves ranks ${row.best} to ${row.worst} open`;
+  return `Rank ${row.rank} of ${board.ranked}, tier ${row.tier}; ${open}.`;
+}
+
+function Facts({ row, board, facts }) {
+  const { text } = facts;
+  const lines = [
+    ["Run", html`<code>${row.run}</code>`],
+    ["Its folder", html`<code>results/runs/${row.run}/</code> (manifest, observations)`],
+    ["Score it again", html`<code>bench score ${row.run}</code>`],
+    ["Title", text("title")],
+    ["Authors", text("authors")],
+    ["Address", text("url") && html`<${External} url=${text("url")}>${text("url")}<//>`],
+    ["Fetched from", text("source")],
+    ["Licence", text("licence")],
+    ["Note", text("note")],
+    ["Architecture", text("architecture")],
+    ["Entry digest, weights", html`<code>${text("entry_digest")}</code>, <code>${text("weights") || "–"}</code>`],
+    ["Inputs", row.inputs],
+    ["Parameters, MACs", `${whole(row.parameters)}, ${short(row.macs)}`],
+    ["Speed", `${short(row.speed)} samples/s, ${short(facts.latency)} ms for one`],
+    ["Peak memory", facts.memory === null ? "–" : `${short(facts.memory)}B`],
+    ["Device, precision", `${text("device")}, ${text("precision")}`],
+    ["Machine", [text("processor"), text("accelerator")].filter(Boolean).join("; ")],
+    ["Harness, torch", `${text("harness")}, ${text("torch") || "–"}`],
+    ["Seed", row.seed],
+    ["Started, took", `${row.date} (UTC), ${short(facts.seconds)} s`],
+    ["Task digest", html`<code>${board.digest}</code>, version ${board.version}`],
+    ["Samples, data", html`<code>${text("ids")}</code>, <code>${text("data")}</code> (${text("layout") || "layout unknown"})`],
+    ["Other runs of it", facts.others.length && html`<ul class="plain">${facts.others.map(([run, seed]) =>
+      html`<li><code>${details.words[run]}</code> (seed ${seed})</li>`)}</ul>
+      <span class="quiet">Of several seeds the median run stands on the board; of one seed, the newest.</span>`],
+  ];
+  return html`<dl class="facts">${lines
+    .filter(([, value]) => value || value === 0)
+    .map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+}
+
+function AllScores({ row, board }) {
+  const scores = scoresOf(board)
+    .map((score) => ({ ...score, found: number(score.column, row.index) }))
+    .filter((score) => score.found && !score.slice && !score.label);
+  if (!scores.length) {
+    const depth = details.ready ? details.boards[board.index].depth : 0;
+    return depth > row.index ? null : html`<p class="quiet">This page carries further scores of the
+      first ${depth} rows only; <code>bench results --json</code> has them all.</p>`;
+  }
+  return html`<table class="plain-table"><caption>Other metrics, with 95 % intervals</caption><tbody>
+    ${scores.map((score) => html`<tr key=${score.id}><th scope="row">${score.metric} ${score.average}</th>
+      <td class="numeric"><b>${fixed(score.found.value, score.found.digits)}</b></td>
+      <td class="quiet">${intervalText(score.found, score.found.digits)}</td></tr>`)}
+  </tbody></table>`;
+}
+
+function Comparison({ board, rows }) {
+  const metrics = [
+    { name: board.task.primary, of: (row) => row.score, digits: rows[0].digits },
+    ...scoresOf(board).filter((score) => !score.slice && !score.label).map((score) => ({
+      name: `${score.metric} ${score.average}`,
+      of: (row) => number(score.column, row.index),
+      digits: score.column.digits,
+    })),
+  ];
+  const facts = [
+    ["Rank, tier", (row) => `${row.rank ?? "–"}, ${row.tier ?? "–"}`],
+    ["Inputs", (row) => row.inputs],
+    ["Division, trust", (row) => `${row.division}, ${row.trust}`],
+    ["Samples", (row) => whole(row.samples)],
+    ["Parameters", (row) => short(row.parameters)],
+    ["MACs", (row) => short(row.macs)],
+    ["Samples/s", (row) => short(row.speed)],
+    ["Seed, date", (row) => `${row.seed}, ${row.date}`],
+    ["Run", (row) => html`<code>${row.run}</code>`],
+  ];
+  return html`<section class="comparison" aria-labelledby="comparison">
+    <h3 id="comparison">Comparison</h3>
+    <div class="scroll" role="region" tabindex="0" aria-label="Comparison of chosen entries">
+    <table><thead><tr><th scope="col">Metric</th>${rows.map((row, index) => html`<th scope="col"
+      class="numeric"><span class="key pick${index}" aria-hidden="true"></span>${row.entry}</th>`)}
+      ${rows.slice(1).map((row, index) => html`<th scope="col" class="numeric">Difference
+        ${rows.length > 2 ? ` ${index + 2} − 1` : ""}</th>`)}</tr></thead>
+    <tbody>${metrics.map((metric) => {
+      const scores = rows.map(metric.of);
+      if (!scores.some(Boolean)) return null;
+      return html`<tr><th scope="row">${metric.name}</th>${scores.map((score) => html`<td
+        class="numeric"><b>${fixed(score?.value, metric.digits)}</b>${" "}
+        <span class="quiet">${score ? intervalText(score, metric.digits) : ""}</span></td>`)}
+        ${scores.slice(1).map((score) => html`<td class="numeric">${score && scores[0]
+          ? signed(score.value - scores[0].value, metric.digits) : "–"}</td>`)}</tr>`;
+    })}
+    ${facts.map(([name, of]) => html`<tr><th scope="row">${name}</th>${rows.map((row) => html`<td
+      class="numeric">${of(row)}</td>`)}${rows.slice(1).map(() => html`<td></td>`)}</tr>`)}
+    </tbody></table></div>
+    <p class="quiet">Both were scored on the same samples, so a paired test says more than two
+      intervals: ${rows.slice(1).map((row) => html`<code>bench compare ${rows[0].run} ${row.run}
+      --task ${board.task.name}</code> `)}</p>
+  </section>`;
+}
+
+const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);

@@ -1,0 +1,164 @@
+// All tasks: how the entries of each are spread, and how entries do across tasks.
+
+const SHOWN_TASKS = 8;
+
+function usualBoard(task, track) {
+  return boards.find((board) => board.task === task && board.track === track && board.current && board.ranked);
+}
+
+// All entries of a board on one line; those of the first tier stand out.
+function Strip({ board }) {
+  const rows = rowsOf(board).slice(0, board.ranked);
+  const extent = extentOf(rows.map((row) => ({ value: row.score.value })));
+  const x = linear(extent, 6, 234);
+  const dots = (chosen) => chosen.map((row) => `M${x(row.score.value).toFixed(1)} 10h0`).join("");
+  const { score } = rows[0];
+  return html`<svg class="strip" viewBox="0 0 240 20" width="240" height="20" aria-hidden="true">
+    <line class="rail" x1="0" x2="240" y1="10" y2="10" />
+    ${score.low !== null && html`<line class="range" y1="10" y2="10"
+      x1=${Math.max(0, x(score.low)).toFixed(1)} x2=${Math.min(240, x(score.high)).toFixed(1)} />`}
+    <path class="rest" d=${dots(rows.filter((row) => row.tier > 1))} />
+    <path class="top" d=${dots(rows.filter((row) => row.tier === 1))} />
+  </svg>`;
+}
+
+function TaskLine({ task, track }) {
+  const board = usualBoard(task, track);
+  const name = html`<th scope="row"><a ...${follow({ task: task.name, ...(board && board !== boards.find((b) => b.task === task) ? { board: board.key } : {}) })}><bdi>${task.title}</bdi></a>
+    <span class="under always"><code>${task.name}</code> · ${task.kind}</span></th>`;
+  if (!board) return html`<tr>${name}<td colspan="5" class="quiet">no ${track} results yet</td></tr>`;
+  const rows = rowsOf(board).slice(0, board.ranked);
+  const first = rows.filter((row) => row.tier === 1);
+  const names = first.slice(0, 2).map((row) => row.entry).join(", ");
+  const newest = d3.max(rows, (row) => row.date);
+  return html`<tr>${name}
+    <td class="numeric">${board.ranked}</td>
+    <td><${Strip} board=${board} /></td>
+    <td class="numeric"><b>${fixed(rows[0].score.value, rows[0].digits)}</b>
+      <span class="under always">${intervalText(rows[0].score, rows[0].digits)}</span></td>
+    <td class="first"><bdi>${names}</bdi>${first.length > 2 && html` <span class="quiet">and ${first.length - 2} more</span>`}
+      <span class="under always">${task.primary} · ${rows[0].inputs} · ${rows[0].division} · ${rows[0].trust} · n ${whole(rows[0].samples)}</span></td>
+    <td class="date">${newest}</td></tr>`;
+}
+
+function TaskList({ track }) {
+  const all = tasks.filter((task) => track === "official" || usualBoard(task, track));
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="Tasks, ${track} track">
+    <table class="tasks"><caption class="unseen">Tasks, ${track} track</caption>
+    <thead><tr><th scope="col">Task</th><th scope="col" class="numeric">Entries</th>
+      <th scope="col">All entries, from worst to best<span class="under always key-text"><span
+        class="key top" aria-hidden="true"></span>first tier, with the best one's interval</span></th>
+      <th scope="col" class="numeric">Best</th><th scope="col">First tier</th><th scope="col">Newest run</th></tr></thead>
+    <tbody>${all.map((task) => html`<${TaskLine} key=${task.name} task=${task} track=${track} />`)}</tbody>
+  </table></div>`;
+}
+
+// Entries across tasks, as a table of its own for each track.
+const across = {};
+
+function acrossTable(track) {
+  const kept = (across[track] ??= {});
+  kept.data ??= page.standings[track].map((standing) => ({
+    entry: word(standing.entry),
+    rate: standing.rate,
+    opponents: standing.opponents,
+    count: standing.rows.length,
+    rows: new Map(standing.rows.map(([board, row]) => [boards[board], rowsOf(boards[board])[row]])),
+  }));
+  kept.boards ??= [...new Set(kept.data.flatMap((line) => [...line.rows.keys()]))]
+    .sort((a, b) => a.index - b.index);
+  kept.columns ??= [
+    { id: "entry", label: "Entry", of: (line) => line.entry.toLowerCase() },
+    { id: "rate", label: "Win rate", numeric: true, of: (line) => line.rate,
+      about: "Mean over opponents of the share of shared tasks won; a common tier counts half" },
+    { id: "count", label: "Tasks", numeric: true, of: (line) => line.count },
+    ...kept.boards.map((board) => ({
+      id: board.task.name, label: board.task.name, numeric: true, board,
+      of: (line) => line.rows.get(board)?.rank,
+    })),
+  ].map(asColumn);
+  kept.usual ??= new Set(kept.columns.slice(0, 3 + SHOWN_TASKS).map((column) => column.id));
+  const visible = view[`${track}-columns`] ? new Set(list(`${track}-columns`)) : kept.usual;
+  const state = {
+    sorting: sortingOf(`${track}-sort`, [{ id: "rate", desc: true }]),
+    globalFilter: view.search ?? "",
+    columnVisibility: Object.fromEntries(kept.columns.map((c) => [c.id, c.id === "entry" || visible.has(c.id)])),
+  };
+  const options = {
+    data: kept.data,
+    columns: kept.columns,
+    state: { ...kept.table?.initialState, ...state },
+    onStateChange() {},
+    renderFallbackValue: null,
+    getCoreRowModel: kept.core ??= TableCore.getCoreRowModel(),
+    getFilteredRowModel: kept.filtered ??= TableCore.getFilteredRowModel(),
+    getSortedRowModel: kept.sorted ??= TableCore.getSortedRowModel(),
+    globalFilterFn: (row, _column, wanted) => row.original.entry.toLowerCase().includes(wanted.toLowerCase()),
+    getColumnCanGlobalFilter: (column) => column.id === "entry",
+    enableSortingRemoval: false,
+  };
+  if (!kept.table) {
+    kept.table = TableCore.createTable(options);
+    options.state = { ...kept.table.initialState, ...state };
+  }
+  kept.table.setOptions((before) => ({ ...before, ...options }));
+  return kept;
+}
+
+function acrossCell(column, line) {
+  if (column.id === "rate") return html`<b>${fixed(line.rate, 2)}</b>`;
+  if (column.id === "count") return line.count;
+  const row = line.rows.get(column.columnDef.meta.board);
+  if (!row) return html`<span class="quiet">–</span>`;
+  const text = `${row.entry} on ${row.board.task.name}: ${fixed(row.score.value, row.digits)} ${intervalText(row.score, row.digits)}`;
+  return html`<span class="placed tier${Math.min(row.tier, 4)}" title=${text}><b>${row.rank}</b>
+    <span class="quiet"> t${row.tier}</span></span>`;
+}
+
+function Across({ track }) {
+  const { table, usual } = acrossTable(track);
+  const { sorting } = table.getState();
+  const columns = table.getVisibleLeafColumns();
+  const rows = table.getSortedRowModel().rows;
+  const all = table.getAllLeafColumns();
+  const onSort = (column) => {
+    const same = sorting[0]?.id === column.id;
+    const desc = same ? !sorting[0].desc : ["rate", "count"].includes(column.id);
+    go({ [`${track}-sort`]: `${desc ? "-" : ""}${column.id}` });
+  };
+  return html`<section><h3>Entries across tasks</h3>
+    <div class="controls">
+      <label class="search"><span class="unseen">Search entries</span><input type="search"
+        placeholder="Search entries" value=${view.search ?? ""}
+        onInput=${(event) => go({ search: event.target.value })} /></label>
+      <span class="push"></span>
+      <${Columns} columns=${all.filter((column) => column.id !== "entry")}
+        visible=${new Set(columns.map((column) => column.id))}
+        onToggle=${(id) => toggled(`${track}-columns`, usual, columns.map((c) => c.id), all, id)} />
+      <p class="count" role="status" aria-live="polite">${rows.length === table.getCoreRowModel().rows.length
+        ? plural(rows.length, "entry", "entries") : `${rows.length} of ${plural(table.getCoreRowModel().rows.length, "entry", "entries")}`}</p>
+    </div>
+    <div class="scroll" role="region" tabindex="0" aria-label="Entries across tasks, ${track} track">
+    <table class="across"><caption class="unseen">Entries across tasks, ${track} track</caption>
+    <thead><tr>${columns.map((column) => html`<${HeaderCell} key=${column.id} column=${column}
+      sorting=${sorting} onSort=${onSort} />`)}</tr></thead>
+    <tbody>${rows.map(({ original: line, id }) => html`<tr key=${id}>
+      ${columns.map((column) => column.id === "entry"
+        ? html`<th scope="row"><bdi>${line.entry}</bdi></th>`
+        : html`<td class="numeric">${acrossCell(column, line)}</td>`)}</tr>`)}</tbody></table></div>
+    <p class="quiet note">Rank and tier (t) on each task. The win rate compares an entry with every other on
+      the tasks they share, by tier: a task without a result counts neither for nor against it.</p></section>`;
+}
+
+function Overview() {
+  const simulated = tasks.some((task) => usualBoard(task, "sample"));
+  return html`
+    <section aria-labelledby="official"><h2 id="official">Official track</h2>
+      <${TaskList} track="official" />
+      ${page.standings.official.length > 0 && html`<${Across} track="official" />`}</section>
+    ${simulated && html`<section aria-labelledby="sample"><h2 id="sample">Sample track</h2>
+      <p class="banner sample"><b>Simulated data.</b> These numbers show that entries run; they say nothing about
+        real images and are never ranked with official ones.</p>
+      <${TaskList} track="sample" />
+      <${Across} track="sample" /></section>`}`;
+}

@@ -1,0 +1,128 @@
+// Small parts that several views share.
+
+const fixed = (value, digits) =>
+  value === null || value === undefined ? "–" : value.toFixed(digits).replace("-", "−");
+
+function short(value) {
+  if (value === null || value === undefined) return "–";
+  const units = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+  const [size, unit] = units.find(([limit]) => value >= limit) ?? [1, ""];
+  const scaled = value / size;
+  const digits = scaled >= 100 || (size === 1 && Number.isInteger(value)) ? 0 : 1;
+  return unit ? `${scaled.toFixed(digits)} ${unit}` : scaled.toFixed(digits);
+}
+
+const whole = (value) => (value ?? null) === null ? "–" : value.toLocaleString("en-GB");
+
+const plural = (count, one, many = `${one}s`) => `${whole(count)} ${count === 1 ? one : many}`;
+
+function intervalText(score, digits) {
+  if (!score || score.low === null) return "no interval";
+  return `[${fixed(score.low, digits)}, ${fixed(score.high, digits)}]`;
+}
+
+// Only http and https become links; the address was checked when the page was made, and is again.
+function External({ url, children }) {
+  if (!/^https?:\/\//i.test(url ?? "")) return children;
+  return html`<a href=${url} rel="noopener noreferrer external">${children}</a>`;
+}
+
+function extentOf(scores) {
+  const there = scores.filter(Boolean);
+  const low = d3.min(there, (s) => s.low ?? s.value);
+  const high = d3.max(there, (s) => s.high ?? s.value);
+  if (low === undefined) return [0, 1];
+  const margin = (high - low || Math.abs(high) || 1) * 0.04;
+  return [low - margin, high + margin];
+}
+
+const linear = ([from, to], left, right) => (value) =>
+  left + ((value - from) / (to - from || 1)) * (right - left);
+
+// A value with its interval on the scale that all rows share.
+function IntervalBar({ score, extent, tone }) {
+  if (!score) return null;
+  const x = linear(extent, 4, 156);
+  const middle = x(score.value).toFixed(1);
+  return html`<svg class="bar ${tone}" viewBox="0 0 160 14" width="160" height="14"
+      aria-hidden="true">
+    <line class="rail" x1="0" x2="160" y1="7" y2="7" />
+    ${score.low !== null &&
+    html`<line class="range" x1=${x(score.low).toFixed(1)} x2=${x(score.high).toFixed(1)}
+      y1="7" y2="7" />`}
+    ${tone === "reported"
+      ? html`<path class="dot" d="M${middle} 3l4 4l-4 4l-4 -4z" />`
+      : html`<circle class="dot" cx=${middle} cy="7" r="3.2" />`}
+  </svg>`;
+}
+
+function save(name, type, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// A text that a spreadsheet would take for a formula is prefixed.
+function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function csv(records) {
+  const names = Object.keys(records[0] ?? {});
+  const lines = records.map((record) => names.map((name) => csvCell(record[name])).join(","));
+  return [names.join(","), ...lines].join("\r\n") + "\r\n";
+}
+
+// Draws its content anew only when what it depends on has changed.
+class Still extends Component {
+  shouldComponentUpdate(next) {
+    return next.of.some((value, index) => value !== this.props.of[index]);
+  }
+
+  render({ draw }) {
+    return draw();
+  }
+}
+
+function HeaderCell({ column, sorting, onSort, children }) {
+  const sorted = sorting[0]?.id === column.id ? (sorting[0].desc ? "descending" : "ascending") : "none";
+  const { sortable = true, label, numeric, about } = column.columnDef.meta;
+  return html`<th scope="col" class="c-${column.id.replace(/\d+$/, "")} ${numeric ? "numeric" : ""}"
+      aria-sort=${sortable ? sorted : undefined} title=${about}>
+    ${sortable
+      ? html`<button type="button" onClick=${() => onSort(column)}>
+          ${label}<span class="arrow" aria-hidden="true"
+            >${{ ascending: "▲", descending: "▼", none: "" }[sorted]}</span>
+        </button>`
+      : label}
+    ${children}
+  </th>`;
+}
+
+function Columns({ columns, visible, onToggle }) {
+  return html`<details class="menu">
+    <summary>Columns</summary>
+    <fieldset><legend class="quiet">Shown columns</legend>
+      ${columns.map(
+        (column) => html`<label key=${column.id}>
+          <input type="checkbox" checked=${visible.has(column.id)}
+            onChange=${() => onToggle(column.id)} />${" "}${column.columnDef.meta.label}
+        </label>`,
+      )}
+    </fieldset>
+  </details>`;
+}
+
+// The address holds the choice only where it differs from the usual one.
+function toggled(name, usual, visible, all, id) {
+  const chosen = new Set(visible);
+  if (!chosen.delete(id)) chosen.add(id);
+  const ids = all.map((column) => column.id).filter((each) => chosen.has(each));
+  const same = ids.length === usual.size && ids.every((each) => usual.has(each));
+  go({ [name]: same ? "" : ids.join(",") || "none" });
+}

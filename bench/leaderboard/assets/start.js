@@ -1,0 +1,36 @@
+// What ties the views to the page and to the address.
+
+const sections = new Map(
+  [...document.querySelectorAll("main > section.task")].map((section) => [section.dataset.task, section]),
+);
+const home = document.getElementById("overview");
+let mounted = null;
+
+update = () => {
+  chooseTheme();
+  const task = tasks.find((each) => each.name === view.task);
+  const section = task && sections.get(task.name);
+  const target = section ? section.querySelector(".mount") : home;
+  if (mounted && mounted !== target) render(null, mounted);
+  mounted = target;
+  for (const other of [home, ...sections.values()]) other.classList.toggle("active", other === (section ?? home));
+  document.getElementById("all").hidden = !section;
+  document.title = section ? `${task.title} – rs-bench` : "rs-bench leaderboard";
+  render(section ? html`<${TaskView} key=${task.name} task=${task} />` : html`<${Overview} />`, target);
+};
+
+window.addEventListener("hashchange", () => { readAddress(); update(); });
+window.addEventListener("popstate", () => { readAddress(); update(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", chooseTheme);
+document.getElementById("theme").addEventListener("click", () => go({ theme: chooseTheme() ? "light" : "dark" }));
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
+for (const link of document.querySelectorAll("a[data-home]")) {
+  link.addEventListener("click", (event) => follow({}).onClick(event));
+}
+
+readAddress();
+update();
+requestAnimationFrame(() => setTimeout(() => openDetails().then(() => update())));

@@ -1,0 +1,229 @@
+"""The page: one HTML file that asks for nothing, made from the database and nothing else."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from bench import task as tasks
+from bench.errors import BenchError, RequestError
+from bench.files import write_bytes
+from bench.leaderboard.boards import Board, boards
+from bench.leaderboard.overall import standings
+from bench.leaderboard.pack import Words, board_columns, board_details, compressed, embedded
+from bench.leaderboard.read import Result, read
+from bench.leaderboard.reported import published
+from bench.leaderboard.text import NAME, link, shown
+from bench.task import Task
+
+_HERE = Path(__file__).parent
+_SCRIPTS = ("data", "state", "parts", "charts", "details", "board", "overview", "start")
+
+
+def render(results: Path) -> str:
+    """The leaderboard of a results folder as one HTML document.
+
+    The same rows in the database give the same text.
+
+    Raises:
+        BenchError: there is no database, or it can't be read.
+    """
+    found, reported = read(results)
+    declared = _declared(found)
+    lower = [name for name, task in declared.items() if not _higher(task)]
+    all_boards = boards(found, lower)
+    words = Words()
+    names = sorted({board.task for board in all_boards} | set(declared))
+    shown_tasks = [_task(name, declared.get(name), all_boards) for name in names]
+    board_data = {
+        "tasks": [
+            {
+                "name": words(name),
+                "title": words(about["title"], 160),
+                "kind": words(about["kind"]),
+                "primary": words(about["primary"]),
+                "lower": name in lower,
+            }
+            for name, about in zip(names, shown_tasks, strict=True)
+        ],
+        "boards": [
+            {
+                "task": names.index(board.task),
+                "track": board.track,
+                "version": board.version,
+                "digest": board.digest[:12],
+                "data": board.data[:12],
+                "current": _current(board, declared, all_boards),
+                **board_columns(board, words),
+            }
+            for board in all_boards
+        ],
+        "reported": published(reported, names, words),
+        "standings": {
+            track: _standings(all_boards, track, declared, words)
+            for track in ("official", "sample")
+        },
+    }
+    detail_words = Words()
+    details = {"boards": board_details(all_boards, detail_words), "words": detail_words.texts}
+    board_data["words"] = words.texts
+    return _page(
+        data=Markup(embedded(board_data)),  # noqa: S704
+        details=compressed(details),
+        tasks=shown_tasks,
+        newest=max((result.started for result in found), default=None),
+        runs=len(found),
+        scores=sum(len(result.scores) for result in found),
+    )
+
+
+def write(results: Path, out: Path) -> int:
+    """Write the leaderboard of a results folder to a file, atomically; its size in bytes."""
+    content = render(results).encode()
+    write_bytes(out, content)
+    return len(content)
+
+
+def _page(**content: Any) -> str:
+    scripts = [(_HERE / "vendor" / library["script"]).read_text() for library in libraries()]
+    own = "\n".join((_HERE / "assets" / f"{name}.js").read_text() for name in _SCRIPTS)
+    scripts.append(f'(() => {{\n"use strict";\n{own}}})();\n')
+    style = (_HERE / "assets" / "style.css").read_text()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    policy = {
+        "default-src": ["'none'"],
+        "script-src": [_hash(script) for script in scripts],
+        "style-src": [_hash(style)],
+        "img-src": ["data:"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+    }
+    return environment.get_template("page.html").render(
+        policy="; ".join(" ".join([name, *values]) for name, values in policy.items()),
+        scripts=[_inline(script) for script in scripts],
+        style=_inline(style),
+        libraries=libraries(),
+        **content,
+    )
+
+
+def libraries() -> list[dict[str, str]]:
+    """The vendored libraries, in loading order, with the text of their licences."""
+    listed: list[dict[str, str]] = json.loads((_HERE / "vendor" / "vendor.json").read_text())
+    for library in listed:
+        text = (_HERE / "vendor" / library["script"]).with_suffix(".LICENSE").read_text()
+        library["text"] = text
+    return listed
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _inline(text: str) -> Markup:
+    """Our own script or style as it stands; what could end its element has no place in it."""
+    if any(end in text.lower() for end in ("</script", "</style", "<!--")):
+        raise BenchError("a script of the leaderboard holds what would end its element")
+    return Markup(text)  # noqa: S704
+
+
+def _declared(found: Iterable[Result]) -> dict[str, Task]:
+    """The declarations of the tasks that ship with the harness."""
+    declared = {}
+    for name in tasks.names():
+        try:
+            declared[name] = tasks.load(name)
+        except RequestError:
+            # A task under development; its results are shown without a declaration.
+            continue
+    return declared
+
+
+def _higher(task: Task) -> bool:
+    return True
+
+
+def _current(board: Board, declared: Mapping[str, Task], all_boards: Iterable[Board]) -> bool:
+    """Whether a board has the task's present meaning: its digest, or else its last version."""
+    if board.task in declared:
+        return board.digest == declared[board.task].digest
+    return board.version == max(other.version for other in all_boards if other.task == board.task)
+
+
+def _standings(
+    all_boards: list[Board], track: str, declared: Mapping[str, Task], words: Words
+) -> list[dict[str, Any]]:
+    chosen: dict[str, int] = {}
+    for index, board in enumerate(all_boards):
+        if board.track == track and board.ranked and _current(board, declared, all_boards):
+            chosen.setdefault(board.task, index)
+    indices = list(chosen.values())
+    return [
+        {
+            "entry": words(standing.entry),
+            "rate": None if standing.win_rate is None else round(standing.win_rate, 4),
+            "opponents": standing.opponents,
+            "rows": [[indices[board], row] for board, row in sorted(standing.rows.items())],
+        }
+        for standing in standings([all_boards[index] for index in indices])
+    ]
+
+
+def _task(name: str, task: Task | None, all_boards: Iterable[Board]) -> dict[str, Any]:
+    """What the section of a task says beside its results."""
+    own = [board for board in all_boards if board.task == name]
+    if task is None:
+        first = own[0]
+        score = next((row.result.facts.get("primary") for row in first.rows), None)
+        return {
+            "name": shown(name),
+            "title": shown(name),
+            "kind": shown(first.kind),
+            "primary": shown(score or ""),
+            "declared": None,
+        }
+    dataset = task.declaration
+    return {
+        "name": task.name,
+        "title": shown(task.title, 160),
+        "kind": task.kind,
+        "primary": task.primary,
+        "declared": {
+            "version": task.version,
+            "digest": task.digest,
+            "about": " ".join(task.about.split()),
+            "protocol": " ".join(task.protocol.split()),
+            "superseded_by": task.superseded_by,
+            "split": task.split,
+            "splits": [(key, split.size) for key, split in task.splits.items()],
+            "classes": task.classes,
+            "settings": [(key, shown(value)) for key, value in task.settings.items()],
+            "inputs": [(key, _contract(task, key)) for key in task.inputs],
+            "dataset": shown(dataset["title"], NAME),
+            "licence": shown(dataset["licence"], NAME),
+            "citation": " ".join(str(dataset["citation"]).split()),
+            "url": link(dataset["url"]),
+        },
+    }
+
+
+def _contract(task: Task, name: str) -> dict[str, str]:
+    contract = task.input(name)
+    return {
+        "bands": " ".join(contract.bands),
+        "size": f"{contract.size} x {contract.size} px",
+        "resampling": contract.resampling,
+        "units": ", ".join(f"{sensor} in {unit}" for sensor, unit in contract.units.items()),
+        "statistics": contract.statistics,
+    }

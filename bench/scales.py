@@ -1,0 +1,55 @@
+"""What the names of metrics mean: unit, range and direction.
+
+A metric is named ``<metric>_<average>``; the meaning belongs to ``<metric>``, whatever the average.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale a metric is stored on.
+
+    Attributes:
+        unit: ``fraction``, ``dB``, ``m``, ``bit`` ...; numbers published in percent are divided by
+            100 to be fractions.
+        low, high: what a value can be.
+        higher_is_better: the direction.
+    """
+
+    unit: str
+    low: float
+    high: float
+    higher_is_better: bool
+
+
+_FRACTION = Scale("fraction", 0.0, 1.0, higher_is_better=True)
+_GAIN = Scale("fraction", -1.0, 1.0, higher_is_better=True)
+_FRACTIONS = (
+    "ap auroc accuracy precision recall specificity f1 f2 iou bleu1 bleu2 bleu3 bleu4 meteor "
+    "rouge_l spice recall_at map_at mrr_at precision_at recall_mean sq rq pq"
+)
+
+_SCALES = {
+    **dict.fromkeys(_FRACTIONS.split(), _FRACTION),
+    "ap_gain": _GAIN,
+    "accuracy_gain": _GAIN,
+    "kappa": _GAIN,
+    "ssim": _GAIN,
+    "cider": Scale("score", 0.0, 10.0, higher_is_better=True),
+    "psnr": Scale("dB", -math.inf, math.inf, higher_is_better=True),
+    "sa": Scale("degree", 0.0, 180.0, higher_is_better=False),
+    "cr": Scale("ratio", 0.0, math.inf, higher_is_better=True),
+    "bpppc": Scale("bit", 0.0, math.inf, higher_is_better=False),
+    "rmse": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "mae": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "std": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "seconds": Scale("s", 0.0, math.inf, higher_is_better=False),
+}
+
+
+def scale(metric: str) -> Scale | None:
+    """The scale of a metric, named without its average; None for one that isn't known here."""
+    return _SCALES.get(re.sub(r"_at_\d+$", "_at", metric))
