@@ -224,7 +224,7 @@ def compare(
         sides=tuple(map(_side, entries, values)),
         pairs=pairs,
         classes=_classes(asked, *(one[wanted[1]] for one in found)) if alone and wanted[1:] else (),
-        per_sample=_per_sample(kind, samples, *scores, several) if alone else None,
+        per_sample=_per_sample(kind, samples, scores[0], scores[1], several) if alone else None,
         tiers=tuple(stats.tiers(values, p).tolist()),
         ranks=tuple(zip(best.tolist(), worst.tolist(), strict=True)),
     )
@@ -317,10 +317,19 @@ def _difference(
         left_out = one.left_out - other.left_out
         low, high = stats.bca_interval(replicates, value, left_out)
         p = stats.sign_flip_p(stats.pseudo_values(value, left_out))
-    values = (_number(one.value), _number(other.value))
-    tiny = bool(abs(value) < TINY * max(abs(one.value), abs(other.value)))
-    numbers = (_number(number) for number in (value, low, high, p, np.nan))
-    return Difference(first, second, label, values, *numbers, verdict="tied", tiny=tiny)
+    return Difference(
+        first,
+        second,
+        label,
+        values=(_number(one.value), _number(other.value)),
+        value=_number(value),
+        low=_number(low),
+        high=_number(high),
+        p=_number(p),
+        p_holm=None,
+        verdict="tied",
+        tiny=bool(abs(value) < TINY * max(abs(one.value), abs(other.value))),
+    )
 
 
 def _classes(task: Task, one: _Measured, other: _Measured) -> tuple[Difference, ...]:

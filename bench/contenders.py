@@ -11,6 +11,9 @@ from bench.runs import Run
 from bench.task import Task
 
 
+Known = tuple[Run, Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Contender:
     """An entry, or one run of it.
@@ -49,12 +52,7 @@ def find(
             f"expected two or more different entries or runs, found {', '.join(names) or 'none'}",
             f"`bench results --task {task.name}` lists what there is",
         )
-    stored = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.")]
-    pairs = [(run, run.manifest()) for run in stored if run.complete()]
-    groups = [[(r, m) for r, m in pairs if m["entry"]["name"] == name] for name in names]
-    for index, name in enumerate(names):
-        if not groups[index]:
-            groups[index] = [_one_run(name, task, results, {m["entry"]["name"] for _, m in pairs})]
+    groups = [_of_entry(name, task, results) or [_one_run(name, task, results)] for name in names]
     shared = set.intersection(*({m["track"] for _, m in group} for group in groups))
     if track is not None:
         shared &= {track}
@@ -84,14 +82,20 @@ def find(
     return contenders, remarks
 
 
-def _one_run(name: str, task: Task, results: Path, entries: set[str]) -> tuple[Run, dict[str, Any]]:
-    try:
-        run = runs.find(results, name)
-    except RequestError as error:
-        if error.message.startswith("unknown"):
-            hint = f"or the id of a run; looked in {results / 'runs'} for task {task.name}"
-            raise unknown("entry or run", name, entries, hint) from error
-        raise
+def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
+    """The complete runs of an entry on a task; a run's id begins with both."""
+    begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.{name}.")]
+    known = [(run, run.manifest()) for run in begun]
+    return [(r, m) for r, m in known if m["status"] == "complete" and m["entry"]["name"] == name]
+
+
+def _one_run(name: str, task: Task, results: Path) -> Known:
+    ids = [run.name for run in runs.all_runs(results)]
+    if not (Path(name) / "run.json").is_file() and not any(id_.startswith(name) for id_ in ids):
+        entries = {id_.split(".")[1] for id_ in ids if id_.startswith(f"{task.name}.")}
+        hint = f"entries with a result on {task.name} and ids of runs in {results / 'runs'} do"
+        raise unknown("entry or run", name, entries, hint)
+    run = runs.find(results, name)
     manifest = run.manifest()
     if manifest["status"] != "complete":
         raise RequestError(
@@ -100,7 +104,7 @@ def _one_run(name: str, task: Task, results: Path, entries: set[str]) -> tuple[R
     return run, manifest
 
 
-def _contender(name: str, group: Sequence[tuple[Run, dict[str, Any]]]) -> tuple[Contender, int]:
+def _contender(name: str, group: Sequence[Known]) -> tuple[Contender, int]:
     """The runs of one entry, the latest for each seed; how many others there are."""
     whole = [pair for pair in group if not pair[1]["partial"]] or group
     latest = {m["seed"]: (r, m) for r, m in sorted(whole, key=lambda pair: pair[1]["started"])}
@@ -125,7 +129,7 @@ def _check_alike(contenders: Sequence[Contender], task: Task) -> None:
             if manifest["data"][key] != reference["data"][key]:
                 raise RequestError(
                     f"runs {first.name} and {run.name} are not of the same {what}: "
-                    f"{reference['data']['samples']:,} and {manifest['data']['samples']:,} samples, "
-                    f"fingerprints {reference['data'][key][:12]} and {manifest['data'][key][:12]}",
+                    f"{reference['data']['samples']:,} with fingerprint {reference['data'][key][:12]}, "
+                    f"and {manifest['data']['samples']:,} with {manifest['data'][key][:12]}",
                     "repeat one of them on what the other was run on",
                 )

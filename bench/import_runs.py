@@ -114,7 +114,9 @@ def _take(folder: Path, results: Path) -> bool:
             copy.folder.rename(target)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                raise BenchError(f"run {folder.name} can't be taken in: {error.strerror}") from error
+                raise BenchError(
+                    f"run {folder.name} can't be taken in: {error.strerror}"
+                ) from error
             _same(copy, Run(target))
             return False
         flush(target.parent)

@@ -123,9 +123,7 @@ def check(run: Run) -> Checked:
     """
     manifest = run.manifest()
     if manifest.get("status") != "complete":
-        raise BenchError(
-            f"run {run.name} is not complete", "repeat its `bench run`: it continues"
-        )
+        raise BenchError(f"run {run.name} is not complete", "repeat its `bench run`: it continues")
     try:
         _Manifest.model_validate(manifest)
         own = sha256_json({key: value for key, value in manifest.items() if key != "sha256"})

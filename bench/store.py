@@ -218,9 +218,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, checked: Iterable[Checked]) -
     _fill(connection, "metrics", metrics)
 
 
-def _fill(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]
-) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
     if rows:
         # By columns: row-wise insertion is a hundred times slower.
         names = [f"c{i}" for i in range(len(rows[0]))]

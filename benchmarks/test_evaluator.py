@@ -127,9 +127,7 @@ def test_from_the_lmdb(benchmark, tmp_path, monkeypatch):
         lambda: bare(model, batches),
         5,
     )
-    assert torch.equal(
-        torch.tensor(run.observations()["logits"].to_pylist()), bare(model, batches)
-    )
+    assert torch.equal(torch.tensor(run.observations()["logits"].to_pylist()), bare(model, batches))
     benchmark.extra_info.update(
         name="evaluator, resnet18 reading from the LMDB",
         peer="bare loop on ready tensors",

@@ -242,7 +242,9 @@ def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> 
         by_task.setdefault(row["task"], []).append(row)
     for task, members in by_task.items():
         same = [row for row in members if row["metric"] == primary.get(task)] or members
-        print(f"\n{_cut(task)}, reported by publications, under protocols of their own (not ranked)")
+        print(
+            f"\n{_cut(task)}, reported by publications, under protocols of their own (not ranked)"
+        )
         _print_reported(same)
 
 
