@@ -17,7 +17,7 @@ run: env
 	$(BENCH) run --task reben-mlc --model resnet50
 
 test: env
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2
 
 lint: env
 	$(VENV)/bin/ruff check .

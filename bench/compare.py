@@ -37,8 +37,8 @@ EXTREMES = 5
 """How many samples are named on which one entry is furthest ahead of the other."""
 
 SINGLE = (
-    "BCa interval of the paired bootstrap; p by sign flips of what each {unit} contributes to the "
-    "difference"
+    "percentile interval of the paired bootstrap over {unit}s; p by sign flips of what each {unit} "
+    "contributes to the difference"
 )
 SEVERAL = (
     "percentile interval of the paired two-level bootstrap, over runs and over {unit}s; p from its "
@@ -167,8 +167,10 @@ def compare(
 ) -> Comparison:
     """Compare entries by their stored observations: no model, no GPU, no dataset.
 
-    All entries are resampled alike. With one run each, intervals are BCa intervals and p is that
-    of sign flips. Where an entry has several runs, seeds are resampled as well.
+    Intervals are percentile intervals of the paired bootstrap: all entries are resampled alike.
+    With one run each, p is that of sign flips of the pseudo-values of samples (or places, or groups
+    of samples where there are more than 500). Where an entry has several runs, seeds are resampled
+    as well, and p follows from the standard error.
 
     Args:
         names: two or more: run ids, beginnings of run ids, or names of entries, whose runs with
@@ -188,7 +190,7 @@ def compare(
     entries, remarks = contenders.find(names, asked, results, track)
     reference = entries[0].runs[0]
     samples = reference.observations().column("sample").to_pylist()
-    place, labels, doubt = _places(reference, len(samples))
+    place, labels, doubt = _places(reference)
     wanted = _wanted(metric or asked.primary, entries[0].manifests[0])
     several = any(len(one.runs) > 1 for one in entries)
     found, scores = [], []
@@ -206,7 +208,8 @@ def compare(
     )
     p = np.ones((len(main), len(main)))
     for pair in pairs:
-        p[pair.first, pair.second] = p[pair.second, pair.first] = pair.p
+        known = np.nan if pair.p is None else pair.p
+        p[pair.first, pair.second] = p[pair.second, pair.first] = known
     best, worst = stats.rank_intervals(values, p)
     alone, manifest = len(entries) == 2, entries[0].manifests[0]
     return Comparison(
@@ -240,7 +243,7 @@ def _wanted(metric: str, manifest: Mapping[str, Any]) -> list[str]:
     return [metric, of_classes] if of_classes in known else [metric]
 
 
-def _places(run: Run, samples: int) -> tuple[str, list[str] | None, list[str]]:
+def _places(run: Run) -> tuple[str, list[str] | None, list[str]]:
     """The attribute to resample by, its value for each sample, and what doubt remains."""
     attributes = run.attributes()
     there = () if attributes is None else attributes.column_names
@@ -310,13 +313,11 @@ def _difference(
     """Of two aggregates, or of one class; its p not yet corrected for others."""
     value = one.value - other.value
     replicates = one.replicates - other.replicates
+    low, high = stats.percentile_interval(replicates)
     if one.left_out is None or other.left_out is None:
-        low, high = stats.percentile_interval(replicates)
         p = stats.two_sided_p(value, stats.standard_error(replicates))
     else:
-        left_out = one.left_out - other.left_out
-        low, high = stats.bca_interval(replicates, value, left_out)
-        p = stats.sign_flip_p(stats.pseudo_values(value, left_out))
+        p = stats.sign_flip_p(stats.pseudo_values(value, one.left_out - other.left_out))
     return Difference(
         first,
         second,

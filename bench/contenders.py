@@ -1,7 +1,7 @@
 """What is compared: from names of entries and runs to complete runs on the same samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ from bench import runs
 from bench.errors import RequestError, unknown
 from bench.runs import Run
 from bench.task import Task
-
 
 Known = tuple[Run, Mapping[str, Any]]
 
@@ -19,7 +18,7 @@ class Contender:
     """An entry, or one run of it.
 
     Attributes:
-        name: as it was asked for.
+        name: that of the entry, with seed or run id where it takes them to tell runs apart.
         runs: one for each seed of training, in the order of the seeds.
         manifests: theirs.
     """
@@ -62,7 +61,7 @@ def find(
             for name, group in zip(names, groups, strict=True)
         ]
         raise RequestError(
-            f"expected results on one track, found {'; '.join(there)}",
+            f"expected results of all on {track or 'one track'}, found {'; '.join(there)}",
             "official and sample results are never compared",
         )
     chosen = min(shared)
@@ -79,7 +78,26 @@ def find(
     counts = [len(one.runs) for one in contenders]
     if max(counts) > min(counts) == 1:
         remarks.append("an entry with one run says nothing about other seeds of its training")
-    return contenders, remarks
+    return _named(contenders), remarks
+
+
+def _named(contenders: Sequence[Contender]) -> list[Contender]:
+    """With the shortest names that tell all of them apart."""
+
+    def entry(one: Contender) -> str:
+        return str(one.manifests[0]["entry"]["name"])
+
+    def seeded(one: Contender) -> str:
+        return f"{entry(one)} (seed {', '.join(str(m['seed']) for m in one.manifests)})"
+
+    def whole(one: Contender) -> str:
+        return ", ".join(run.name for run in one.runs)
+
+    for name in (entry, seeded, whole):
+        names = [name(one) for one in contenders]
+        if len(set(names)) == len(names):
+            break
+    return [replace(one, name=name) for one, name in zip(contenders, names, strict=True)]
 
 
 def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
@@ -93,7 +111,7 @@ def _one_run(name: str, task: Task, results: Path) -> Known:
     ids = [run.name for run in runs.all_runs(results)]
     if not (Path(name) / "run.json").is_file() and not any(id_.startswith(name) for id_ in ids):
         entries = {id_.split(".")[1] for id_ in ids if id_.startswith(f"{task.name}.")}
-        hint = f"entries with a result on {task.name} and ids of runs in {results / 'runs'} do"
+        hint = f"or the id of a run in {results / 'runs'}"
         raise unknown("entry or run", name, entries, hint)
     run = runs.find(results, name)
     manifest = run.manifest()
@@ -128,8 +146,11 @@ def _check_alike(contenders: Sequence[Contender], task: Task) -> None:
         for key, what in (("ids_sha256", "samples"), ("data_sha256", "data")):
             if manifest["data"][key] != reference["data"][key]:
                 raise RequestError(
-                    f"runs {first.name} and {run.name} are not of the same {what}: "
-                    f"{reference['data']['samples']:,} with fingerprint {reference['data'][key][:12]}, "
-                    f"and {manifest['data']['samples']:,} with {manifest['data'][key][:12]}",
+                    f"expected runs on the same {what}, found {_described(reference, key)} in "
+                    f"{first.name} and {_described(manifest, key)} in {run.name}",
                     "repeat one of them on what the other was run on",
                 )
+
+
+def _described(manifest: Mapping[str, Any], key: str) -> str:
+    return f"{manifest['data']['samples']:,} samples with fingerprint {manifest['data'][key][:12]}"

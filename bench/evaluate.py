@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import data, entry, kinds, models, provenance, runs, store
+from bench import data, entry, integrity, kinds, models, provenance, runs, store
 from bench import task as tasks
 from bench.contract import inputs_of
 from bench.data import Dataset
@@ -126,14 +126,16 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
         The new manifest.
 
     Raises:
-        BenchError: the run is not complete, or its task has another meaning by now.
+        BenchError: the run is not complete or was altered, or its task has another meaning by now.
     """
     with run.lock():
-        manifest = run.manifest()
-        if manifest["status"] != "complete":
+        checked = integrity.check(run)
+        if checked.altered:
             raise BenchError(
-                f"run {run.name} is not complete", "repeat its `bench run`: it continues"
+                f"run {run.name} is not as it was made: {'; '.join(checked.altered)}",
+                "restore its folder, or repeat the run with --force",
             )
+        manifest = checked.manifest
         task = tasks.load(manifest["task"]["file"] or manifest["task"]["name"])
         if task.digest != manifest["task"]["digest"]:
             raise BenchError(
@@ -146,7 +148,7 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
         run.write_manifest(manifest)
     if results is not None:
         store.record(results, run)
-    return manifest
+    return run.manifest()
 
 
 def tracks_ready(dataset: str) -> dict[str, bool]:

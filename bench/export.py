@@ -45,8 +45,11 @@ def rows(
 
     Args:
         results: the results folder.
-        task, entry, track: only these.
-        since, until: first and last day (UTC) on which a run was started.
+        task: only of this task.
+        entry: only of this entry.
+        track: only of this track.
+        since: the first day (UTC) on which a run was started.
+        until: the last one.
         primary: only the scores that rank.
 
     Raises:
@@ -145,7 +148,7 @@ def eval_results(found: Sequence[Row]) -> tuple[str, list[str]]:
         RequestError: nothing is left, or the scores are of several entries.
     """
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
-    from huggingface_hub.utils import yaml_dump
+    from huggingface_hub.utils import yaml_dump  # type: ignore[attr-defined]
 
     entries, left_out = [], []
     for row in _latest(found):
@@ -178,7 +181,7 @@ def model_index(found: Sequence[Row]) -> str:
     latest = {row["run"] for row in _latest(found)}
     evaluated = [
         EvalResult(
-            task_type=_HUB_TASKS.get(row["kind"], row["kind"]),
+            task_type=str(_HUB_TASKS.get(row["kind"], row["kind"])),
             dataset_type=f"{NAMESPACE}/{row['task']}",
             dataset_name=f"{row['task']} version {row['task_version']}",
             metric_type=f"{row['metric']}_{row['average']}",

@@ -32,7 +32,7 @@ _COPIED = 1 << 20
 
 @dataclass
 class Imported:
-    """What became of the runs: taken in, there already with the same content, or refused and why."""
+    """What became of the runs: taken in, there already with the same content, or why refused."""
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -149,20 +149,21 @@ def _copy(source: Path, target: Path) -> None:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise BenchError(f"{named} is a link, or can't be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as stream:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise BenchError(f"{named} is no plain file")
         if found.st_size > limit:
             raise BenchError(f"{named} has {found.st_size} bytes, expected at most {limit}")
-        try:
-            with target.open("wb") as out:
-                shutil.copyfileobj(stream, out, _COPIED)
-            flush(target)
-        except OSError as error:
-            raise BenchError(
-                f"{named} can't be copied: {error.strerror}", "free disk space, then repeat"
-            ) from error
+        with open(handle, "rb", closefd=False) as stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out, _COPIED)
+        flush(target)
+    except OSError as error:
+        raise BenchError(
+            f"{named} can't be copied: {error.strerror}", "free disk space, then repeat"
+        ) from error
+    finally:
+        os.close(handle)
 
 
 def _same(copy: Run, there: Run) -> None:

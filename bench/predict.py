@@ -149,7 +149,8 @@ def load_model(entry: Entry, outputs: int, device: torch.device) -> torch.nn.Mod
     if entry.weights is None:
         raise BenchError(f"entry {entry.name} has no weights", "train it with `bench train`")
     weights.fill(model, entry.weights, entry.model.weights_prefix)
-    return model.eval().to(device)
+    # Convolutions are up to twice as fast in this layout; other layers don't care.
+    return model.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def observe_parts(

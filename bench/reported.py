@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -25,7 +26,7 @@ from pydantic import (
 )
 
 from bench.paths import shipped
-from bench.scales import scale
+from bench.scales import Scale, scale
 from bench.task import Name, in_one_line
 
 MAX_FILE = 1 << 20
@@ -76,23 +77,20 @@ class Table(BaseModel):
         if len(set(columns)) < len(columns):
             raise ValueError("two columns of a table are the same")
         for name, unit in self.metrics.items():
-            known = scale(name.rpartition("_")[0])
-            if known is None:
-                raise ValueError(f"metric {name!r} is not known; bench/scales.py lists them")
-            if unit not in (known.unit, *(["percent"] if known.unit == "fraction" else [])):
-                raise ValueError(f"{name} is given in {unit!r}, expected {known.unit!r}")
+            native = _known(name).unit
+            if unit != native and (unit, native) != ("percent", "fraction"):
+                raise ValueError(f"{name} is given in {unit!r}, expected {native!r}")
             if name.endswith("_classes") != (self.labels is not None):
                 raise ValueError(f"{name}: a metric of classes has labels, and no other")
-        for row in (*self.values.items(), *self.std.items()):
-            if len(row[1]) != len(columns):
-                raise ValueError(f"{row[0]!r} has {len(row[1])} values, expected {len(columns)}")
+        for entry, row in (*self.values.items(), *self.std.items()):
+            if len(row) != len(columns):
+                raise ValueError(f"{entry!r} has {len(row)} values, expected {len(columns)}")
         if not self.std.keys() <= self.values.keys():
             raise ValueError("a standard deviation has no value beside it")
         for entry, values in self.values.items():
             for (_, name, _), published in zip(columns, values, strict=True):
-                known = scale(name.rpartition("_")[0])
-                value = _scaled(published, self.metrics[name])
-                if known is None or not known.low <= value <= known.high:
+                known = _known(name)
+                if not known.low <= _scaled(published, self.metrics[name]) <= known.high:
                     raise ValueError(f"{entry!r}: {name} can't be {published:g}")
         return self
 
@@ -187,7 +185,8 @@ def files(results: Path | None = None) -> list[Path]:
     folders = [shipped("results/reported")]
     if results is not None and (own := results / "reported").resolve() != folders[0].resolve():
         folders.append(own)
-    return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
+    found = (path for folder in folders for path in sorted(folder.glob("*.toml")))
+    return [path for path in found if path.is_file()]
 
 
 def load(results: Path | None = None) -> tuple[list[Number], list[str]]:
@@ -205,7 +204,7 @@ def load(results: Path | None = None) -> tuple[list[Number], list[str]]:
             continue
         sources.add(path.stem)
         try:
-            found = list(_numbers(path))
+            found = _numbers(path.stem, _text(path))
         except (OSError, ValueError, RecursionError) as error:
             shown = in_one_line(error) if isinstance(error, ValidationError) else error
             faults.append(f"{path}: {shown}")
@@ -219,7 +218,7 @@ def load(results: Path | None = None) -> tuple[list[Number], list[str]]:
 
 
 def check(results: Path | None = None) -> list[str]:
-    """What is wrong with files of reported numbers: one line for each fault, none where all is well.
+    """What is wrong with files of reported numbers, one line for each fault.
 
     A figure needs a source, a metric known here, a split and a trust level; it is finite, within
     the range of its metric, and stands there once.
@@ -231,53 +230,72 @@ def digest(results: Path | None = None) -> str:
     """The SHA-256 of all files' names and contents."""
     found = hashlib.sha256()
     for path in files(results):
-        found.update(f"{path.stem} {path.stat().st_size}\n".encode())
-        if path.stat().st_size <= MAX_FILE:
-            found.update(path.read_bytes())
+        try:
+            text = _text(path)
+        except (OSError, ValueError) as error:
+            text = str(error)
+        found.update(f"{path.stem} {len(text)}\n{text}".encode())
     return found.hexdigest()
 
 
-def _numbers(path: Path) -> Iterator[Number]:
+def _text(path: Path) -> str:
     if path.stat().st_size > MAX_FILE:
         raise ValueError(f"larger than {MAX_FILE} bytes")
-    source = Source.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    for table in source.table:
-        for entry, values in table.values.items():
-            spread = table.std.get(entry, (None,) * len(values))
-            columns = zip(table.columns(), values, spread, strict=True)
-            for (task, name, label), published, std in columns:
-                metric, _, average = name.rpartition("_")
-                known = scale(metric)
-                assert known is not None
-                unit = table.metrics[name]
-                yield Number(
-                    source=path.stem,
-                    title=source.title,
-                    authors=source.authors,
-                    year=source.year,
-                    arxiv=source.arxiv,
-                    doi=source.doi,
-                    url=source.url,
-                    task=task,
-                    entry=entry,
-                    inputs=table.inputs,
-                    setting=table.setting,
-                    metric=metric,
-                    average=average,
-                    label=label,
-                    split=table.split,
-                    value=_scaled(published, unit),
-                    std=None if std is None else _scaled(std, unit),
-                    unit=known.unit,
-                    published=published,
-                    published_unit=unit,
-                    seeds=table.seeds,
-                    higher_is_better=known.higher_is_better,
-                    place=table.where,
-                    trust=source.trust,
-                    differs=table.differs,
-                    doubt=table.doubt,
-                )
+    return path.read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1024)
+def _numbers(name: str, text: str) -> tuple[Number, ...]:
+    source = Source.model_validate(tomllib.loads(text))
+    return tuple(
+        number
+        for table in source.table
+        for entry in table.values
+        for number in _row(name, source, table, entry)
+    )
+
+
+def _row(name: str, source: Source, table: Table, entry: str) -> Iterator[Number]:
+    values = table.values[entry]
+    spread = table.std.get(entry, (None,) * len(values))
+    for (task, named, label), published, std in zip(table.columns(), values, spread, strict=True):
+        metric, _, average = named.rpartition("_")
+        unit, known = table.metrics[named], _known(named)
+        yield Number(
+            source=name,
+            title=source.title,
+            authors=source.authors,
+            year=source.year,
+            arxiv=source.arxiv,
+            doi=source.doi,
+            url=source.url,
+            task=task,
+            entry=entry,
+            inputs=table.inputs,
+            setting=table.setting,
+            metric=metric,
+            average=average,
+            label=label,
+            split=table.split,
+            value=_scaled(published, unit),
+            std=None if std is None else _scaled(std, unit),
+            unit=known.unit,
+            published=published,
+            published_unit=unit,
+            seeds=table.seeds,
+            higher_is_better=known.higher_is_better,
+            place=table.where,
+            trust=source.trust,
+            differs=table.differs,
+            doubt=table.doubt,
+        )
+
+
+def _known(name: str) -> Scale:
+    found = scale(name.rpartition("_")[0])
+    if found is None:
+        raise ValueError(f"metric {name!r} is not known; bench/scales.py lists them")
+    return found
 
 
 def _scaled(published: float, unit: str) -> float:

@@ -2,6 +2,8 @@
 
 The schema, version 1, is documented in ``results/README.md``. There are no keys and no indexes on
 purpose: they make a DuckDB file harder to recover, and a hundred thousand rows need none.
+
+Reading needs DuckDB and nothing else; what writing needs is imported there.
 """
 
 import datetime
@@ -13,15 +15,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
-from bench import integrity, reported
 from bench.errors import BenchError
-from bench.integrity import Checked
-from bench.runs import Run, all_runs
+
+if TYPE_CHECKING:
+    from bench.integrity import Checked
+    from bench.runs import Run
 
 VERSION = 1
 """Version of the schema below."""
@@ -149,12 +151,14 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
 
 
-def record(results: Path, *runs: Run) -> None:
+def record(results: Path, *runs: "Run") -> None:
     """Enter complete runs, in place of what was entered of them before.
 
     Raises:
         BenchError: a run is not complete, or holds NaN or infinity.
     """
+    from bench import integrity
+
     checked = [integrity.check(run) for run in runs]
     with connect(results, write=True) as connection:
         connection.begin()
@@ -172,6 +176,9 @@ def rebuild(results: Path) -> tuple[int, list[str]]:
     Returns:
         The number of runs entered, and why others, or reported numbers, were left out.
     """
+    from bench import integrity, reported
+    from bench.runs import all_runs
+
     checked, faults = [], reported.check(results)
     for run in all_runs(results):
         try:
@@ -194,6 +201,8 @@ def rebuild(results: Path) -> tuple[int, list[str]]:
 
 def _refresh_reported(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
     """Let the table hold what the files hold; costs a hash where it does already."""
+    from bench import reported
+
     digest = reported.digest(results)
     if connection.execute("select sha256 from reported_files").fetchone() == (digest,):
         return
@@ -204,7 +213,7 @@ def _refresh_reported(connection: duckdb.DuckDBPyConnection, results: Path) -> N
     connection.execute("insert into reported_files values (?)", [digest])
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, checked: Iterable[Checked]) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, checked: "Iterable[Checked]") -> None:
     runs, metrics = [], []
     for one in checked:
         manifest = one.manifest
@@ -219,6 +228,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, checked: Iterable[Checked]) -
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    import pyarrow as pa
+
     if rows:
         # By columns: row-wise insertion is a hundred times slower.
         names = [f"c{i}" for i in range(len(rows[0]))]

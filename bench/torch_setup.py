@@ -18,6 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# Read by MKL at its first call. By itself it takes fewer threads on a busy machine, and sums in an
+# order that depends on where arrays lie in memory: the last bits would differ from run to run.
+os.environ.setdefault("MKL_DYNAMIC", "FALSE")
+os.environ.setdefault("MKL_CBWR", "AUTO")
+
 import torch
 
 _SCHEMAS = tuple(
@@ -84,5 +90,6 @@ def deterministic(seed: int) -> dict[str, Any]:
         "deterministic_algorithms": "warn_only",
         "cudnn_benchmark": False,
         "cublas_workspace": os.environ["CUBLAS_WORKSPACE_CONFIG"],
+        "mkl": f"CBWR {os.environ['MKL_CBWR']}, DYNAMIC {os.environ['MKL_DYNAMIC']}",
         "threads": torch.get_num_threads(),
     }

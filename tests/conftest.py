@@ -21,7 +21,9 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of datasets with the sample track made once; BENCH_DATA points there."""
     from bench import data
 
-    root = tmp_path_factory.mktemp("data")
+    # One folder for all processes of a test run; who comes second waits for the first.
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "data"
     os.environ["BENCH_DATA"] = str(root)
     data.ensure_sample("reben", lambda text: None)
     return root

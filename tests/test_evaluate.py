@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.runs import Run
 from tests.tiny import TASK, tiny
 
 # Everything but these must be equal between two runs of one identity.
-MEASURED = {"run", "started", "seconds", "cost", "predicted_here"}
+MEASURED = {"run", "started", "seconds", "cost", "predicted_here", "sha256"}
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +209,8 @@ def test_a_model_that_returns_nan_records_nothing(sample_data, tmp_path):
 
 
 def test_runs_of_another_digest_are_not_scored_again(undisturbed, tmp_path):
-    _, manifest = undisturbed
-    run = Run(tmp_path / "runs" / "old")
+    results, manifest = undisturbed
+    run = Run(shutil.copytree(results / "runs" / manifest["run"], tmp_path / manifest["run"]))
     task = manifest["task"] | {"digest": "0" * 64}
     run.write_manifest(manifest | {"task": task})
     with pytest.raises(BenchError, match="different digests can't be compared"):

@@ -16,6 +16,7 @@ from bench import __version__
 from bench.errors import BenchError
 
 DEBUG = "BENCH_DEBUG"
+_INTERRUPTED = 130
 
 
 def _show_version(wanted: bool) -> None:
@@ -60,8 +61,11 @@ def main() -> None:
         _command_line()()
     except BenchError as error:
         _end(error, error.message, error.hint, error.exit_code)
-    except KeyboardInterrupt as error:
-        _end(error, "interrupted", "what was finished is kept; the same command continues", 1)
+    except SystemExit as ended:
+        # Typer turns Ctrl-C into this.
+        if ended.code != _INTERRUPTED:
+            raise
+        _end(ended, "interrupted", "what was finished is kept; the same command continues", 1)
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -69,10 +69,10 @@ def prepare(
     from bench import data
     from bench.cli._console import reporting
 
-    root = data.official_root(name)
+    reader, root = data.reader(name), data.official_root(name)
     data.require(root, name)
     with reporting(quiet) as report:
-        made = data.reader(name).prepare(
+        made = reader.prepare(
             root,
             workers or os.cpu_count() or 1,
             lambda done, total: report.progress("prepare", done, total),
@@ -95,11 +95,12 @@ def verify(
 
     if track not in ("official", "sample"):
         raise RequestError(f"unknown track {track!r}", "use official or sample")
+    reader = data.reader(name)
     root = data.official_root(name) if track == "official" else data.sample_root(name)
     data.require(root, name)
     checks: list[Any] = []
     with reporting(quiet) as report:
-        checks += data.reader(name).verify(
+        checks += reader.verify(
             root, pixels, lambda done, total: report.progress("verify", done, total)
         )
     if as_json:

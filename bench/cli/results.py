@@ -31,12 +31,13 @@ Task = Annotated[str | None, typer.Option("--task", help="Of one task only.")]
 Entry = Annotated[str | None, typer.Option("--entry", help="Of one entry only.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
 
-_COLUMNS = (
-    "task entry track partial metric value low high samples inputs division trust seed "
-    "task_version task_digest started altered run"
-).split()
+_COLUMNS = [
+    *("task", "entry", "track", "partial", "metric", "value", "low", "high", "samples", "inputs"),
+    *("division", "trust", "seed", "task_version", "task_digest", "started", "altered", "run"),
+]
 
-_SHOWN = 1000
+_ROWS = 200
+_RUNS = 25
 _CUT = 200
 
 
@@ -115,7 +116,7 @@ def sql(
     """Ask the database and the stored observations; nothing can be changed."""
     from bench.sql import ask
 
-    limit = None if as_json or as_csv else _SHOWN
+    limit = None if as_json or as_csv else _ROWS
     answer = ask(results_folder(results or context.obj), question, limit)
     if as_json:
         rows = [[_value(cell) for cell in row] for row in answer.rows]
@@ -127,7 +128,7 @@ def sql(
     else:
         print_table(answer.names, [[_cut(cell) for cell in row] for row in answer.rows])
         if answer.more:
-            print(f"the first {_SHOWN} rows; --json or --csv give all", file=sys.stderr)
+            print(f"the first {_ROWS} rows; --json or --csv give all", file=sys.stderr)
 
 
 @app.command()
@@ -265,10 +266,12 @@ def _print_ours(members: Sequence[dict[str, Any]]) -> None:
                 row["seed"],
                 _cut(row["run"]),
             ]
-            for row in members
+            for row in members[:_RUNS]
         ],
         right=[1, 3, 7],
     )
+    if len(members) > _RUNS:
+        print(f"{len(members) - _RUNS:,} more; --json and --csv show all")
 
 
 def _print_reported(members: Iterable[dict[str, Any]]) -> None:

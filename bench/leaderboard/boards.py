@@ -8,9 +8,33 @@ seeds the median one, so that no seed is picked for its score.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
-from bench.leaderboard.ranking import Place, places
-from bench.leaderboard.read import Result
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.leaderboard.read import Result, Score
+from bench.scales import scale
+from bench.stats import rank_intervals, tiers, unpaired_p
+
+_HALF_WIDTH = NormalDist().inv_cdf(0.975)
+"""Of a 95 % interval, in standard errors."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an entrant stands on a board.
+
+    Attributes:
+        rank: 1 for the best value; equal values share a rank.
+        best, worst: the ranks that its uncertainty leaves open.
+        tier: 1 for all that can't be told from the best, and so on below it.
+    """
+
+    rank: int
+    best: int
+    worst: int
+    tier: int
 
 
 @dataclass(frozen=True)
@@ -52,15 +76,9 @@ class Board:
         return [row for row in self.rows if row.place is not None]
 
 
-def boards(results: Iterable[Result], ascending: Iterable[str] = ()) -> list[Board]:
-    """All boards of some results: by task, newest version first, official before sample.
-
-    Args:
-        results: recorded runs.
-        ascending: the tasks whose primary metric is better when it is lower.
-    """
+def boards(results: Iterable[Result]) -> list[Board]:
+    """All boards of some results: by task, newest version first, official before sample."""
     groups: dict[tuple[str, int, str, str, str, str], list[Result]] = defaultdict(list)
-    lower = set(ascending)
     for result in results:
         data = "" if result.track == "official" else result.data_sha256
         key = (result.task, -result.task_version, result.task_digest, result.track, data)
@@ -68,25 +86,47 @@ def boards(results: Iterable[Result], ascending: Iterable[str] = ()) -> list[Boa
     found = []
     for (task, version, digest, track, data, kind), members in sorted(groups.items()):
         board = Board(task, -version, digest, kind, track, data)
-        board.rows.extend(_rows(members, task in lower))
+        board.rows.extend(_rows(members))
         found.append(board)
     return found
 
 
-def _rows(members: Sequence[Result], lower: bool) -> list[Row]:
-    sign = -1.0 if lower else 1.0
+def direction(metric: str) -> float:
+    """1 where a higher value of a metric is better, -1 where a lower one is."""
+    known = scale(metric)
+    return 1.0 if known is None or known.higher_is_better else -1.0
+
+
+def places(values: NDArray[np.float64], errors: NDArray[np.float64]) -> list[Place]:
+    """Ranks, the ranks that uncertainty leaves open, and tiers of E entrants.
+
+    The database holds intervals, not replicates, so that entrants are compared as if they erred
+    independently: fewer of them are told apart than a paired test would.
+
+    Args:
+        values: [E], higher is better.
+        errors: [E] standard errors.
+    """
+    p = unpaired_p(values, errors)
+    best, worst = rank_intervals(values, p)
+    rank = 1 + (values > values[:, None]).sum(axis=1)
+    columns = (rank, best, worst, tiers(values, p))
+    return [Place(*map(int, row)) for row in zip(*columns, strict=True)]
+
+
+def _rows(members: Sequence[Result]) -> list[Row]:
     entrants: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     unranked = []
     for result in members:
-        if result.partial or result.primary is None:
+        if result.unranked:
             unranked.append(Row(result, None))
         else:
             entrants[_entrant(result)].append(result)
-    chosen = [_chosen(runs, sign) for runs in entrants.values()]
-    chosen.sort(key=lambda row: (-sign * _value(row.result), row.result.entry, row.result.run))
-    values = [sign * _value(row.result) for row in chosen]
-    bounds = [_bounds(row.result, sign) for row in chosen]
-    found = places(values, [low for low, _ in bounds], [high for _, high in bounds])
+    chosen = [_chosen(runs) for runs in entrants.values()]
+    chosen.sort(key=lambda row: (-_value(row.result), row.result.entry, row.result.run))
+    values = np.array([_value(row.result) for row in chosen])
+    errors = np.array([_error(row.result.primary) for row in chosen])
+    found = places(values, errors) if chosen else []
     ranked = [Row(row.result, place, row.others) for row, place in zip(chosen, found, strict=True)]
     return ranked + sorted(unranked, key=lambda row: (row.result.entry, row.result.run))
 
@@ -96,24 +136,26 @@ def _entrant(result: Result) -> tuple[str, ...]:
     return result.entry, origin, result.inputs, result.division, result.trust
 
 
-def _chosen(runs: Sequence[Result], sign: float) -> Row:
+def _chosen(runs: Sequence[Result]) -> Row:
     newest: dict[int, Result] = {}
     by_date = sorted(runs, key=lambda result: (result.started, result.run))
     for result in by_date:
         newest[result.seed] = result
-    seeds = sorted(newest.values(), key=lambda result: (sign * _value(result), result.run))
+    seeds = sorted(newest.values(), key=lambda result: (_value(result), result.run))
     middle = seeds[(len(seeds) - 1) // 2]
     return Row(middle, None, [result for result in reversed(by_date) if result is not middle])
 
 
 def _value(result: Result) -> float:
+    """The primary score, turned so that higher is better."""
     score = result.primary
-    return 0.0 if score is None or score.value is None else score.value
+    if score is None or score.value is None:
+        return -np.inf
+    return direction(score.metric) * score.value
 
 
-def _bounds(result: Result, sign: float) -> tuple[float | None, float | None]:
-    score = result.primary
+def _error(score: Score | None) -> float:
+    """The standard error behind a 95 % interval, by normal theory; 0 without one."""
     if score is None or score.low is None or score.high is None:
-        return None, None
-    low, high = sorted((sign * score.low, sign * score.high))
-    return low, high
+        return 0.0
+    return (score.high - score.low) / (2 * _HALF_WIDTH)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.leaderboard.boards import Board, Row
+from bench.stats import win_rates
 
 
 @dataclass(frozen=True)
@@ -38,31 +38,14 @@ def standings(boards: Sequence[Board]) -> list[Standing]:
     for line, places in zip(tiers, rows.values(), strict=True):
         for index, position in places.items():
             line[index] = _tier(boards[index].ranked[position])
-    found = [
-        Standing(entry, rate, opponents, rows[entry])
-        for entry, (rate, opponents) in zip(rows, map(_rate, _wins(tiers)), strict=True)
-    ]
+    # A lower tier is better; members of one tier tie.
+    wins = win_rates(-tiers)
+    found = []
+    for (entry, places), shares in zip(rows.items(), wins, strict=True):
+        met = shares[~np.isnan(shares)]
+        found.append(Standing(entry, float(met.mean()) if len(met) else None, len(met), places))
     return sorted(found, key=lambda s: (-(s.win_rate or 0.0), -len(s.rows), s.entry))
 
 
 def _tier(row: Row) -> float:
     return np.nan if row.place is None else float(row.place.tier)
-
-
-def _wins(tiers: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """For each entry its share of wins against every other one; NaN where they share no board."""
-    found = []
-    for index, own in enumerate(tiers):
-        shared = ~np.isnan(own) & ~np.isnan(tiers)
-        points = np.where(own < tiers, 1.0, np.where(own == tiers, 0.5, 0.0))
-        count = shared.sum(axis=1).astype(float)
-        count[index] = 0
-        shares = np.full(len(tiers), np.nan)
-        np.divide((points * shared).sum(axis=1), count, out=shares, where=count > 0)
-        found.append(shares)
-    return found
-
-
-def _rate(shares: NDArray[np.float64]) -> tuple[float | None, int]:
-    met = shares[~np.isnan(shares)]
-    return (float(met.mean()) if len(met) else None), len(met)

@@ -5,7 +5,7 @@ import gzip
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -16,8 +16,19 @@ from bench.leaderboard.text import NAME, NOTE, link, shown
 DETAILS = 105_000
 """Most scores beside the primary ones that a page carries, so that it stays below one megabyte."""
 
+_LARGEST = 0xD7FF - 35
+"""The last character before the surrogates."""
+
 _HASH = 12
 """Digits of a hash that are shown; `run.json` has them all."""
+
+SHEET = (
+    *("title", "authors", "url", "source", "licence", "note", "architecture", "layout"),
+    *("processor", "accelerator", "torch", "device", "precision", "harness", "ids", "data"),
+)
+"""The facts of a run that others often share, in the order in which the page has them."""
+
+_SEPARATOR = "\n"
 
 Column = tuple[str, str, str, str]
 
@@ -31,23 +42,21 @@ class Words:
 
     def __call__(self, text: object, limit: int = NAME) -> int:
         """The position of a text, cut and made plain."""
-        plain = shown("" if text is None else text, limit)
-        if plain not in self._positions:
-            self._positions[plain] = len(self.texts)
-            self.texts.append(plain)
-        return self._positions[plain]
+        return self.keep(shown("" if text is None else text, limit))
 
-
-def embedded(value: Any) -> str:
-    """JSON that can stand inside a ``<script>`` element: nothing in it ends the element."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    def keep(self, text: str) -> int:
+        """The position of a text that is plain already."""
+        if text not in self._positions:
+            self._positions[text] = len(self.texts)
+            self.texts.append(text)
+        return self._positions[text]
 
 
 def compressed(value: Any) -> str:
-    """JSON as gzip in base64; equal values give equal text."""
+    """JSON as gzip in base64: a third of the size, and nothing in it can end a ``<script>``.
+
+    Equal values give equal text.
+    """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
@@ -58,8 +67,21 @@ def constant(values: Sequence[Any]) -> Any:
     return first if values and all(value == first for value in values) else list(values)
 
 
-def board_columns(board: Board, words: Words) -> dict[str, Any]:
-    """The rows of a board: places, primary scores, what stands beside a number, cost."""
+def packed(boards: Sequence[Board], words: Words) -> list[dict[str, Any]]:
+    """The boards: places, primary scores, what stands beside a number, cost, facts, other scores.
+
+    Where there are more scores than a page carries, only the first ``depth`` rows of each board
+    have scores beside the primary one.
+    """
+    carried = [[_carried(row.result) for row in board.rows] for board in boards]
+    depth = _depth(carried)
+    return [
+        _board(board, words) | {"scores": _scores(further, words, depth), "depth": depth}
+        for board, further in zip(boards, carried, strict=True)
+    ]
+
+
+def _board(board: Board, words: Words) -> dict[str, Any]:
     results = [row.result for row in board.rows]
     columns: dict[str, list[Any]] = {
         "entry": [words(result.entry) for result in results],
@@ -69,42 +91,25 @@ def board_columns(board: Board, words: Words) -> dict[str, Any]:
         "seed": [result.seed for result in results],
         "samples": [result.samples for result in results],
         "date": [result.started.date().toordinal() for result in results],
-        "parameters": [_whole(result.parameters) for result in results],
+        "parameters": [result.parameters for result in results],
         "macs": [_rounded(result.macs) for result in results],
         "speed": [_rounded(result.samples_per_second) for result in results],
+        "latency": [_rounded(result.latency_ms) for result in results],
+        "memory": [_rounded(result.peak_memory) for result in results],
+        "seconds": [_rounded(result.seconds) for result in results],
         "run": [_short(result, board) for result in results],
+        "entryDigest": [shown(result.entry_digest[:_HASH]) for result in results],
+        "weights": [shown(result.weights_sha256[:_HASH]) for result in results],
+        "sheet": [_sheet(result, words) for result in results],
     }
     return {
         "rows": len(results),
         "places": _places(board.ranked),
+        "unranked": [row.result.unranked for row in board.rows if row.place is None],
         "score": numbers([result.primary for result in results], 200),
+        "others": [[[shown(o.run, 200), o.seed] for o in row.others[:20]] for row in board.rows],
         **{name: constant(values) for name, values in columns.items()},
     }
-
-
-def board_details(boards: Sequence[Board], words: Words) -> list[dict[str, Any]]:
-    """What is opened on demand, by board: facts of manifests, other runs, all other scores.
-
-    Where there are more scores than a page carries, the rows below ``depth`` go without them.
-    """
-    depth = _depth(boards)
-    found = []
-    for board in boards:
-        results = [row.result for row in board.rows]
-        found.append(
-            {
-                "facts": {
-                    name: constant(values) for name, values in _facts(results, words).items()
-                },
-                "others": [
-                    [[words(other.run, 200), other.seed] for other in row.others[:20]]
-                    for row in board.rows
-                ],
-                "scores": _scores(results, words, depth),
-                "depth": min(depth, len(results)),
-            }
-        )
-    return found
 
 
 def numbers(scores: Sequence[Score | None], steps: int) -> dict[str, Any]:
@@ -114,27 +119,51 @@ def numbers(scores: Sequence[Score | None], steps: int) -> dict[str, Any]:
         scores: by row; None where there is none.
         steps: into how many steps the typical interval is divided at least.
     """
-    there = [score for score in scores if score is not None and score.value is not None]
-    digits = _digits(there, steps)
+    digits = _digits(scores, steps)
     scale = 10**digits
-
-    def column(pick: Any) -> Any:
-        return constant([None if s is None or s.value is None else pick(s) for s in scores])
-
-    def distance(score: Score, bound: float | None) -> int | None:
-        return None if bound is None else round(abs(bound - (score.value or 0.0)) * scale)
-
+    value: list[int | None] = []
+    below: list[int | None] = []
+    above: list[int | None] = []
+    samples: list[int | None] = []
+    for score in scores:
+        if score is None or score.value is None:
+            row: tuple[int | None, ...] = (None, None, None, None)
+        else:
+            middle, low, high = score.value, score.low, score.high
+            row = (
+                round(middle * scale),
+                None if low is None else round(abs(middle - low) * scale),
+                None if high is None else round(abs(high - middle) * scale),
+                score.samples,
+            )
+        for column, number in zip((value, below, above, samples), row, strict=True):
+            column.append(number)
     return {
         "digits": digits,
-        "value": column(lambda s: round(s.value * scale)),
-        "below": column(lambda s: distance(s, s.low)),
-        "above": column(lambda s: distance(s, s.high)),
-        "samples": column(lambda s: s.samples),
+        "value": _dense(value),
+        "below": _dense(below),
+        "above": _dense(above),
+        "samples": constant(samples),
     }
 
 
-def _digits(scores: Sequence[Score], steps: int) -> int:
-    widths = [s.high - s.low for s in scores if s.low is not None and s.high is not None]
+def _dense(values: Sequence[int | None]) -> str | list[int | None]:
+    """A character for each number, which compresses to half of what digits and commas do.
+
+    The character's code is the number plus 35, past the quotation mark; a space stands for None.
+    Numbers below 0 or above `_LARGEST` stay a list.
+    """
+    if any(value is not None and not 0 <= value <= _LARGEST for value in values):
+        return list(values)
+    return "".join(" " if value is None else chr(value + 35) for value in values)
+
+
+def _digits(scores: Sequence[Score | None], steps: int) -> int:
+    widths = [
+        score.high - score.low
+        for score in scores
+        if score is not None and score.low is not None and score.high is not None
+    ]
     widths = [width for width in widths if width > 0]
     if not widths:
         return 4
@@ -151,26 +180,18 @@ def _places(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _facts(results: Sequence[Result], words: Words) -> dict[str, list[Any]]:
-    named = ("title", "authors", "licence", "note", "source", "architecture", "layout")
-    machine = ("processor", "accelerator", "torch")
-    found: dict[str, list[Any]] = {
-        name: [words(result.facts.get(name, ""), NOTE) for result in results]
-        for name in named + machine
+def _sheet(result: Result, words: Words) -> int:
+    """What many runs of an entry have in common, as one text in the order of `SHEET`."""
+    facts = {
+        **result.facts,
+        "url": link(result.facts.get("url", "")),
+        "ids": result.ids_sha256[:_HASH],
+        "data": result.data_sha256[:_HASH],
+        "device": result.device,
+        "precision": result.precision,
+        "harness": _harness(result),
     }
-    return found | {
-        "url": [words(link(result.facts.get("url", "")), 500) for result in results],
-        "entry_digest": [words(result.entry_digest[:_HASH]) for result in results],
-        "weights": [words(result.weights_sha256[:_HASH]) for result in results],
-        "ids": [words(result.ids_sha256[:_HASH]) for result in results],
-        "data": [words(result.data_sha256[:_HASH]) for result in results],
-        "device": [words(result.device) for result in results],
-        "precision": [words(result.precision) for result in results],
-        "harness": [words(_harness(result)) for result in results],
-        "seconds": [_rounded(result.seconds) for result in results],
-        "latency": [_rounded(result.latency_ms) for result in results],
-        "memory": [_rounded(result.peak_memory) for result in results],
-    }
+    return words.keep(_SEPARATOR.join(shown(facts.get(name, ""), NOTE) for name in SHEET))
 
 
 def _harness(result: Result) -> str:
@@ -178,10 +199,10 @@ def _harness(result: Result) -> str:
     return f"{result.harness_version}{commit}{' (changed)' if result.harness_dirty else ''}"
 
 
-def _scores(results: Sequence[Result], words: Words, depth: int) -> list[dict[str, Any]]:
-    by_column: dict[Column, list[Score | None]] = defaultdict(lambda: [None] * len(results))
-    for index, result in enumerate(results[:depth]):
-        for score in _carried(result):
+def _scores(rows: Sequence[Sequence[Score]], words: Words, depth: int) -> list[dict[str, Any]]:
+    by_column: dict[Column, list[Score | None]] = defaultdict(lambda: [None] * len(rows))
+    for index, scores in enumerate(rows[:depth]):
+        for score in scores:
             by_column[score.column][index] = score
     return [
         {
@@ -195,14 +216,16 @@ def _scores(results: Sequence[Result], words: Words, depth: int) -> list[dict[st
     ]
 
 
-def _carried(result: Result) -> Iterable[Score]:
-    """Aggregates, and of single classes and slices those of the primary metric."""
+def _carried(result: Result) -> list[Score]:
+    """Aggregates; of single classes and slices those of the primary metric; points of curves."""
     primary = result.primary
     main = primary.metric if primary else None
-    for score in result.scores:
-        is_detail = bool(score.label or score.slice)
-        if not score.is_primary and (not is_detail or score.metric == main or _is_point(score)):
-            yield score
+    return [
+        score
+        for score in result.scores
+        if not score.is_primary
+        and (not (score.label or score.slice) or score.metric == main or _is_point(score))
+    ]
 
 
 def _is_point(score: Score) -> bool:
@@ -210,13 +233,12 @@ def _is_point(score: Score) -> bool:
     return not score.slice and "=" in score.label
 
 
-def _depth(boards: Sequence[Board]) -> int:
-    """How many rows of each board, from the top, can carry their details."""
-    longest = max((len(board.rows) for board in boards), default=0)
+def _depth(boards: Sequence[Sequence[Sequence[Score]]]) -> int:
+    """How many rows of each board, from the top, can carry their scores."""
+    longest = max((len(rows) for rows in boards), default=0)
     carried = 0
     for index in range(longest):
-        level = [board.rows[index] for board in boards if index < len(board.rows)]
-        carried += sum(1 for row in level for _ in _carried(row.result))
+        carried += sum(len(rows[index]) for rows in boards if index < len(rows))
         if carried > DETAILS:
             return index
     return longest
@@ -228,10 +250,6 @@ def _short(result: Result, board: Board) -> str:
     if result.run.startswith(stem):
         return "." + shown(result.run.removeprefix(stem), 64)
     return shown(result.run, 200)
-
-
-def _whole(value: int | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _rounded(value: float | None) -> float | int | None:

@@ -13,9 +13,9 @@ from markupsafe import Markup
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
-from bench.leaderboard.boards import Board, boards
+from bench.leaderboard.boards import Board, boards, direction
 from bench.leaderboard.overall import standings
-from bench.leaderboard.pack import Words, board_columns, board_details, compressed, embedded
+from bench.leaderboard.pack import SHEET, Words, compressed, packed
 from bench.leaderboard.read import Result, read
 from bench.leaderboard.reported import published
 from bench.leaderboard.text import NAME, link, shown
@@ -35,19 +35,18 @@ def render(results: Path) -> str:
     """
     found, reported = read(results)
     declared = _declared(found)
-    lower = [name for name, task in declared.items() if not _higher(task)]
-    all_boards = boards(found, lower)
+    all_boards = boards(found)
     words = Words()
     names = sorted({board.task for board in all_boards} | set(declared))
     shown_tasks = [_task(name, declared.get(name), all_boards) for name in names]
-    board_data = {
+    content = {
         "tasks": [
             {
                 "name": words(name),
                 "title": words(about["title"], 160),
                 "kind": words(about["kind"]),
                 "primary": words(about["primary"]),
-                "lower": name in lower,
+                "lower": direction(about["primary"].rpartition("_")[0]) < 0,
             }
             for name, about in zip(names, shown_tasks, strict=True)
         ],
@@ -59,9 +58,9 @@ def render(results: Path) -> str:
                 "digest": board.digest[:12],
                 "data": board.data[:12],
                 "current": _current(board, declared, all_boards),
-                **board_columns(board, words),
+                **columns,
             }
-            for board in all_boards
+            for board, columns in zip(all_boards, packed(all_boards, words), strict=True)
         ],
         "reported": published(reported, names, words),
         "standings": {
@@ -69,12 +68,9 @@ def render(results: Path) -> str:
             for track in ("official", "sample")
         },
     }
-    detail_words = Words()
-    details = {"boards": board_details(all_boards, detail_words), "words": detail_words.texts}
-    board_data["words"] = words.texts
+    content |= {"sheet": SHEET, "words": words.texts}
     return _page(
-        data=Markup(embedded(board_data)),  # noqa: S704
-        details=compressed(details),
+        data=compressed(content),
         tasks=shown_tasks,
         newest=max((result.started for result in found), default=None),
         runs=len(found),
@@ -148,10 +144,6 @@ def _declared(found: Iterable[Result]) -> dict[str, Task]:
             # A task under development; its results are shown without a declaration.
             continue
     return declared
-
-
-def _higher(task: Task) -> bool:
-    return True
 
 
 def _current(board: Board, declared: Mapping[str, Task], all_boards: Iterable[Board]) -> bool:

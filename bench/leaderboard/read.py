@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -31,19 +31,18 @@ _RUNS = """
 select run, task, task_version, task_digest, kind, track, partial, entry, entry_digest,
        weights_sha256, inputs, division, trust, seed, device, precision, samples, ids_sha256,
        data_sha256, harness_version, harness_commit, harness_dirty, started, seconds, parameters,
-       macs, latency_ms, samples_per_second, peak_memory,
+       macs, latency_ms, samples_per_second, peak_memory, altered,
        {facts}
 from runs order by task, run
 """
 
 _SCORES = """
 select run, metric, average, label, slice, value, low, high, samples, is_primary
-from metrics order by run, slice, average, metric, label
+from metrics order by run, is_primary desc, slice, average, metric, label
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """One number of a run with its 95 % interval; names and meaning as in the database."""
 
     metric: str
@@ -95,14 +94,26 @@ class Result:
     latency_ms: float | None
     samples_per_second: float | None
     peak_memory: int | None
+    altered: bool
     facts: dict[str, str]
     scores: list[Score] = field(default_factory=list)
 
     @property
     def primary(self) -> Score | None:
         """The score the task ranks by, if it has a value."""
-        found = (score for score in self.scores if score.is_primary and score.value is not None)
-        return next(found, None)
+        for score in self.scores:
+            if score.is_primary and score.value is not None:
+                return score
+        return None
+
+    @property
+    def unranked(self) -> str:
+        """Why the run has no place, in a word; empty for one that is ranked."""
+        if self.partial:
+            return "partial"
+        if self.altered:
+            return "altered"
+        return "" if self.primary else "no score"
 
 
 def read(results: Path) -> tuple[list[Result], list[dict[str, Any]]]:
@@ -127,7 +138,8 @@ def _results(connection: duckdb.DuckDBPyConnection) -> Iterator[Result]:
     query = _RUNS.format(facts=f"json_extract_string(manifest, [{paths}])")
     for *columns, facts in connection.execute(query).fetchall():
         named = {key: text for key, text in zip(_FACTS, facts, strict=True) if text}
-        yield Result(*columns, facts=named | {"authors": _joined(named.get("authors", ""))})
+        named["authors"] = _joined(named.get("authors", ""))
+        yield Result(*columns, named)
 
 
 def _joined(authors: str) -> str:
@@ -143,16 +155,12 @@ def _scores(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Score]]:
     cursor = connection.execute(_SCORES)
     while rows := cursor.fetchmany(10_000):
         for run, *columns in rows:
-            found[run].append(Score(*columns))
+            found[run].append(Score._make(columns))
     return found
 
 
 def _reported(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    there = connection.execute(
-        "select 1 from information_schema.tables where table_name = 'reported'"
-    ).fetchone()
-    if there:
-        cursor = connection.execute("select * from reported order by all")
-        names = [column[0] for column in cursor.description or []]
-        for row in cursor.fetchall():
-            yield dict(zip(names, row, strict=True))
+    cursor = connection.execute("select * from reported order by all")
+    names = [column[0] for column in cursor.description or []]
+    for row in cursor.fetchall():
+        yield dict(zip(names, row, strict=True))

@@ -20,8 +20,9 @@ def shown(text: object, limit: int = NAME) -> str:
     """
     # Twice the limit is enough to see whether something was cut; the rest may be megabytes.
     head = " ".join(str(text)[: 2 * limit + 64].split())
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in head)
-    return plain if len(plain) <= limit else plain[: limit - 1].rstrip() + "…"
+    if not head.isprintable():
+        head = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in head)
+    return head if len(head) <= limit else head[: limit - 1].rstrip() + "…"
 
 
 def link(address: object) -> str:

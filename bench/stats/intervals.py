@@ -49,6 +49,11 @@ def bca_interval(
     estimate) and for the acceleration a (a sixth of the skewness of the jackknife): the bounds are
     the quantiles Phi(z0 + (z0 + z) / (1 - a (z0 + z))) with z = Phi^-1((1 -+ level) / 2).
 
+    For means, ratios and the like. A resample repeats samples, which lifts average precision and
+    its kin without the estimate being off; z0 takes that for bias and moves the wrong way. With a
+    hundred samples the BCa interval of a difference in AP then misses the truth in 10 to 15 % of
+    all cases, the percentile interval in 5 to 7 %.
+
     Args:
         replicates: [R, ...] bootstrap replicates.
         estimate: [...] the value for the samples themselves.

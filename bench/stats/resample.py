@@ -17,6 +17,7 @@ from bench.errors import RequestError
 Counts = NDArray[np.uint16]
 
 _VALUES_PER_PRODUCT = 1 << 22
+_DRAWN_AT_ONCE = 10_000
 
 
 def resample_counts(
@@ -65,8 +66,10 @@ def resample_counts(
 
     def blocks() -> Iterator[Counts]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
+            # Handing a short draw to a thread costs more than the draw.
+            each = map if units < _DRAWN_AT_ONCE else pool.map
             for start in range(0, resamples, block):
-                yield np.stack(list(pool.map(draw, range(start, min(start + block, resamples)))))
+                yield np.stack(list(each(draw, range(start, min(start + block, resamples)))))
 
     return blocks()
 

@@ -37,7 +37,7 @@ const asColumn = ({ id, of, ...meta }) => ({
 const FILTERS = ["inputs", "division", "trust"];
 
 function columnsOf(board) {
-  if (board.columnsReady === details.ready && board.columnDefs) return board.columnDefs;
+  if (board.columnDefs) return board.columnDefs;
   const metrics = scoresOf(board).filter((score) => !score.slice && !score.label);
   board.columnDefs = plainColumns.map(asColumn).concat(
     metrics.map((score) => asColumn({
@@ -48,7 +48,6 @@ function columnsOf(board) {
       of: (row) => (row.status === "reported" ? null : number(score.column, row.index)?.value),
     })),
   );
-  board.columnsReady = details.ready;
   return board.columnDefs;
 }
 
@@ -112,11 +111,10 @@ function pick(key) {
 }
 
 const cells = {
-  pick(row, picks) {
+  pick(row, { chosen, full }) {
     if (row.status === "reported") return null;
-    const chosen = picks.indexOf(row.key);
     return html`<input type="checkbox" aria-label=${`Compare ${row.entry}`} checked=${chosen >= 0}
-      disabled=${chosen < 0 && picks.length >= PICKS} onChange=${() => pick(row.key)} />`;
+      disabled=${chosen < 0 && full} onChange=${() => pick(row.key)} />`;
   },
   rank(row) {
     if (row.status !== "ranked") return html`<span class="quiet" title="not ranked">–</span>`;
@@ -125,15 +123,14 @@ const cells = {
   },
   entry(row) {
     if (row.status === "reported") return html`<${Published} row=${row} />`;
-    return html`<a ...${follow({ ...view, run: row.key })}><bdi>${row.entry}</bdi></a>
-      ${row.status === "partial" && html` <span class="badge">partial</span>`}
-      <span class="under">${row.inputs} · ${row.division} · ${row.trust} · n ${whole(row.samples)}</span>`;
+    return html`<a ...${opening(row)}><bdi>${row.entry}</bdi></a>
+      ${row.status === "partial" && html` <span class="badge">${row.why}</span>`}
+      <span class="under">${row.inputs} · ${row.division} · ${row.trust} · ${" "}<span class="whole">n ${whole(row.samples)}</span></span>`;
   },
   score: (row) => html`<b>${fixed(row.score?.value, row.digits)}</b>
-    <span class="under">${intervalText(row.score, row.digits)}</span>`,
-  interval: (row, picks, extent) => html`<${IntervalBar} score=${row.score} extent=${extent}
-      tone=${row.status === "ranked" && row.tier === 1 ? "top" : row.status} />
-    <span class="quiet bounds">${intervalText(row.score, row.digits)}</span>`,
+    <span class="under always">${intervalText(row.score, row.digits)}</span>`,
+  interval: (row, { extent }) => html`<${IntervalBar} score=${row.score} extent=${extent}
+      tone=${row.status === "ranked" && row.tier === 1 ? "top" : row.status} />`,
   trust: (row) => html`<span class="trust ${row.trust}">${row.trust}</span>`,
   samples: (row) => (row.samples === undefined ? "–" : whole(row.samples)),
   parameters: (row) => short(row.parameters),
@@ -144,25 +141,26 @@ const cells = {
   run: (row) => row.run ? html`<code title=${row.run}>${row.run.split(".").pop().slice(0, 12)}</code>` : "–",
 };
 
-function cell(column, row, picks, extent) {
+function cell(column, row, about) {
   const { metric } = column.columnDef.meta;
   if (metric) {
     const score = row.status === "reported" ? null : number(metric.column, row.index);
     return html`${fixed(score?.value, metric.column.digits)}
       <span class="under always">${score ? intervalText(score, metric.column.digits) : ""}</span>`;
   }
-  return cells[column.id] ? cells[column.id](row, picks, extent) : html`<bdi>${row[column.id] || "–"}</bdi>`;
+  return cells[column.id] ? cells[column.id](row, about) : html`<bdi>${row[column.id] || "–"}</bdi>`;
 }
 
+// Who published a number, and that something is the matter with it; the dialog says what.
 function Published({ row }) {
   const { source } = row;
+  const differs = word(source.differs);
   const doubt = word(source.doubt);
-  return html`<bdi>${row.entry}</bdi> <span class="badge">reported</span>
+  return html`<a ...${opening(row)}><bdi>${row.entry}</bdi></a>
+    ${differs && html` <span class="badge" title=${differs}>differs</span>`}
     ${doubt && html` <span class="badge doubt" title=${doubt}>in doubt</span>`}
-    <span class="under always"><${External} url=${word(source.url)}>${word(source.source)}<//>
-      ${word(source.where) && `, ${word(source.where)}`}
-      ${word(source.differs) && html`<br />Differs: ${word(source.differs)}`}
-      ${doubt && html`<br />In doubt: ${doubt}`}</span>`;
+    <span class="under always clip">reported: <${External} url=${word(source.url)}>${word(source.cite)}<//>
+      ${word(source.place) && `, ${word(source.place)}`}</span>`;
 }
 
 function BoardTable({ board, table, picks, extent }) {
@@ -187,13 +185,25 @@ function BoardTable({ board, table, picks, extent }) {
       const begins = byScore && row.status === "ranked" && row.tier !== tier;
       if (row.status === "ranked") tier = row.tier;
       const chosen = picks.indexOf(id);
-      return html`<tr key=${id} class="${row.status} ${begins ? "tier" : ""} ${chosen >= 0 ? `chosen pick${chosen}` : ""}"
-          data-tier=${begins ? `tier ${row.tier}` : undefined}>
-        ${columns.map((column) => column.id === "entry"
-          ? html`<th scope="row" class="c-entry">${begins && html`<span class="tier-mark">tier ${row.tier}</span>`}${cell(column, row, picks, extent)}</th>`
-          : html`<td class="c-${column.id} ${column.columnDef.meta.numeric ? "numeric" : ""}">${cell(column, row, picks, extent)}</td>`)}
-      </tr>`;
+      return html`<${BoardRow} key=${id} row=${row} columns=${columns} extent=${extent}
+        begins=${begins} chosen=${chosen} full=${picks.length >= PICKS} />`;
     })}</tbody></table></div>`;
+}
+
+// A line is drawn anew only when something about it has changed: sorting moves what is there.
+class BoardRow extends Component {
+  shouldComponentUpdate(next) {
+    return Object.keys(next).some((name) => next[name] !== this.props[name]);
+  }
+
+  render({ row, columns, extent, begins, chosen, full }) {
+    const about = { chosen, full, extent };
+    return html`<tr class="${row.status} ${begins ? "tier" : ""} ${chosen >= 0 ? `chosen pick${chosen}` : ""}">
+      ${columns.map((column) => column.id === "entry"
+        ? html`<th scope="row" class="c-entry">${begins && html`<span class="tier-mark">tier ${row.tier}</span>`}${cells.entry(row)}</th>`
+        : html`<td class="c-${column.id} ${column.columnDef.meta.numeric ? "numeric" : ""}">${cell(column, row, about)}</td>`)}
+    </tr>`;
+  }
 }
 
 function Controls({ board, table, columns, visible }) {
@@ -221,8 +231,8 @@ function Controls({ board, table, columns, visible }) {
     <button type="button" onClick=${() => download(board, table, "csv")}>CSV</button>
     <button type="button" onClick=${() => download(board, table, "json")}>JSON</button>
     <button type="button" onClick=${copyLink}>Copy link</button>
-    <p class="count" role="status" aria-live="polite">${rows === board.data.length
-      ? plural(rows, "row") : `${whole(rows)} of ${plural(board.data.length, "row")}`}${view.copied ? "; link copied" : ""}</p>
+    <p class="count quiet" role="status" aria-live="polite">${rows === board.data.length
+      ? plural(rows, "row") : `${whole(rows)} of ${plural(board.data.length, "row")}`}</p>
   </div>`;
 }
 
@@ -318,16 +328,17 @@ function Cost({ board, picks }) {
 
 function Reported({ board }) {
   if (!board.reported.length) return null;
-  return html`<details class="reported-list"><summary>All reported numbers (${board.reported.length}),
+  return html`<details class="reported-list" open=${view.all === "1"} onToggle=${(event) =>
+    event.currentTarget.open !== (view.all === "1") && go({ all: event.currentTarget.open ? "1" : "" })}><summary>All reported numbers (${board.reported.length}),
       never ranked</summary>
     <div class="scroll" role="region" tabindex="0" aria-label="Reported numbers"><table>
     <thead><tr>${["Entry", "Metric", "Value", "Trust", "Split", "Source", "What differs", "In doubt"].map((name) =>
       html`<th scope="col">${name}</th>`)}</tr></thead>
-    <tbody>${board.reported.map((row) => html`<tr>
-      <th scope="row"><bdi>${word(row.entry)}</bdi> <span class="quiet">${word(row.inputs)}</span></th>
-      <td>${word(row.metric)}</td><td class="numeric">${row.value ?? "–"}</td>
+    <tbody>${view.all === "1" && board.reported.map((row) => html`<tr>
+      <th scope="row"><bdi>${word(row.entry)}</bdi> <span class="under always">${word(row.inputs)} ${word(row.setting)}</span></th>
+      <td>${word(row.metric)} ${word(row.label)}</td><td class="numeric">${reportedValue(row)}</td>
       <td><span class="trust reported">${word(row.trust)}</span></td><td>${word(row.split) || "–"}</td>
-      <td><${External} url=${word(row.url)}>${word(row.source)}<//>${word(row.where) && `, ${word(row.where)}`}</td>
+      <td><${External} url=${word(row.url)}>${word(row.source)}<//>${word(row.place) && `, ${word(row.place)}`}</td>
       <td>${word(row.differs) || "–"}</td><td>${word(row.doubt) || "–"}</td></tr>`)}
     </tbody></table></div></details>`;
 }
@@ -343,9 +354,13 @@ function TaskView({ task }) {
   const visible = new Set(table.getVisibleLeafColumns().map((column) => column.id));
   const picked = pickedRows(board);
   const picks = picked.map((row) => row.key);
-  const extent = extentOf(board.data.map((row) => row.score));
+  if (board.measured !== board.data) {
+    board.measured = board.data;
+    board.extent = extentOf(board.data.map((row) => row.score));
+  }
+  const { extent } = board;
   const charted = picked.length ? picked : rowsOf(board).slice(0, 1);
-  const opened = view.run && rowsOf(board).find((row) => row.key === view.run && row.status !== "reported");
+  const opened = view.run && rowsOf(board).find((row) => row.key === view.run);
   return html`
     <nav class="tabs" aria-label="Tracks and versions">${own.map((each) => html`<a key=${each.key}
       ...${follow({ task: task.name, ...(each === own[0] ? {} : { board: each.key }) })}
@@ -365,8 +380,7 @@ function TaskView({ task }) {
       ${board.reported.length ? " Reported numbers stand where their value would, without a rank." : ""}</p>
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
     <${Cost} board=${board} picks=${picks} />
-    <${Still} of=${[board, picks.join(), details.ready]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
-    ${details.failed && html`<p class="banner">${details.failed}</p>`}
+    <${Still} of=${[board, picks.join()]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
     <${Reported} board=${board} />
-    ${opened && html`<${RunDialog} key=${opened.key} row=${opened} board=${board} />`}`;
+    ${opened && html`<${Opened} key=${opened.key} row=${opened} board=${board} />`}`;
 }

@@ -98,8 +98,8 @@ function CostChart({ board, cost, picks }) {
       const py = y(point.y) - 10;
       const end = px > width * 0.7;
       const text = point.row.entry.length > 26 ? `${point.row.entry.slice(0, 25)}…` : point.row.entry;
-      const from = end ? px - 6.2 * text.length : px;
-      const box = [from, py - 12, from + 6.2 * text.length, py];
+      const from = end ? px - 7.4 * text.length : px;
+      const box = [from, py - 12, from + 7.4 * text.length, py];
       const clash = placed.some((o) => o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]);
       if (clash || placed.length >= 10) return null;
       placed.push(box);

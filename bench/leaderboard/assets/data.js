@@ -2,27 +2,43 @@
 
 const { h, render, Component, createRef } = preact;
 const html = htm.bind(h);
-const page = JSON.parse(document.getElementById("data").textContent);
+let page, tasks, boards;
 const word = (index) => page.words[index];
 
-const tasks = page.tasks.map((task, index) => ({
+async function openData() {
+  const text = document.getElementById("data").textContent;
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  page = await new Response(stream).json();
+  tasks = page.tasks.map(readTask);
+  boards = page.boards.map(readBoard);
+}
+
+const readTask = (task, index) => ({
   index,
   name: word(task.name),
   title: word(task.title),
   kind: word(task.kind),
   primary: word(task.primary),
   lower: task.lower,
-}));
+});
 
 // A column whose values are all equal is written as that value.
 const at = (column, index) => (Array.isArray(column) ? column[index] : column);
 
+// A column of numbers is a list, or a text with a character for each: 35 more than the number.
+function numberAt(column, index) {
+  if (typeof column !== "string") return at(column, index);
+  const code = column.charCodeAt(index);
+  return code >= 35 ? code - 35 : null;
+}
+
 function number(column, index) {
-  const whole = at(column.value, index);
+  const whole = numberAt(column.value, index);
   if (whole === null || whole === undefined) return null;
   const scale = 10 ** column.digits;
-  const below = at(column.below, index);
-  const above = at(column.above, index);
+  const below = numberAt(column.below, index);
+  const above = numberAt(column.above, index);
   return {
     value: whole / scale,
     low: below === null ? null : (whole - below) / scale,
@@ -37,7 +53,7 @@ function isoDate(ordinal) {
   return new Date((ordinal - 719163) * 864e5).toISOString().slice(0, 10);
 }
 
-const boards = page.boards.map((columns, index) => {
+function readBoard(columns, index) {
   const task = tasks[columns.task];
   const own = page.boards.filter((other) => other.task === columns.task);
   const usual = own.find((other) => other.track === columns.track && other.current) === columns;
@@ -56,7 +72,7 @@ const boards = page.boards.map((columns, index) => {
       ? page.reported.filter((row) => row.task === columns.task)
       : [],
   };
-});
+}
 
 function runName(board, index) {
   const run = at(board.columns.run, index);
@@ -78,6 +94,7 @@ function rowsOf(board) {
       index,
       board,
       status: ranked ? "ranked" : "partial",
+      why: ranked ? "" : columns.unranked[index - board.ranked],
       key: at(columns.run, index),
       run: runName(board, index),
       entry: word(at(columns.entry, index)),
@@ -114,43 +131,25 @@ function rowsOf(board) {
   return board.rows;
 }
 
-// Everything else is compressed and opened on demand.
-const details = { ready: false, failed: "" };
-
-async function openDetails() {
-  try {
-    const text = document.getElementById("details").textContent;
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const opened = await new Response(stream).json();
-    details.words = opened.words;
-    details.boards = opened.boards;
-    details.ready = true;
-  } catch (error) {
-    details.failed = `Details can't be opened in this browser (${error}).`;
-  }
-}
-
 function scoresOf(board) {
-  if (!details.ready) return [];
-  if (!board.scores) {
-    board.scores = details.boards[board.index].scores.map((column, index) => ({
-      id: `m${index}`,
-      slice: details.words[column.slice],
-      metric: details.words[column.metric],
-      average: details.words[column.average],
-      label: details.words[column.label],
-      column,
-    }));
-  }
+  board.scores ??= board.columns.scores.map((column, index) => ({
+    id: `m${index}`,
+    slice: word(column.slice),
+    metric: word(column.metric),
+    average: word(column.average),
+    label: word(column.label),
+    column,
+  }));
   return board.scores;
 }
 
+// What is shown of a run when it is opened.
 function factsOf(row) {
-  if (!details.ready || row.status === "reported") return null;
-  const { facts, others } = details.boards[row.board.index];
-  const found = {};
-  for (const name in facts) found[name] = at(facts[name], row.index);
-  const text = (name) => details.words[found[name]];
-  return { ...found, text, others: others[row.index] };
+  const found = { others: row.board.columns.others[row.index] };
+  for (const name of ["latency", "memory", "seconds", "entryDigest", "weights"]) {
+    found[name] = at(row.board.columns[name], row.index);
+  }
+  const lines = word(at(row.board.columns.sheet, row.index)).split("\n");
+  page.sheet.forEach((name, index) => { found[name] = lines[index]; });
+  return found;
 }

@@ -1,6 +1,6 @@
-// One run in full: what stands behind its number and the way back to it.
+// What stands behind a number, and the way back to it: a run, or a publication.
 
-class RunDialog extends Component {
+class Opened extends Component {
   constructor() {
     super();
     this.dialog = createRef();
@@ -11,27 +11,62 @@ class RunDialog extends Component {
   }
 
   render({ row, board }) {
-    const facts = factsOf(row);
     const close = () => go({ run: "" });
-    return html`<dialog ref=${this.dialog} onClose=${close} aria-labelledby="run-title"
+    return html`<dialog ref=${this.dialog} onClose=${close} aria-labelledby="opened"
         onClick=${(event) => event.target === this.dialog.current && close()}>
       <div class="sheet">
-        <header><h3 id="run-title"><bdi>${row.entry}</bdi></h3>
-          <button type="button" class="quiet-button" onClick=${close}>Close</button></header>
-        <p class="lead"><b>${fixed(row.score?.value, row.digits)}</b>${" "}
-          ${intervalText(row.score, row.digits)}${" "}
-          <span class="quiet">${board.task.primary}, 95 % interval, n = ${whole(row.samples)},
-          ${" "}${board.track} track, ${row.division} division, ${row.trust}</span></p>
-        <p>${placeText(row, board)}</p>
-        ${facts ? html`<${Facts} row=${row} board=${board} facts=${facts} />` : html`<p>${details.failed || "Opening…"}</p>`}
-        <${AllScores} row=${row} board=${board} />
+        <header><h3 id="opened"><bdi>${row.entry}</bdi></h3>
+          <button type="button" onClick=${close}>Close</button></header>
+        ${row.status === "reported"
+          ? html`<${Publication} row=${row} board=${board} />`
+          : html`<${RunSheet} row=${row} board=${board} />`}
       </div>
     </dialog>`;
   }
 }
 
+function RunSheet({ row, board }) {
+  const facts = factsOf(row);
+  return html`
+    <p class="lead"><b>${fixed(row.score?.value, row.digits)}</b>${" "}
+      ${intervalText(row.score, row.digits)}${" "}
+      <span class="quiet">${board.task.primary}, 95 % interval, n = ${whole(row.samples)},
+      ${" "}${board.track} track, ${row.division} division, ${row.trust}</span></p>
+    <p>${placeText(row, board)}</p>
+    <${Facts} row=${row} board=${board} facts=${facts} />
+    <${AllScores} row=${row} board=${board} />`;
+}
+
+const reportedValue = ({ value, spread }) => `${value}${spread === null ? "" : ` ± ${spread}`}`;
+
+function Publication({ row, board }) {
+  const { source } = row;
+  const lines = [
+    ["Source", html`<${External} url=${word(source.url)}>${word(source.source)}<//>`],
+    ["Where", word(source.place)],
+    ["Setting", word(source.setting)],
+    ["Inputs", row.inputs],
+    ["Split", word(source.split)],
+    ["What differs", word(source.differs) || "nothing that is known"],
+    ["In doubt", word(source.doubt)],
+  ];
+  return html`
+    <p class="lead"><b>${reportedValue(source)}</b>${" "}
+      <span class="quiet">${board.task.primary}, trust level ${row.trust}${source.spread === null
+        ? ", no interval" : ", ± standard deviation over seeds"}</span></p>
+    <p>A publication's number: nobody ran or scored it here, so it is never ranked.</p>
+    <dl class="facts">${lines.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}>
+      <dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+}
+
+const WHY = {
+  partial: "A partial run: it was scored on a part of the split and is never ranked.",
+  altered: "Its folder isn't as it was when the run was scored, so it isn't ranked.",
+  "no score": "Its primary metric is undefined, so it isn't ranked.",
+};
+
 function placeText(row, board) {
-  if (row.status !== "ranked") return "A partial run: made with a part of the split, never ranked.";
+  if (row.status !== "ranked") return WHY[row.why];
   const open = row.best === row.worst
     ? "its interval leaves no other rank open"
     : `its interval leaves ranks ${row.best} to ${row.worst} open`;
@@ -39,32 +74,31 @@ function placeText(row, board) {
 }
 
 function Facts({ row, board, facts }) {
-  const { text } = facts;
   const lines = [
     ["Run", html`<code>${row.run}</code>`],
     ["Its folder", html`<code>results/runs/${row.run}/</code> (manifest, observations)`],
     ["Score it again", html`<code>bench score ${row.run}</code>`],
-    ["Title", text("title")],
-    ["Authors", text("authors")],
-    ["Address", text("url") && html`<${External} url=${text("url")}>${text("url")}<//>`],
-    ["Fetched from", text("source")],
-    ["Licence", text("licence")],
-    ["Note", text("note")],
-    ["Architecture", text("architecture")],
-    ["Entry digest, weights", html`<code>${text("entry_digest")}</code>, <code>${text("weights") || "–"}</code>`],
+    ["Title", facts.title],
+    ["Authors", facts.authors],
+    ["Address", facts.url && html`<${External} url=${facts.url}>${facts.url}<//>`],
+    ["Fetched from", facts.source],
+    ["Licence", facts.licence],
+    ["Note", facts.note],
+    ["Architecture", facts.architecture],
+    ["Entry digest, weights", html`<code>${facts.entryDigest}</code>, <code>${facts.weights || "–"}</code>`],
     ["Inputs", row.inputs],
     ["Parameters, MACs", `${whole(row.parameters)}, ${short(row.macs)}`],
     ["Speed", `${short(row.speed)} samples/s, ${short(facts.latency)} ms for one`],
     ["Peak memory", facts.memory === null ? "–" : `${short(facts.memory)}B`],
-    ["Device, precision", `${text("device")}, ${text("precision")}`],
-    ["Machine", [text("processor"), text("accelerator")].filter(Boolean).join("; ")],
-    ["Harness, torch", `${text("harness")}, ${text("torch") || "–"}`],
+    ["Device, precision", `${facts.device}, ${facts.precision}`],
+    ["Machine", [facts.processor, facts.accelerator].filter(Boolean).join("; ")],
+    ["Harness, torch", `${facts.harness}, ${facts.torch || "–"}`],
     ["Seed", row.seed],
     ["Started, took", `${row.date} (UTC), ${short(facts.seconds)} s`],
     ["Task digest", html`<code>${board.digest}</code>, version ${board.version}`],
-    ["Samples, data", html`<code>${text("ids")}</code>, <code>${text("data")}</code> (${text("layout") || "layout unknown"})`],
-    ["Other runs of it", facts.others.length && html`<ul class="plain">${facts.others.map(([run, seed]) =>
-      html`<li><code>${details.words[run]}</code> (seed ${seed})</li>`)}</ul>
+    ["Samples, data", html`<code>${facts.ids}</code>, <code>${facts.data}</code> (${facts.layout || "layout unknown"})`],
+    ["Other runs of it", facts.others.length > 0 && html`<ul class="plain">${facts.others.map(([run, seed]) =>
+      html`<li><code>${run}</code> (seed ${seed})</li>`)}</ul>
       <span class="quiet">Of several seeds the median run stands on the board; of one seed, the newest.</span>`],
   ];
   return html`<dl class="facts">${lines
@@ -77,7 +111,7 @@ function AllScores({ row, board }) {
     .map((score) => ({ ...score, found: number(score.column, row.index) }))
     .filter((score) => score.found && !score.slice && !score.label);
   if (!scores.length) {
-    const depth = details.ready ? details.boards[board.index].depth : 0;
+    const { depth } = board.columns;
     return depth > row.index ? null : html`<p class="quiet">This page carries further scores of the
       first ${depth} rows only; <code>bench results --json</code> has them all.</p>`;
   }
@@ -106,12 +140,12 @@ function Comparison({ board, rows }) {
     ["MACs", (row) => short(row.macs)],
     ["Samples/s", (row) => short(row.speed)],
     ["Seed, date", (row) => `${row.seed}, ${row.date}`],
-    ["Run", (row) => html`<code>${row.run}</code>`],
+    ["Run", (row) => html`<code class="narrow">${row.run}</code>`],
   ];
   return html`<section class="comparison" aria-labelledby="comparison">
     <h3 id="comparison">Comparison</h3>
     <div class="scroll" role="region" tabindex="0" aria-label="Comparison of chosen entries">
-    <table><thead><tr><th scope="col">Metric</th>${rows.map((row, index) => html`<th scope="col"
+    <table class="compared"><thead><tr><th scope="col">Metric</th>${rows.map((row, index) => html`<th scope="col"
       class="numeric"><span class="key pick${index}" aria-hidden="true"></span>${row.entry}</th>`)}
       ${rows.slice(1).map((row, index) => html`<th scope="col" class="numeric">Difference
         ${rows.length > 2 ? ` ${index + 2} − 1` : ""}</th>`)}</tr></thead>
@@ -127,9 +161,8 @@ function Comparison({ board, rows }) {
     ${facts.map(([name, of]) => html`<tr><th scope="row">${name}</th>${rows.map((row) => html`<td
       class="numeric">${of(row)}</td>`)}${rows.slice(1).map(() => html`<td></td>`)}</tr>`)}
     </tbody></table></div>
-    <p class="quiet">Both were scored on the same samples, so a paired test says more than two
-      intervals: ${rows.slice(1).map((row) => html`<code>bench compare ${rows[0].run} ${row.run}
-      --task ${board.task.name}</code> `)}</p>
+    <p class="quiet">All were scored on the same samples, so a paired test tells apart what intervals can't:
+      ${" "}<code>${`bench compare ${rows.map((row) => row.run).join(" ")} --task ${board.task.name}`}</code></p>
   </section>`;
 }
 

@@ -32,23 +32,24 @@ function TaskLine({ task, track }) {
   const names = first.slice(0, 2).map((row) => row.entry).join(", ");
   const newest = d3.max(rows, (row) => row.date);
   return html`<tr>${name}
-    <td class="numeric">${board.ranked}</td>
+    <td class="numeric count">${board.ranked}</td>
     <td><${Strip} board=${board} /></td>
     <td class="numeric"><b>${fixed(rows[0].score.value, rows[0].digits)}</b>
       <span class="under always">${intervalText(rows[0].score, rows[0].digits)}</span></td>
     <td class="first"><bdi>${names}</bdi>${first.length > 2 && html` <span class="quiet">and ${first.length - 2} more</span>`}
-      <span class="under always">${task.primary} · ${rows[0].inputs} · ${rows[0].division} · ${rows[0].trust} · n ${whole(rows[0].samples)}</span></td>
+      <span class="under always">${task.primary} · ${rows[0].inputs} · ${rows[0].division} · ${rows[0].trust} · ${" "}<span class="whole">n ${whole(rows[0].samples)}</span></span></td>
     <td class="date">${newest}</td></tr>`;
 }
 
 function TaskList({ track }) {
-  const all = tasks.filter((task) => track === "official" || usualBoard(task, track));
+  const having = tasks.filter((task) => usualBoard(task, track));
+  const all = track === "official" ? [...new Set([...having, ...tasks])] : having;
   return html`<div class="scroll" role="region" tabindex="0" aria-label="Tasks, ${track} track">
     <table class="tasks"><caption class="unseen">Tasks, ${track} track</caption>
-    <thead><tr><th scope="col">Task</th><th scope="col" class="numeric">Entries</th>
-      <th scope="col">All entries, from worst to best<span class="under always key-text"><span
-        class="key top" aria-hidden="true"></span>first tier, with the best one's interval</span></th>
-      <th scope="col" class="numeric">Best</th><th scope="col">First tier</th><th scope="col">Newest run</th></tr></thead>
+    <thead><tr><th scope="col">Task</th><th scope="col" class="numeric count">Entries</th>
+      <th scope="col">All entries<span class="under always key-text"><span
+        class="key top" aria-hidden="true"></span>first tier, best one's interval</span></th>
+      <th scope="col" class="numeric">Best</th><th scope="col">First tier</th><th scope="col" class="date">Newest run</th></tr></thead>
     <tbody>${all.map((task) => html`<${TaskLine} key=${task.name} task=${task} track=${track} />`)}</tbody>
   </table></div>`;
 }
@@ -142,10 +143,10 @@ function Across({ track }) {
     <table class="across"><caption class="unseen">Entries across tasks, ${track} track</caption>
     <thead><tr>${columns.map((column) => html`<${HeaderCell} key=${column.id} column=${column}
       sorting=${sorting} onSort=${onSort} />`)}</tr></thead>
-    <tbody>${rows.map(({ original: line, id }) => html`<tr key=${id}>
-      ${columns.map((column) => column.id === "entry"
+    <tbody>${rows.map(({ original: line, id }) => html`<${Still} key=${id} of=${[columns]}
+      draw=${() => html`<tr>${columns.map((column) => column.id === "entry"
         ? html`<th scope="row"><bdi>${line.entry}</bdi></th>`
-        : html`<td class="numeric">${acrossCell(column, line)}</td>`)}</tr>`)}</tbody></table></div>
+        : html`<td class="numeric">${acrossCell(column, line)}</td>`)}</tr>`} />`)}</tbody></table></div>
     <p class="quiet note">Rank and tier (t) on each task. The win rate compares an entry with every other on
       the tasks they share, by tier: a task without a result counts neither for nor against it.</p></section>`;
 }
@@ -154,11 +155,11 @@ function Overview() {
   const simulated = tasks.some((task) => usualBoard(task, "sample"));
   return html`
     <section aria-labelledby="official"><h2 id="official">Official track</h2>
-      <${TaskList} track="official" />
+      <${Still} of=${[]} draw=${() => html`<${TaskList} track="official" />`} />
       ${page.standings.official.length > 0 && html`<${Across} track="official" />`}</section>
     ${simulated && html`<section aria-labelledby="sample"><h2 id="sample">Sample track</h2>
       <p class="banner sample"><b>Simulated data.</b> These numbers show that entries run; they say nothing about
         real images and are never ranked with official ones.</p>
-      <${TaskList} track="sample" />
+      <${Still} of=${[]} draw=${() => html`<${TaskList} track="sample" />`} />
       <${Across} track="sample" /></section>`}`;
 }

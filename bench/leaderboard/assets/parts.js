@@ -42,11 +42,11 @@ const linear = ([from, to], left, right) => (value) =>
 // A value with its interval on the scale that all rows share.
 function IntervalBar({ score, extent, tone }) {
   if (!score) return null;
-  const x = linear(extent, 4, 156);
+  const x = linear(extent, 4, 116);
   const middle = x(score.value).toFixed(1);
-  return html`<svg class="bar ${tone}" viewBox="0 0 160 14" width="160" height="14"
+  return html`<svg class="bar ${tone}" viewBox="0 0 120 14" width="120" height="14"
       aria-hidden="true">
-    <line class="rail" x1="0" x2="160" y1="7" y2="7" />
+    <line class="rail" x1="0" x2="120" y1="7" y2="7" />
     ${score.low !== null &&
     html`<line class="range" x1=${x(score.low).toFixed(1)} x2=${x(score.high).toFixed(1)}
       y1="7" y2="7" />`}
@@ -99,7 +99,7 @@ function HeaderCell({ column, sorting, onSort, children }) {
           ${label}<span class="arrow" aria-hidden="true"
             >${{ ascending: "▲", descending: "▼", none: "" }[sorted]}</span>
         </button>`
-      : label}
+      : html`<span class="unseen">${label}</span>`}
     ${children}
   </th>`;
 }

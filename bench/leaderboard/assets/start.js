@@ -19,8 +19,9 @@ update = () => {
   render(section ? html`<${TaskView} key=${task.name} task=${task} />` : html`<${Overview} />`, target);
 };
 
-window.addEventListener("hashchange", () => { readAddress(); update(); });
-window.addEventListener("popstate", () => { readAddress(); update(); });
+for (const event of ["hashchange", "popstate"]) {
+  window.addEventListener(event, () => { readAddress(); update(); });
+}
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", chooseTheme);
 document.getElementById("theme").addEventListener("click", () => go({ theme: chooseTheme() ? "light" : "dark" }));
 document.getElementById("skip").addEventListener("click", (event) => {
@@ -32,5 +33,7 @@ for (const link of document.querySelectorAll("a[data-home]")) {
 }
 
 readAddress();
-update();
-requestAnimationFrame(() => setTimeout(() => openDetails().then(() => update())));
+openData().then(update, (error) => {
+  home.classList.add("active");
+  home.textContent = `This browser can't open the results (${error}); bench results prints them in a terminal.`;
+});

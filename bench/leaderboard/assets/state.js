@@ -37,6 +37,19 @@ function follow(wanted) {
   };
 }
 
+// A link that opens one line of a table and leaves the rest of the view as it is.
+function opening(row) {
+  const { task, key } = row.board;
+  return {
+    href: address({ task: task.name, board: key, run: row.key }),
+    onClick(event) {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      go({ run: row.key }, true);
+    },
+  };
+}
+
 const list = (name) => (view[name] ? view[name].split(",") : []);
 
 function sortingOf(name, usual) {
