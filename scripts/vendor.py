@@ -16,6 +16,7 @@ from pathlib import Path
 
 TARGET = Path(__file__).resolve().parent.parent / "bench" / "leaderboard" / "vendor"
 
+
 def main() -> None:
     """Fetch, check and write every library and its licence."""
     for library in json.loads((TARGET / "vendor.json").read_text(encoding="utf-8")):

@@ -13,9 +13,6 @@ from bench.leaderboard.boards import Board, Row
 from bench.leaderboard.read import Result, Score
 from bench.leaderboard.text import NAME, NOTE, link, shown
 
-DETAILS = 105_000
-"""Most scores beside the primary ones that a page carries, so that it stays below one megabyte."""
-
 _LARGEST = 0xD7FF - 35
 """The last character before the surrogates."""
 
@@ -67,14 +64,17 @@ def constant(values: Sequence[Any]) -> Any:
     return first if values and all(value == first for value in values) else list(values)
 
 
-def packed(boards: Sequence[Board], words: Words) -> list[dict[str, Any]]:
+def packed(boards: Sequence[Board], words: Words, most: int) -> list[dict[str, Any]]:
     """The boards: places, primary scores, what stands beside a number, cost, facts, other scores.
 
-    Where there are more scores than a page carries, only the first ``depth`` rows of each board
-    have scores beside the primary one.
+    Args:
+        boards: what the page shows.
+        words: where texts go.
+        most: how many scores beside the primary ones there is room for. Where there are more, only
+            the first ``depth`` rows of each board have any.
     """
     carried = [[_carried(row.result) for row in board.rows] for board in boards]
-    depth = _depth(carried)
+    depth = _depth(carried, most)
     return [
         _board(board, words) | {"scores": _scores(further, words, depth), "depth": depth}
         for board, further in zip(boards, carried, strict=True)
@@ -233,13 +233,13 @@ def _is_point(score: Score) -> bool:
     return not score.slice and "=" in score.label
 
 
-def _depth(boards: Sequence[Sequence[Sequence[Score]]]) -> int:
+def _depth(boards: Sequence[Sequence[Sequence[Score]]], most: int) -> int:
     """How many rows of each board, from the top, can carry their scores."""
     longest = max((len(rows) for rows in boards), default=0)
     carried = 0
     for index in range(longest):
         carried += sum(len(rows[index]) for rows in boards if index < len(rows))
-        if carried > DETAILS:
+        if carried > most:
             return index
     return longest
 

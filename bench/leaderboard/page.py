@@ -22,6 +22,14 @@ from bench.leaderboard.text import NAME, link, shown
 from bench.task import Task
 
 _HERE = Path(__file__).parent
+PAGE = 1_000_000
+"""The size a page stays below, in bytes, as long as primary scores alone fit into it."""
+
+_ROW, _SCORE = 60, 5
+"""Bytes of a row and of a score once they are compressed, where nothing repeats itself."""
+
+_DATA = '<script type="text/plain" id="data">'
+
 _SCRIPTS = ("data", "state", "parts", "charts", "details", "board", "overview", "start")
 
 
@@ -39,6 +47,13 @@ def render(results: Path) -> str:
     words = Words()
     names = sorted({board.task for board in all_boards} | set(declared))
     shown_tasks = [_task(name, declared.get(name), all_boards) for name in names]
+    frame = _frame(
+        tasks=shown_tasks,
+        newest=max((result.started for result in found), default=None),
+        runs=len(found),
+        scores=sum(len(result.scores) for result in found),
+    )
+    columns_of = packed(all_boards, words, _most(frame, all_boards))
     content = {
         "tasks": [
             {
@@ -60,7 +75,7 @@ def render(results: Path) -> str:
                 "current": _current(board, declared, all_boards),
                 **columns,
             }
-            for board, columns in zip(all_boards, packed(all_boards, words), strict=True)
+            for board, columns in zip(all_boards, columns_of, strict=True)
         ],
         "reported": published(reported, names, words),
         "standings": {
@@ -69,13 +84,7 @@ def render(results: Path) -> str:
         },
     }
     content |= {"sheet": SHEET, "words": words.texts}
-    return _page(
-        data=compressed(content),
-        tasks=shown_tasks,
-        newest=max((result.started for result in found), default=None),
-        runs=len(found),
-        scores=sum(len(result.scores) for result in found),
-    )
+    return frame.replace(_DATA, _DATA + compressed(content), 1)
 
 
 def write(results: Path, out: Path) -> int:
@@ -85,7 +94,8 @@ def write(results: Path, out: Path) -> int:
     return len(content)
 
 
-def _page(**content: Any) -> str:
+def _frame(**content: Any) -> str:
+    """The page without its data."""
     scripts = [(_HERE / "vendor" / library["script"]).read_text() for library in libraries()]
     own = "\n".join((_HERE / "assets" / f"{name}.js").read_text() for name in _SCRIPTS)
     scripts.append(f'(() => {{\n"use strict";\n{own}}})();\n')
@@ -112,6 +122,12 @@ def _page(**content: Any) -> str:
         libraries=libraries(),
         **content,
     )
+
+
+def _most(frame: str, all_boards: Iterable[Board]) -> int:
+    """For how many scores beside the primary ones a page has room."""
+    rows = sum(len(board.rows) for board in all_boards)
+    return max(0, (PAGE - len(frame.encode()) - _ROW * rows) // _SCORE)
 
 
 def libraries() -> list[dict[str, str]]:

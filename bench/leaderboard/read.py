@@ -139,7 +139,7 @@ def _results(connection: duckdb.DuckDBPyConnection) -> Iterator[Result]:
     for *columns, facts in connection.execute(query).fetchall():
         named = {key: text for key, text in zip(_FACTS, facts, strict=True) if text}
         named["authors"] = _joined(named.get("authors", ""))
-        yield Result(*columns, named)
+        yield Result(*[*columns, named])
 
 
 def _joined(authors: str) -> str:

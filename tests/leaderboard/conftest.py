@@ -1,5 +1,6 @@
 """One page with everything on it, and one browser, for all tests."""
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -86,7 +87,9 @@ class Browser:
 
     def texts(self, selector):
         """The texts of all elements, without those that are hidden."""
-        script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText.trim())"
+        script = (
+            "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText.trim())"
+        )
         return self.run(script, selector)
 
     def complaints(self):
@@ -95,8 +98,6 @@ class Browser:
 
     def requests(self):
         """Every address that was asked for."""
-        import json
-
         events = [json.loads(e["message"])["message"] for e in self.driver.get_log("performance")]
         sent = [e["params"] for e in events if e["method"] == "Network.requestWillBeSent"]
         return [params["request"]["url"] for params in sent]

@@ -11,8 +11,8 @@ import pytest
 
 from bench import leaderboard, store
 from bench import task as tasks
-from bench.leaderboard import pack, page
-from tests.leaderboard.fabricated import many, manifest, recorded, score
+from bench.leaderboard import page
+from tests.leaderboard.fabricated import manifest, many, recorded, score
 
 
 def content(text):
@@ -23,7 +23,9 @@ def content(text):
 
 def decoded(column, name):
     values = column[name]
-    return [None if c == " " else ord(c) - 35 for c in values] if isinstance(values, str) else values
+    return (
+        [None if c == " " else ord(c) - 35 for c in values] if isinstance(values, str) else values
+    )
 
 
 def test_the_same_rows_give_the_same_bytes(showcase, tmp_path):
@@ -80,7 +82,7 @@ def test_only_scores_of_the_primary_metric_are_carried_by_class(tmp_path):
 
 def test_a_page_carries_the_further_scores_of_the_first_rows_only(tmp_path, monkeypatch):
     many(tmp_path, entries=6, task_count=2, scores=5)
-    monkeypatch.setattr(pack, "DETAILS", 2 * 3 * 4)
+    monkeypatch.setattr(page, "_most", lambda frame, boards: 2 * 3 * 4)
     found = content(leaderboard.render(tmp_path))
     assert [board["depth"] for board in found["boards"]] == [3, 3]
     for board in found["boards"]:

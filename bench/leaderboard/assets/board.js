@@ -123,22 +123,22 @@ const cells = {
   },
   entry(row) {
     if (row.status === "reported") return html`<${Published} row=${row} />`;
-    return html`<a ...${opening(row)}><bdi>${row.entry}</bdi></a>
+    return html`<a ...${opening(row)}>${row.entry}</a>
       ${row.status === "partial" && html` <span class="badge">${row.why}</span>`}
-      <span class="under">${row.inputs} · ${row.division} · ${row.trust} · ${" "}<span class="whole">n ${whole(row.samples)}</span></span>`;
+      <span class="under">${row.inputs} · ${row.division} · ${row.trust} · n ${whole(row.samples)}</span>`;
   },
   score: (row) => html`<b>${fixed(row.score?.value, row.digits)}</b>
     <span class="under always">${intervalText(row.score, row.digits)}</span>`,
   interval: (row, { extent }) => html`<${IntervalBar} score=${row.score} extent=${extent}
       tone=${row.status === "ranked" && row.tier === 1 ? "top" : row.status} />`,
-  trust: (row) => html`<span class="trust ${row.trust}">${row.trust}</span>`,
+  trust: (row) => row.trust,
   samples: (row) => (row.samples === undefined ? "–" : whole(row.samples)),
   parameters: (row) => short(row.parameters),
   macs: (row) => short(row.macs),
   speed: (row) => short(row.speed),
   date: (row) => row.date ?? "–",
   seed: (row) => row.seed ?? "–",
-  run: (row) => row.run ? html`<code title=${row.run}>${row.run.split(".").pop().slice(0, 12)}</code>` : "–",
+  run: (row) => row.run?.split(".").pop().slice(0, 12) ?? "–",
 };
 
 function cell(column, row, about) {
@@ -148,7 +148,7 @@ function cell(column, row, about) {
     return html`${fixed(score?.value, metric.column.digits)}
       <span class="under always">${score ? intervalText(score, metric.column.digits) : ""}</span>`;
   }
-  return cells[column.id] ? cells[column.id](row, about) : html`<bdi>${row[column.id] || "–"}</bdi>`;
+  return cells[column.id] ? cells[column.id](row, about) : row[column.id] || "–";
 }
 
 // Who published a number, and that something is the matter with it; the dialog says what.
@@ -156,7 +156,7 @@ function Published({ row }) {
   const { source } = row;
   const differs = word(source.differs);
   const doubt = word(source.doubt);
-  return html`<a ...${opening(row)}><bdi>${row.entry}</bdi></a>
+  return html`<a ...${opening(row)}>${row.entry}</a>
     ${differs && html` <span class="badge" title=${differs}>differs</span>`}
     ${doubt && html` <span class="badge doubt" title=${doubt}>in doubt</span>`}
     <span class="under always clip">reported: <${External} url=${word(source.url)}>${word(source.cite)}<//>
@@ -181,13 +181,14 @@ function BoardTable({ board, table, picks, extent }) {
       ${column.id === "score" && html`<span class="under always">${board.task.primary}</span>`}
       ${column.id === "interval" && html`<span class="ends" aria-hidden="true"><span>${fixed(extent[0], 2)}</span><span>${fixed(extent[1], 2)}</span></span>`}
     <//>`)}</tr></thead>
-    <tbody>${table.getSortedRowModel().rows.map(({ original: row, id }) => {
+    <tbody>${firstOf(table.getSortedRowModel().rows).map(({ original: row, id }) => {
       const begins = byScore && row.status === "ranked" && row.tier !== tier;
       if (row.status === "ranked") tier = row.tier;
       const chosen = picks.indexOf(id);
       return html`<${BoardRow} key=${id} row=${row} columns=${columns} extent=${extent}
         begins=${begins} chosen=${chosen} full=${picks.length >= PICKS} />`;
-    })}</tbody></table></div>`;
+    })}</tbody></table></div>
+    <${MoreRows} count=${table.getSortedRowModel().rows.length} />`;
 }
 
 // A line is drawn anew only when something about it has changed: sorting moves what is there.
@@ -284,7 +285,7 @@ function download(board, table, form) {
 }
 
 function Parts({ board, rows }) {
-  const { primary, lower } = board.task;
+  const { primary } = board.task;
   const carried = scoresOf(board);
   const lines = (wanted, name) => carried.filter(wanted)
     .map((score) => ({ name: name(score), scores: rows.map((row) => number(score.column, row.index)) }))
@@ -298,15 +299,15 @@ function Parts({ board, rows }) {
     }, new Map());
   const whose = rows.length > 1 ? "the chosen entries" : rows[0]?.entry;
   return html`
-    ${curvesOf(board).map((curve) => html`<section key=${curve.key}><h3>${curve.key}</h3>
+    ${curvesOf(board).map((curve) => html`<section class="far" key=${curve.key}><h3>${curve.key}</h3>
       <${CurveChart} curve=${curve} rows=${rows} board=${board} /></section>`)}
-    ${classes.length > 0 && html`<section><h3>By class</h3>
+    ${classes.length > 0 && html`<section class="far"><h3>By class</h3>
       <p class="quiet">${primary.split("_")[0]} of <bdi>${whose}</bdi>; whiskers are 95 % intervals. Choose up to
         three entries in the table to see them side by side.</p>
-      <${BarTable} caption="Scores by class" heading="Class" lines=${classes} rows=${rows} lower=${lower} /></section>`}
-    ${[...slices].map(([attribute, scores]) => html`<section key=${attribute}><h3>By ${attribute}</h3>
+      <${BarTable} caption="Scores by class" heading="Class" lines=${classes} rows=${rows} /></section>`}
+    ${[...slices].map(([attribute, scores]) => html`<section class="far" key=${attribute}><h3>By ${attribute}</h3>
       <p class="quiet">${primary} of <bdi>${whose}</bdi> on the samples of each ${attribute}.</p>
-      <${BarTable} caption=${`Scores by ${attribute}`} heading=${attribute} rows=${rows} lower=${lower}
+      <${BarTable} caption=${`Scores by ${attribute}`} heading=${attribute} rows=${rows}
         lines=${scores.map((score) => ({
           name: score.slice.slice(attribute.length + 1),
           scores: rows.map((row) => number(score.column, row.index)),
@@ -315,7 +316,7 @@ function Parts({ board, rows }) {
 
 function Cost({ board, picks }) {
   const cost = COSTS[view.cost] ? view.cost : "macs";
-  return html`<section class="cost"><h3>Score against cost</h3>
+  return html`<section class="cost far"><h3>Score against cost</h3>
     <label>Cost <select value=${cost} onChange=${(event) => go({ cost: event.target.value === "macs" ? "" : event.target.value })}>
       ${Object.entries(COSTS).map(([id, { label }]) => html`<option key=${id} value=${id}>${label}</option>`)}
     </select></label>
@@ -337,7 +338,7 @@ function Reported({ board }) {
     <tbody>${view.all === "1" && board.reported.map((row) => html`<tr>
       <th scope="row"><bdi>${word(row.entry)}</bdi> <span class="under always">${word(row.inputs)} ${word(row.setting)}</span></th>
       <td>${word(row.metric)} ${word(row.label)}</td><td class="numeric">${reportedValue(row)}</td>
-      <td><span class="trust reported">${word(row.trust)}</span></td><td>${word(row.split) || "–"}</td>
+      <td><span class="trust">${word(row.trust)}</span></td><td>${word(row.split) || "–"}</td>
       <td><${External} url=${word(row.url)}>${word(row.source)}<//>${word(row.place) && `, ${word(row.place)}`}</td>
       <td>${word(row.differs) || "–"}</td><td>${word(row.doubt) || "–"}</td></tr>`)}
     </tbody></table></div></details>`;
@@ -374,9 +375,9 @@ function TaskView({ task }) {
       <code> ${board.digest}</code>: not comparable with the present one.</p>`}
     <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
     <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />
-    <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of one tier can't be
-      told apart by their intervals; the small numbers beside a rank are the ranks its interval leaves open.
-      Intervals are 95 % bootstrap intervals over test samples and say nothing of training seeds.
+    <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of a tier can't be
+      told from its first one (unpaired tests, corrected for all pairs; <code>bench compare</code> pairs samples
+      and sees more); the small numbers beside a rank are the ranks that stay open. Intervals are 95 % bootstrap intervals over test samples and say nothing of training seeds.
       ${board.reported.length ? " Reported numbers stand where their value would, without a rank." : ""}</p>
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
     <${Cost} board=${board} picks=${picks} />

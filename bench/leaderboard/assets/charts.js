@@ -110,7 +110,7 @@ function CostChart({ board, cost, picks }) {
 }
 
 // Bars with intervals for up to three entries: one line for each class or slice.
-function BarTable({ caption, lines, rows, lower, heading }) {
+function BarTable({ caption, lines, rows, heading }) {
   const all = lines.flatMap((line) => line.scores);
   const extent = extentOf(all);
   const from = Math.min(0, extent[0]);

@@ -7,7 +7,9 @@ const word = (index) => page.words[index];
 
 async function openData() {
   const text = document.getElementById("data").textContent;
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let index = 0; index < bytes.length; index += 1) bytes[index] = letters.charCodeAt(index);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   page = await new Response(stream).json();
   tasks = page.tasks.map(readTask);
@@ -49,8 +51,12 @@ function number(column, index) {
 }
 
 // Days since 0001-01-01, as Python counts them, to a date in ISO form.
+const dates = new Map();
 function isoDate(ordinal) {
-  return new Date((ordinal - 719163) * 864e5).toISOString().slice(0, 10);
+  if (!dates.has(ordinal)) {
+    dates.set(ordinal, new Date((ordinal - 719163) * 864e5).toISOString().slice(0, 10));
+  }
+  return dates.get(ordinal);
 }
 
 function readBoard(columns, index) {

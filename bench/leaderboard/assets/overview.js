@@ -37,7 +37,7 @@ function TaskLine({ task, track }) {
     <td class="numeric"><b>${fixed(rows[0].score.value, rows[0].digits)}</b>
       <span class="under always">${intervalText(rows[0].score, rows[0].digits)}</span></td>
     <td class="first"><bdi>${names}</bdi>${first.length > 2 && html` <span class="quiet">and ${first.length - 2} more</span>`}
-      <span class="under always">${task.primary} · ${rows[0].inputs} · ${rows[0].division} · ${rows[0].trust} · ${" "}<span class="whole">n ${whole(rows[0].samples)}</span></span></td>
+      <span class="under always">${task.primary} · ${rows[0].inputs} · ${rows[0].division} · ${rows[0].trust} · n ${whole(rows[0].samples)}</span></td>
     <td class="date">${newest}</td></tr>`;
 }
 
@@ -143,10 +143,11 @@ function Across({ track }) {
     <table class="across"><caption class="unseen">Entries across tasks, ${track} track</caption>
     <thead><tr>${columns.map((column) => html`<${HeaderCell} key=${column.id} column=${column}
       sorting=${sorting} onSort=${onSort} />`)}</tr></thead>
-    <tbody>${rows.map(({ original: line, id }) => html`<${Still} key=${id} of=${[columns]}
+    <tbody>${firstOf(rows).map(({ original: line, id }) => html`<${Still} key=${id} of=${[columns]}
       draw=${() => html`<tr>${columns.map((column) => column.id === "entry"
-        ? html`<th scope="row"><bdi>${line.entry}</bdi></th>`
+        ? html`<th scope="row">${line.entry}</th>`
         : html`<td class="numeric">${acrossCell(column, line)}</td>`)}</tr>`} />`)}</tbody></table></div>
+    <${MoreRows} count=${rows.length} />
     <p class="quiet note">Rank and tier (t) on each task. The win rate compares an entry with every other on
       the tasks they share, by tier: a task without a result counts neither for nor against it.</p></section>`;
 }

@@ -12,7 +12,8 @@ function short(value) {
   return unit ? `${scaled.toFixed(digits)} ${unit}` : scaled.toFixed(digits);
 }
 
-const whole = (value) => (value ?? null) === null ? "–" : value.toLocaleString("en-GB");
+const grouped = new Intl.NumberFormat("en-GB");
+const whole = (value) => (value ?? null) === null ? "–" : grouped.format(value);
 
 const plural = (count, one, many = `${one}s`) => `${whole(count)} ${count === 1 ? one : many}`;
 
@@ -76,6 +77,16 @@ function csv(records) {
   const names = Object.keys(records[0] ?? {});
   const lines = records.map((record) => names.map((name) => csvCell(record[name])).join(","));
   return [names.join(","), ...lines].join("\r\n") + "\r\n";
+}
+
+// A browser lays out fifty rows at once without a pause; further ones are shown when asked for.
+const FIRST_ROWS = 50;
+const firstOf = (rows) => (view.rows === "all" ? rows : rows.slice(0, FIRST_ROWS));
+
+function MoreRows({ count }) {
+  if (count <= FIRST_ROWS || view.rows === "all") return null;
+  return html`<p><button type="button" onClick=${() => go({ rows: "all" })}>
+    Show all ${count} rows</button></p>`;
 }
 
 // Draws its content anew only when what it depends on has changed.
