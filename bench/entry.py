@@ -187,7 +187,7 @@ def baseline(name: str, task: Task) -> Entry:
         f"model for task {task.name}",
         name,
         baseline_names(task.name),
-        "or timm:NAME, hf:OWNER/NAME, a path to an entry, predictions:FILE",
+        "or timm:NAME, hf:OWNER/NAME, or the path of an entry",
     )
 
 

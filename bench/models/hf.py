@@ -119,7 +119,7 @@ def _check_sizes(asked: str, sizes: dict[str, int | None]) -> None:
     if not {"entry.toml", "config.json"} & set(sizes):
         raise RequestError(
             f"{asked} holds neither entry.toml nor config.json",
-            "`bench submit` pushes an entry in the right form",
+            "an entry holds entry.toml and model.safetensors; README shows one",
         )
     for name, limit in MAX_BYTES.items():
         size = sizes.get(name, 0)
@@ -193,7 +193,7 @@ def _config(snapshot: _Snapshot) -> _Config:
         found = f"not JSON: {error}"
     raise BenchError(
         f"{snapshot.name}: config.json is not that of a BigEarthNet v2.0 checkpoint: {found}",
-        "a repository of another kind needs an entry.toml; `bench submit` writes one",
+        "a repository of another kind needs an entry.toml",
     )
 
 
