@@ -3,8 +3,10 @@
 Each stage reads what the one before left on disk, so everything here can be killed and repeated.
 """
 
+import contextlib
 import dataclasses
 import datetime
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from bench import data, entry, integrity, kinds, models, provenance, runs, store
 from bench import task as tasks
@@ -43,7 +46,7 @@ class Request:
         seed: of training.
         limit: only the first so many samples; the result is partial and never ranked.
         ids: only these samples of any split; partial as well.
-        force: repeat what is recorded.
+        force: repeat what is there: the training in `train`, the prediction in `run`.
         results: the results folder.
     """
 
@@ -112,7 +115,7 @@ def train(request: Request, report: Report = SILENT) -> Entry:
         raise RequestError(
             f"entry {model.name} has its weights already", "`bench run` evaluates it as it is"
         )
-    return _trained(request, material, model, report)
+    return _trained(request, material, model, report, again=request.force)
 
 
 def score(run: Run, results: Path | None = None) -> dict[str, Any]:
@@ -238,7 +241,9 @@ def _samples(request: Request, material: _Material, model: Entry) -> tuple[list[
     return samples, request.ids is not None or request.limit is not None
 
 
-def _trained(request: Request, material: _Material, model: Entry, report: Report) -> Entry:
+def _trained(
+    request: Request, material: _Material, model: Entry, report: Report, *, again: bool = False
+) -> Entry:
     from bench.train import train as follow
 
     task, track = material.task, material.track
@@ -265,25 +270,40 @@ def _trained(request: Request, material: _Material, model: Entry, report: Report
     folder = (
         request.results / "entries" / task.name / f"{model.name}-{track}-{request.seed}-{key[:8]}"
     )
-    if request.force and request.model and (folder / "entry.toml").is_file():
-        report.say(f"weights of {model.name} are there already: {folder}")
-    if (folder / "entry.toml").is_file():
-        return entry.load(folder, task)
-    report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
-    return follow(
-        model,
-        task,
-        kinds.kind_of(task),
-        material.dataset,
-        track=track,
-        seed=request.seed,
-        folder=folder,
-        device=material.device,
-        devices=request.devices,
-        nodes=request.nodes,
-        precision=request.precision,
-        progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
-    )
+    with _alone(folder, request.devices * request.nodes):
+        if (folder / "entry.toml").is_file():
+            if not again:
+                return entry.load(folder, task)
+            shutil.rmtree(folder)
+        report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
+        return follow(
+            model,
+            task,
+            kinds.kind_of(task),
+            material.dataset,
+            track=track,
+            seed=request.seed,
+            folder=folder,
+            device=material.device,
+            devices=request.devices,
+            nodes=request.nodes,
+            precision=request.precision,
+            progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
+        )
+
+
+def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[object]:
+    """Keep a second command from training the same entry; the processes of one command may."""
+    if processes > 1:
+        return contextlib.nullcontext()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
+    try:
+        return lock.acquire()
+    except Timeout as error:
+        raise BenchError(
+            f"another process is training {folder.name}", "wait for it, or stop it"
+        ) from error
 
 
 def _fingerprint(material: _Material) -> str:

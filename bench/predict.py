@@ -8,6 +8,7 @@ padding or repeating.
 
 import concurrent.futures
 import contextlib
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -35,6 +36,7 @@ from bench.task import Task
 BATCH = 64
 """Samples per call of the model."""
 
+_SPARE = 2
 _MAX_PART = 32
 _MIN_PARTS = 16
 
@@ -175,8 +177,8 @@ def observe_parts(
     loaded = ahead(lambda samples: kind.load(task, dataset, door, samples), batches)
     with contextlib.closing(loaded), torch.inference_mode(), arithmetic(device, precision):
         for index, part in parts:
-            observed = [observe(task, kind, model, next(loaded), device, schema) for _ in part]
-            yield index, pa.Table.from_batches(observed, schema)
+            batches_of_part = itertools.islice(loaded, len(part))
+            yield index, observe(task, kind, model, batches_of_part, device, schema)
 
 
 def ahead(load: Callable[[T], Batch], batches: Iterable[T]) -> Generator[Batch]:
@@ -191,7 +193,7 @@ def ahead(load: Callable[[T], Batch], batches: Iterable[T]) -> Generator[Batch]:
     try:
         for samples in batches:
             waiting.append(pool.submit(load, samples))
-            if len(waiting) > readers:
+            if len(waiting) > readers + _SPARE:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -219,30 +221,36 @@ def observe(
     task: Task,
     kind: Kind,
     model: torch.nn.Module,
-    batch: Batch,
+    batches: Iterable[Batch],
     device: torch.device,
     schema: pa.Schema,
-) -> pa.RecordBatch:
-    """The observations of one batch.
+) -> pa.Table:
+    """The observations of some batches.
 
     Raises:
         BenchError: the model returned another shape, NaN or infinity.
     """
-    columns = kind.observe(task, model, to_device(batch, device))
-    arrays: list[pa.Array] = [pa.array(batch.samples, pa.string())]
-    for field in list(schema)[1:]:
-        values = np.ascontiguousarray(columns[field.name].cpu().numpy())
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            rows = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    samples: list[str] = []
+    columns: dict[str, list[torch.Tensor]] = {name: [] for name in schema.names[1:]}
+    for batch in batches:
+        samples += batch.samples
+        for name, values in kind.observe(task, model, to_device(batch, device)).items():
+            columns[name].append(values.cpu())
+    if not samples:
+        return schema.empty_table()
+    arrays = {"sample": pa.array(samples, pa.string())}
+    for name, parts in columns.items():
+        array = torch.cat(parts).numpy()
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            rows = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
             raise BenchError(
-                f"the model returned NaN or infinity for sample {batch.samples[rows.argmax()]}",
+                f"the model returned NaN or infinity for sample {samples[rows.argmax()]}",
                 "check its weights and its input contract; no result was recorded",
             )
-        flat = pa.array(values.reshape(-1))
-        if pa.types.is_fixed_size_list(field.type):
-            flat = pa.FixedSizeListArray.from_arrays(flat, field.type.list_size)
-        arrays.append(flat)
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        flat, form = pa.array(array.reshape(-1)), schema.field(name).type
+        lists = pa.types.is_fixed_size_list(form)
+        arrays[name] = pa.FixedSizeListArray.from_arrays(flat, form.list_size) if lists else flat
+    return pa.Table.from_pydict(arrays, schema=schema)
 
 
 def cost(job: Job) -> dict[str, Any]:

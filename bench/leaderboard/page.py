@@ -14,8 +14,7 @@ from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
 from bench.leaderboard.boards import Board, boards, direction
-from bench.leaderboard.overall import standings
-from bench.leaderboard.pack import SHEET, Words, compressed, packed
+from bench.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
 from bench.leaderboard.read import Result, read
 from bench.leaderboard.reported import published
 from bench.leaderboard.text import NAME, link, shown
@@ -54,6 +53,7 @@ def render(results: Path) -> str:
         scores=sum(len(result.scores) for result in found),
     )
     columns_of = packed(all_boards, words, _most(frame, all_boards))
+    across = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
     content = {
         "tasks": [
             {
@@ -79,8 +79,12 @@ def render(results: Path) -> str:
         ],
         "reported": published(reported, names, words),
         "standings": {
-            track: _standings(all_boards, track, declared, words)
-            for track in ("official", "sample")
+            track: crossed([all_boards[index] for index in indices], indices, words)
+            for track, indices in across.items()
+        },
+        "differences": {
+            track: diagram([all_boards[index] for index in indices], words)
+            for track, indices in across.items()
         },
     }
     content |= {"sheet": SHEET, "words": words.texts}
@@ -169,23 +173,13 @@ def _current(board: Board, declared: Mapping[str, Task], all_boards: Iterable[Bo
     return board.version == max(other.version for other in all_boards if other.task == board.task)
 
 
-def _standings(
-    all_boards: list[Board], track: str, declared: Mapping[str, Task], words: Words
-) -> list[dict[str, Any]]:
+def _comparable(all_boards: list[Board], track: str, declared: Mapping[str, Task]) -> list[int]:
+    """The positions of the boards of a track that entries are compared across, one for a task."""
     chosen: dict[str, int] = {}
     for index, board in enumerate(all_boards):
         if board.track == track and board.ranked and _current(board, declared, all_boards):
             chosen.setdefault(board.task, index)
-    indices = list(chosen.values())
-    return [
-        {
-            "entry": words(standing.entry),
-            "rate": None if standing.win_rate is None else round(standing.win_rate, 4),
-            "opponents": standing.opponents,
-            "rows": [[indices[board], row] for board, row in sorted(standing.rows.items())],
-        }
-        for standing in standings([all_boards[index] for index in indices])
-    ]
+    return list(chosen.values())
 
 
 def _task(name: str, task: Task | None, all_boards: Iterable[Board]) -> dict[str, Any]:

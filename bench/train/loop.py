@@ -138,16 +138,13 @@ class Learner(LightningModule):
         self.network.eval()
         with torch.inference_mode(), arithmetic(self.device, lesson.precision):
             loaded = ahead(lesson.read_validation, batches[self.global_rank :: world])
-            observed = [
-                observe(lesson.task, lesson.kind, self.network, batch, self.device, schema)
-                for batch in loaded
-            ]
+            observed = observe(lesson.task, lesson.kind, self.network, loaded, self.device, schema)
         self.network.train()
         if world > 1:
-            gathered: list[list[pa.RecordBatch]] = [[] for _ in range(world)]
+            gathered: list[pa.Table] = [observed] * world
             torch.distributed.all_gather_object(gathered, observed)
-            observed = [batch for part in gathered for batch in part]
-        return pa.Table.from_batches(observed, schema)
+            observed = pa.concat_tables(gathered)
+        return observed
 
 
 @dataclass

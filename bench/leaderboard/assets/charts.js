@@ -198,3 +198,49 @@ function CurveChart({ curve, rows, board }) {
     </g>`)}
   </svg><figcaption class="quiet">${curve.key}; vertical lines are 95 % intervals.</figcaption></figure>`;
 }
+
+// A critical-difference diagram (Demsar 2006), one line for each entry: names keep their size on a
+// phone. Bars join entries that can't be told apart.
+function DifferenceChart({ found, id }) {
+  const width = 400;
+  const [left, right, axis, lane, step] = [180, 392, 46, 8, 18];
+  const entries = found.entries.map(([name, rank]) => ({ name: word(name), rank }));
+  const last = entries[entries.length - 1].rank;
+  const domain = [1, Math.max(last, 1 + found.difference)];
+  const x = linear(domain, left, right);
+  const ends = [];
+  const bars = found.groups.map(([first, end]) => {
+    const [from, to] = [entries[first].rank, entries[end].rank];
+    const free = ends.findIndex((reached) => x(reached) + 10 < x(from));
+    const place = free < 0 ? ends.length : free;
+    ends[place] = to;
+    return { first, end, from: x(from) - 4, to: x(to) + 4, y: axis + lane * (place + 1) };
+  });
+  const top = axis + lane * (ends.length + 1) + 10;
+  const height = top + step * (entries.length - 1) + 14;
+  const says = entries.map(({ name, rank }) => `${name} ${fixed(rank, 2)}`).join(", ");
+  const alike = bars.map(({ first, end }) => `${entries[first].name} to ${entries[end].name}`).join("; ");
+  return html`<svg class="chart difference" viewBox="0 0 ${width} ${height}" role="img"
+      aria-labelledby="${id}-title ${id}-about">
+    <title id="${id}-title">Critical-difference diagram of ${found.compared} entries on ${found.tasks} tasks</title>
+    <desc id="${id}-about">Mean ranks, best first: ${says}. ${alike ? `Not told apart: ${alike}.` : "All are told apart."}</desc>
+    <g class="axes">
+      <path class="tick" d="M${left} 10v8m0 -4H${x(1 + found.difference).toFixed(1)}m0 -4v8" />
+      <text x=${left - 8} y="18" text-anchor="end">critical difference</text>
+      <line class="tick" x1=${left} x2=${right} y1=${axis} y2=${axis} />
+      ${[...new Set([1, ...d3.ticks(...domain, 6).filter(Number.isInteger)])].map((tick) => html`<g key=${tick}>
+        <line class="tick" x1=${x(tick)} x2=${x(tick)} y1=${axis - 5} y2=${axis} />
+        <text x=${x(tick)} y=${axis - 9} text-anchor="middle">${tick}</text></g>`)}
+      <text x=${left - 8} y=${axis + 4} text-anchor="end">mean rank</text>
+    </g>
+    ${entries.map(({ name, rank }, index) => {
+      const y = top + step * index;
+      return html`<g class="entry"><title>${name}: mean rank ${fixed(rank, 2)}</title>
+        <path class="leader" d="M${x(rank).toFixed(1)} ${axis}V${y}H${left - 4}" />
+        <text class="name" x="0" y=${y + 4}>${name.length > 20 ? `${name.slice(0, 19)}…` : name}</text>
+        <text x=${left - 8} y=${y + 4} text-anchor="end">${fixed(rank, 2)}</text></g>`;
+    })}
+    ${bars.map(({ from, to, y }) => html`<line class="alike" x1=${from.toFixed(1)} x2=${to.toFixed(1)}
+      y1=${y} y2=${y} />`)}
+  </svg>`;
+}
