@@ -8,13 +8,13 @@ import pytest
 
 from bench import data, evaluate
 from bench import task as tasks
-from bench.data import reben
+from bench.data.reben_dataset import FLAGGED, METADATA
 from bench.errors import BenchError
 from bench.evaluate import Request
 from bench.runs import Run
 from tests.tiny import TASK, tiny
 
-METADATA = (reben.METADATA, reben.FLAGGED)
+BOTH = (METADATA, FLAGGED)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def official(tmp_path, real_data, monkeypatch):
     """A data folder with the complete official metadata and no pixels yet."""
     root = tmp_path / "data" / "reben"
     root.mkdir(parents=True)
-    for name in METADATA:
+    for name in BOTH:
         (root / name).symlink_to(real_data / "reben" / name)
     monkeypatch.setenv("BENCH_DATA", str(root.parent))
     return root
@@ -42,7 +42,7 @@ def run(tmp_path, given, samples):
 
 def labels_of(real_data, samples):
     """Multi-hot labels straight from the metadata, without the reader."""
-    rows = pa.concat_tables([pq.read_table(real_data / "reben" / name) for name in METADATA])
+    rows = pa.concat_tables([pq.read_table(real_data / "reben" / name) for name in BOTH])
     rows = rows.filter(pc.is_in(rows["patch_id"], value_set=pa.array(samples)))
     found = dict(zip(rows["patch_id"].to_pylist(), rows["labels"].to_pylist(), strict=True))
     classes = tasks.load(TASK).classes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data import Check, Progress, sample_root
-from bench.data.reben import Reben, metadata_path
+from bench.data.reben_dataset import Reben, metadata_path
 from bench.data.reben_metadata import Metadata
 from bench.data.reben_patches import SPLITS, UNLABELLED, declared, geographic_split
 from bench.errors import BenchError

@@ -17,6 +17,7 @@ from bench import data
 from bench.contract import Band, Door, InputContract
 from bench.data import reben
 from bench.data.formats import geotiff
+from bench.data.reben_dataset import FLAGGED
 from bench.data.reben_metadata import Metadata
 from bench.data.reben_patches import SPLITS, classes_of, geographic_split, season_and_tile
 from bench.errors import BenchError, RequestError
@@ -799,7 +800,7 @@ def test_real_patches_of_the_first_version_are_found_by_the_metadata(real_data, 
     (tmp_path / "metadata.parquet").symlink_to(real_data / "reben" / "metadata.parquet")
     assert len(reben.open_dataset(tmp_path).present(["B02"])) == 5
     # The sixth is one of the patches with cloud, shadow or snow.
-    (tmp_path / reben.FLAGGED).symlink_to(real_data / "reben" / reben.FLAGGED)
+    (tmp_path / FLAGGED).symlink_to(real_data / "reben" / FLAGGED)
     dataset = reben.open_dataset(tmp_path)
     assert dataset.layout == "geotiff v1.0"
     present = dataset.present(["B02", "VV"])
