@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from bench import cli
-from bench.cli._console import plain
+from bench.cli._console import plain, print_table
 from tests.tiny import TASK, tiny
 
 BENCH = shutil.which("bench", path=Path(sys.executable).parent)
@@ -175,3 +175,12 @@ def test_a_name_with_markup_is_shown_as_it_is(tmp_path, sample_data):
     done = bench("run", "--task", TASK, "--model", "[/oops]", cwd=tmp_path)
     assert done.returncode == 2
     assert "[/oops]" in done.stderr
+
+
+def test_a_table_is_aligned_and_never_cut_off_a_terminal(capsys):
+    print_table(["name", "value"], [["海岸" * 60, 1], ["[b]x[/b]", None]], right=[1])
+    heading, rule, first, second = capsys.readouterr().out.splitlines()
+    assert first == "海岸" * 60 + "       1"
+    assert second == "[b]x[/b]"
+    assert heading.endswith("   value")
+    assert len(rule) == 240 + 3 + 5

@@ -1,6 +1,7 @@
 """What the verbs share: options, tables, progress, and text that can do no harm."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ Results = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+_GAP = "   "
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
 
 
@@ -40,25 +43,51 @@ def print_json(value: Any) -> None:
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()
 ) -> None:
-    """A table on stdout, never cut when stdout is no terminal.
+    """A table on stdout; folded to the width of a terminal, never cut or folded elsewhere.
 
     Args:
         headings: of the columns.
         rows: values; shown as text, whatever they hold.
         right: indices of columns that are aligned to the right.
     """
+    lines = [list(headings)]
+    lines += [[plain("" if cell is None else str(cell)) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    whole = sum(widths) + len(_GAP) * (len(widths) - 1)
+    if sys.stdout.isatty() and whole > shutil.get_terminal_size().columns:
+        _print_folded(lines, right)
+        return
+    for number_of, line in enumerate(lines):
+        cells = []
+        for index, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            space = " " * (width - _width(cell))
+            cells.append(space + cell if index in right else cell + space)
+        print(_GAP.join(cells).rstrip())
+        if number_of == 0:
+            print("\N{BOX DRAWINGS LIGHT HORIZONTAL}" * whole)
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _print_folded(lines: Sequence[Sequence[str]], right: Sequence[int]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, heading in enumerate(headings):
+    for index, heading in enumerate(lines[0]):
         table.add_column(heading, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain("" if cell is None else str(cell))) for cell in row))
-    width = None if sys.stdout.isatty() else 140
-    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
+    for line in lines[1:]:
+        table.add_row(*map(Text, line))
+    Console(highlight=False, markup=False, emoji=False).print(table)
 
 
 def number(value: float | None, digits: int = 4) -> str:
