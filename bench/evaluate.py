@@ -154,17 +154,13 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
     return run.manifest()
 
 
-def tracks_ready(dataset: str) -> dict[str, bool]:
-    """Which tracks have their data on this machine. The sample track can always be made."""
-    return {"official": data.is_there(data.official_root(dataset)), "sample": True}
-
-
 def _resolve(request: Request, report: Report) -> tuple[_Material, Entry]:
     task = tasks.load(request.task)
     kinds.kind_of(task)
     model = models.find(request.model, task)
     device = _device(request.device, request.devices)
-    track = request.track or ("official" if tracks_ready(task.dataset)["official"] else "sample")
+    there = data.is_there(data.official_root(task.dataset))
+    track = request.track or ("official" if there else "sample")
     if track == "sample":
         report.say(
             f"sample track: simulated data, not {task.declaration['title']}; "
@@ -461,7 +457,7 @@ def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> Non
 
 def _scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
     found = kinds.score(task, observations, run.attributes())
-    if not any(f"{s.metric}_{s.average}" == task.primary and s.value is not None for s in found):
+    if not any(s.name == task.primary and not s.slice and s.value is not None for s in found):
         raise BenchError(
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",
             "does the split hold any positive sample?",
