@@ -16,6 +16,7 @@ from bench.contenders import Contender
 from bench.errors import BenchError, unknown
 from bench.kinds import RESAMPLES, Kind
 from bench.runs import Run
+from bench.scales import direction
 from bench.task import Task
 
 Floats = NDArray[np.float64]
@@ -67,7 +68,8 @@ class Difference:
         value, low, high: their difference and its 95 % interval.
         p: of no difference.
         p_holm: the same, corrected for all pairs, or all classes, shown together.
-        verdict: ``better`` or ``worse`` where corrected p and interval both say so, else ``tied``.
+        verdict: ``better`` or ``worse``, as the metric counts, where corrected p and interval
+            both say so, else ``tied``.
         tiny: whether it is too small to matter, certain or not.
     """
 
@@ -204,13 +206,15 @@ def compare(
     if np.isnan(values).any():
         raise BenchError(f"{wanted[0]} is undefined for one of the runs", "use another --metric")
     pairs = _corrected(
-        [_difference(main[i], main[j], i, j) for i, j in combinations(range(len(main)), 2)]
+        [_difference(main[i], main[j], i, j) for i, j in combinations(range(len(main)), 2)],
+        wanted[0],
     )
     p = np.ones((len(main), len(main)))
     for pair in pairs:
         known = np.nan if pair.p is None else pair.p
         p[pair.first, pair.second] = p[pair.second, pair.first] = known
-    best, worst = stats.rank_intervals(values, p)
+    turn = direction(wanted[0])
+    best, worst = stats.rank_intervals(turn * values, p)
     alone, manifest = len(entries) == 2, entries[0].manifests[0]
     return Comparison(
         task=asked.name,
@@ -226,9 +230,9 @@ def compare(
         remarks=(*remarks, *doubt),
         sides=tuple(map(_side, entries, values)),
         pairs=pairs,
-        classes=_classes(asked, *(one[wanted[1]] for one in found)) if alone and wanted[1:] else (),
+        classes=_classes(asked, wanted[1], found) if alone and wanted[1:] else (),
         per_sample=_per_sample(kind, samples, scores[0], scores[1], several) if alone else None,
-        tiers=tuple(stats.tiers(values, p).tolist()),
+        tiers=tuple(stats.tiers(turn * values, p).tolist()),
         ranks=tuple(zip(best.tolist(), worst.tolist(), strict=True)),
     )
 
@@ -333,29 +337,33 @@ def _difference(
     )
 
 
-def _classes(task: Task, one: _Measured, other: _Measured) -> tuple[Difference, ...]:
-    return _corrected(
-        [
-            _difference(one.of(index), other.of(index), 0, 1, label)
-            for index, label in enumerate(task.classes)
-        ]
-    )
+def _classes(
+    task: Task, metric: str, sides: Sequence[dict[str, _Measured]]
+) -> tuple[Difference, ...]:
+    one, other = (side[metric] for side in sides)
+    differences = [
+        _difference(one.of(index), other.of(index), 0, 1, label)
+        for index, label in enumerate(task.classes)
+    ]
+    return _corrected(differences, metric)
 
 
-def _corrected(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+def _corrected(differences: Sequence[Difference], metric: str) -> tuple[Difference, ...]:
     """The same with p-values corrected for all of them, and with verdicts."""
     p = np.array([np.nan if one.p is None else one.p for one in differences])
     adjusted = map(_number, stats.holm(p))
     return tuple(
-        replace(one, p_holm=holm, verdict=_verdict(one, holm))
+        replace(one, p_holm=holm, verdict=_verdict(one, holm, metric))
         for one, holm in zip(differences, adjusted, strict=True)
     )
 
 
-def _verdict(found: Difference, p: float | None) -> str:
+def _verdict(found: Difference, p: float | None, metric: str) -> str:
     if p is None or p >= stats.ALPHA or found.low is None or found.high is None:
         return "tied"
-    return "better" if found.low > 0 else "worse" if found.high < 0 else "tied"
+    if found.low <= 0 <= found.high:
+        return "tied"
+    return "better" if direction(metric) * found.low > 0 else "worse"
 
 
 def _per_sample(

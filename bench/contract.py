@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.errors import RequestError, unknown
+from bench.errors import BenchError, RequestError, unknown
 
 Resampling = Literal["nearest", "bilinear", "bicubic"]
 Floats = NDArray[np.float32]
@@ -40,6 +40,7 @@ def _linear_to_decibel(values: Floats) -> Floats:
 _CONVERSIONS: dict[tuple[str, str], Callable[[Floats], Floats]] = {
     ("reflectance x 10000", "reflectance"): lambda values: values / np.float32(10_000),
     ("reflectance", "reflectance x 10000"): lambda values: values * np.float32(10_000),
+    ("8 bit", "fraction"): lambda values: values / np.float32(255),
     ("dB", "linear power"): _decibel_to_linear,
     ("linear power", "dB"): _linear_to_decibel,
 }
@@ -51,9 +52,11 @@ class InputContract(BaseModel):
     Attributes:
         bands: band names of the dataset, in the order of the model's channels.
         units: for every sensor the bands come from, the unit of its values.
-        size: height and width in pixels.
+        size: height and width in pixels; None to leave images as they are stored.
         resampling: how a band of another size is brought to ``size``. Nearest as in
             ``torch.nn.functional.interpolate``; bilinear and bicubic with ``align_corners=True``.
+        fit: ``stretch`` brings both sides to ``size``; ``crop`` brings the shorter side to it,
+            antialiased, and takes the centre, as the preprocessing published with CLIP does.
         mean, std: per channel, in the contract's unit; the model gets ``(x - mean) / std``.
         statistics: where mean and std come from, in words.
     """
@@ -62,8 +65,12 @@ class InputContract(BaseModel):
 
     bands: Annotated[tuple[str, ...], Field(min_length=1, max_length=4096)]
     units: dict[str, str]
-    size: Annotated[int, Field(ge=1, le=16_384)]
+    size: Annotated[int, Field(ge=1, le=16_384)] | None
     resampling: Resampling
+    # Absent from declarations, and so from digests, where it changes nothing.
+    fit: Annotated[Literal["stretch", "crop"], Field(exclude_if=lambda fit: fit == "stretch")] = (
+        "stretch"
+    )
     mean: tuple[float, ...]
     std: tuple[float, ...]
     statistics: str = ""
@@ -79,6 +86,8 @@ class InputContract(BaseModel):
                 raise ValueError(f"{name} holds values that are not finite")
         if min(self.std) <= 0:
             raise ValueError("std must be positive")
+        if self.fit == "crop" and (self.size is None or self.resampling == "nearest"):
+            raise ValueError("fit = crop needs a size, and bilinear or bicubic resampling")
         return self
 
 
@@ -104,26 +113,37 @@ class Door:
             self._channels.append((name, convert, np.float32(mean), np.float32(std)))
         self._normalised = any(m != 0 or s != 1 for _, _, m, s in self._channels)
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of what leaves the door."""
-        return len(self._channels), self.contract.size, self.contract.size
+    def shape(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
+        """Channels, height and width of what leaves the door for a sample's native arrays."""
+        size = self.contract.size
+        sides = (size, size) if size else arrays[self.contract.bands[0]].shape
+        return len(self._channels), *sides
 
     def admit(self, arrays: Mapping[str, NDArray[Any]], out: Floats) -> None:
         """Bring one sample's native arrays to the contract.
 
         Args:
             arrays: band name to a two-dimensional array in the dataset's unit.
-            out: float32 [channels, size, size], written in place.
+            out: float32 of the `shape` for these arrays, written in place.
+
+        Raises:
+            BenchError: the contract leaves images as they are, and the bands differ in size.
         """
-        size, resampling = self.contract.size, self.contract.resampling
+        resampling = self.contract.resampling
         for channel, (name, convert, mean, std) in zip(out, self._channels, strict=True):
             values = arrays[name]
+            if self.contract.fit == "crop":
+                values = _cropped(values, len(channel), resampling)
             if convert is not None:
                 values = convert(values.astype(np.float32))
-            if values.shape == (size, size):
+            if values.shape == channel.shape:
                 channel[:] = values
                 self._normalise(channel, mean, std)
+            elif self.contract.size is None:
+                raise BenchError(
+                    f"band {name} has {values.shape} px, {self.contract.bands[0]} {channel.shape}",
+                    "a contract without size needs bands of one size",
+                )
             elif resampling == "nearest":
                 # Normalising commutes with nearest resampling, and is cheaper before it.
                 values = values.astype(np.float32)
@@ -184,6 +204,22 @@ def _interpolate(values: Floats, out: Floats, resampling: Resampling) -> None:
     source = torch.from_numpy(values)[None, None]
     result = interpolate(source, size=out.shape, mode=resampling, align_corners=True)
     out[:] = result[0, 0].numpy()
+
+
+def _cropped(values: NDArray[Any], side: int, resampling: Resampling) -> NDArray[Any]:
+    """The centre of an image whose shorter side was brought to ``side``, in its own dtype.
+
+    Pillow's resampling, as in the preprocessing published with CLIP: 8-bit images are rounded to 8
+    bits again.
+    """
+    from PIL import Image
+
+    # The longer side is cut off to whole pixels, as torchvision's Resize does.
+    height, width = (side * length // min(values.shape) for length in values.shape)
+    source = Image.fromarray(values if values.dtype == np.uint8 else values.astype(np.float32))
+    resized = np.asarray(source.resize((width, height), Image.Resampling[resampling.upper()]))
+    top, left = (round((length - side) / 2) for length in resized.shape)
+    return resized[top : top + side, left : left + side]
 
 
 def inputs_of(bands: Sequence[str], available: Mapping[str, Band]) -> str:

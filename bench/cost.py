@@ -25,20 +25,22 @@ def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dic
         ``samples_per_second`` of the model alone at the evaluation's batch size;
         ``peak_memory`` in bytes (of the device on CUDA, else of the process).
     """
-    one = Batch(batch.samples[:1], batch.inputs[:1], batch.targets[:1])
+    one = batch.pick([0])
+    device = next(batch.tensors()).device
     with torch.inference_mode():
         parameters = _executed_parameters(kind, task, model, one)
         with FlopCounterMode(display=False) as counter:
             kind.observe(task, model, one)
-        latency = _median_seconds(kind, task, model, one)
-        throughput = len(batch.samples) / _median_seconds(kind, task, model, batch)
+        latency = _median_seconds(kind, task, model, one, device)
+        alone = len(batch.samples) == 1
+        seconds = latency if alone else _median_seconds(kind, task, model, batch, device)
     return {
         "parameters": parameters,
         "macs": counter.get_total_flops() // 2,
         "latency_ms": latency * 1e3,
-        "samples_per_second": throughput,
+        "samples_per_second": len(batch.samples) / seconds,
         "batch": len(batch.samples),
-        "peak_memory": peak_memory(batch.inputs.device),
+        "peak_memory": peak_memory(device),
     }
 
 
@@ -57,8 +59,9 @@ def _executed_parameters(kind: Kind, task: Task, model: torch.nn.Module, batch: 
     return sum(used.values())
 
 
-def _median_seconds(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> float:
-    device = batch.inputs.device
+def _median_seconds(
+    kind: Kind, task: Task, model: torch.nn.Module, batch: Batch, device: torch.device
+) -> float:
     taken: list[float] = []
     begun = time.perf_counter()
     while len(taken) < _REPEATS + 1 and time.perf_counter() - begun < _SECONDS:

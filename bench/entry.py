@@ -36,6 +36,11 @@ class Recipe(BaseModel):
         patience: epochs without a better primary score on the validation split before it stops.
         flips: mirror training samples at random in both directions.
         matmul_precision: of ``torch.set_float32_matmul_precision``.
+        optimizer: AdamW, or Adam, whose weight decay is part of the gradient.
+        clip_norm: to which length the gradient of all parameters is cut at each step; None: never.
+        select: which epoch is kept: the best by the task's ``primary`` score on the validation
+            split, or by the ``loss`` there.
+        options: what else the kind of the task lets a recipe say.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +55,18 @@ class Recipe(BaseModel):
     patience: Annotated[int, Field(ge=1)]
     flips: bool
     matmul_precision: Literal["highest", "high", "medium"]
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    select: Literal["primary", "loss"] = "primary"
+    options: dict[str, Scalar] = {}
+
+
+class Fit(BaseModel):
+    """A recipe in closed form: the architecture's own ``fit`` sees the training split once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["fit"]
 
 
 class Model(BaseModel):
@@ -59,6 +76,7 @@ class Model(BaseModel):
         architecture: ``timm:NAME`` or ``baseline:MODULE.CLASS``, a module of ``baselines``.
         arguments: keyword arguments of the architecture.
         weights: the safetensors file beside ``entry.toml``; empty for what must be trained first.
+        learns: False for what has no weights, such as JPEG 2000.
         weights_prefix: what every tensor's name in that file begins with, before the name that the
             architecture gives it.
     """
@@ -68,6 +86,7 @@ class Model(BaseModel):
     architecture: Annotated[str, Field(pattern=r"^[a-z_]+:[A-Za-z0-9_.@-]{1,128}$")]
     arguments: dict[str, Scalar] = {}
     weights: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,127})?$")] = ""
+    learns: bool = True
     weights_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_]{1,64}\.){0,8}$")] = ""
 
 
@@ -79,12 +98,12 @@ class Trained(BaseModel):
     task: str
     track: Literal["official", "sample"]
     seed: int
-    recipe: Recipe
+    recipe: Recipe | Fit
     epochs_run: int
     steps: int
     samples_seen: int
     seconds: float
-    validation: float
+    validation: float | None = None
     data: str
     harness: str
 
@@ -114,7 +133,7 @@ class Entry(BaseModel):
     task: str
     input: InputContract
     model: Model
-    recipe: dict[Literal["official", "sample"], Recipe] = {}
+    recipe: dict[Literal["official", "sample"], Recipe | Fit] = {}
     trained: Trained | None = None
     source: Annotated[str, Field(max_length=500)] = ""
 

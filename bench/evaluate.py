@@ -98,7 +98,7 @@ def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
     """
     material, model = _resolve(request, report)
     samples, partial = _samples(request, material, model)
-    if model.weights is None:
+    if model.weights is None and model.model.learns:
         model = _trained(request, material, model, report)
     return _evaluate(request, material, model, samples, partial, report)
 
@@ -111,10 +111,9 @@ def train(request: Request, report: Report = SILENT) -> Entry:
         BenchError: training failed; it continues from its last epoch when called again.
     """
     material, model = _resolve(request, report)
-    if model.weights is not None:
-        raise RequestError(
-            f"entry {model.name} has its weights already", "`bench run` evaluates it as it is"
-        )
+    if model.weights is not None or not model.model.learns:
+        state = "its weights already" if model.model.learns else "nothing to learn"
+        raise RequestError(f"entry {model.name} has {state}", "`bench run` evaluates it as it is")
     return _trained(request, material, model, report, again=request.force)
 
 
@@ -180,12 +179,13 @@ def _resolve(request: Request, report: Report) -> tuple[_Material, Entry]:
 
 def _check_official(material: _Material, split: str) -> None:
     declared = material.task.splits[split]
-    found = material.dataset.ids(split)
-    if len(found) != declared.size or data.ids_sha256(found) != declared.ids_sha256:
+    ids = material.dataset.ids(split)
+    found = len(ids), data.ids_sha256(ids)
+    expected = declared.size or found[0], declared.ids_sha256 or found[1]
+    if found != expected:
         raise BenchError(
-            f"split {split} at {material.root} has {len(found)} samples with fingerprint "
-            f"{data.ids_sha256(found)[:12]}, the official one has {declared.size} with "
-            f"{declared.ids_sha256[:12]}",
+            f"split {split} at {material.root} has {found[0]} samples with fingerprint "
+            f"{found[1][:12]}, the official one has {expected[0]} with {expected[1][:12]}",
             f"compare metadata with `bench data verify {material.task.dataset}`",
         )
 
@@ -412,6 +412,7 @@ def _perform(
     from bench.torch_setup import deterministic
 
     run, task = Run(job.run), material.task
+    volatile = kinds.kind_of(task).VOLATILE
     manifest["determinism"] = deterministic(manifest["seed"])
     if (run.folder / "run.json").is_file():
         _continue(run, manifest, report)
@@ -430,6 +431,7 @@ def _perform(
         "predicted_here": len(job.samples) - before,
         "cost": predict.cost(job),
         "parts": run.hashes(),
+        "observations_sha256": run.observations_sha256(volatile),
         "scores": _scores(task, run, observations),
         "scored_by": provenance.harness(),
     }

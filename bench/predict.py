@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
 
 import bench.torch_setup  # noqa: F401
@@ -33,9 +34,6 @@ from bench.kinds import Batch, Kind
 from bench.runs import Run
 from bench.task import Task
 
-BATCH = 64
-"""Samples per call of the model."""
-
 _SPARE = 2
 _MAX_PART = 32
 _MIN_PARTS = 16
@@ -46,9 +44,9 @@ T = TypeVar("T")
 PRECISIONS = {"32-true": None, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
-def plan(samples: Sequence[str]) -> list[Part]:
-    """The parts of a run, each a list of batches of sample ids."""
-    batches = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
+def plan(samples: Sequence[str], batch: int) -> list[Part]:
+    """The parts of a run, each a list of batches of so many sample ids."""
+    batches = [samples[start : start + batch] for start in range(0, len(samples), batch)]
     per_part = max(1, min(_MAX_PART, len(batches) // _MIN_PARTS))
     return [list(batches[start : start + per_part]) for start in range(0, len(batches), per_part)]
 
@@ -96,7 +94,8 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
         _rank, args=(job, devices), nprocs=devices, join=False, start_method="spawn"
     )
     run = Run(job.run)
-    sizes = [sum(map(len, part)) for part in plan(job.samples)]
+    batch = all_kinds.kind_of(tasks.load(str(job.task))).BATCH
+    sizes = [sum(map(len, part)) for part in plan(job.samples, batch)]
     finished = False
     while not finished:
         try:
@@ -117,14 +116,14 @@ def _rank(rank: int, job: Job, world: int) -> None:
 def work(job: Job, rank: int, world: int, progress: Progress) -> None:
     """Make the missing ones of the parts whose index is ``rank`` modulo ``world``."""
     torch.set_num_threads(job.threads)
-    run, parts = Run(job.run), plan(job.samples)
+    task = tasks.load(str(job.task))
+    kind = all_kinds.kind_of(task)
+    run, parts = Run(job.run), plan(job.samples, kind.BATCH)
     missing = [i for i in range(rank, len(parts), world) if not run.part(i).is_file()]
     done = len(job.samples) - sum(len(b) for i in missing for b in parts[i]) if world == 1 else 0
     progress(done, len(job.samples))
     if not missing:
         return
-    task = tasks.load(str(job.task))
-    kind = all_kinds.kind_of(task)
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, rank)
     model = load_model(job.entry, kind.outputs(task), device)
@@ -148,9 +147,10 @@ def place(device: str, rank: int) -> torch.device:
 def load_model(entry: Entry, outputs: int, device: torch.device) -> torch.nn.Module:
     """The model of an entry with its weights, in evaluation mode."""
     model = models.build(entry, outputs)
-    if entry.weights is None:
+    if entry.weights is not None:
+        weights.fill(model, entry.weights, entry.model.weights_prefix)
+    elif entry.model.learns or any(True for _ in model.parameters()):
         raise BenchError(f"entry {entry.name} has no weights", "train it with `bench train`")
-    weights.fill(model, entry.weights, entry.model.weights_prefix)
     # Convolutions are up to twice as fast in this layout; other layers don't care.
     return model.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -213,8 +213,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     """A batch on a device."""
     if device.type == "cpu":
         return batch
-    inputs = batch.inputs.pin_memory().to(device, non_blocking=True)
-    return Batch(batch.samples, inputs, batch.targets.to(device))
+    return batch.each(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
 
 
 def observe(
@@ -231,26 +230,39 @@ def observe(
         BenchError: the model returned another shape, NaN or infinity.
     """
     samples: list[str] = []
-    columns: dict[str, list[torch.Tensor]] = {name: [] for name in schema.names[1:]}
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names[1:]}
     for batch in batches:
         samples += batch.samples
         for name, values in kind.observe(task, model, to_device(batch, device)).items():
-            columns[name].append(values.cpu())
+            tensors = isinstance(values, torch.Tensor)
+            columns[name] += [values.cpu()] if tensors else values
     if not samples:
         return schema.empty_table()
     arrays = {"sample": pa.array(samples, pa.string())}
     for name, parts in columns.items():
-        array = torch.cat(parts).numpy()
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            rows = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
-            raise BenchError(
-                f"the model returned NaN or infinity for sample {samples[rows.argmax()]}",
-                "check its weights and its input contract; no result was recorded",
-            )
-        flat, form = pa.array(array.reshape(-1)), schema.field(name).type
-        lists = pa.types.is_fixed_size_list(form)
-        arrays[name] = pa.FixedSizeListArray.from_arrays(flat, form.list_size) if lists else flat
+        form = schema.field(name).type
+        if isinstance(parts[0], torch.Tensor):
+            arrays[name] = _column(torch.cat(parts).numpy(), form, samples)
+        else:
+            arrays[name] = pa.array(parts, form)
     return pa.Table.from_pydict(arrays, schema=schema)
+
+
+def _column(values: NDArray[Any], form: pa.DataType, samples: Sequence[str]) -> pa.Array:
+    """Values [N, ...] as a column of numbers, or of lists of numbers."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        rows = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        raise BenchError(
+            f"the model returned NaN or infinity for sample {samples[rows.argmax()]}",
+            "check its weights and its input contract; no result was recorded",
+        )
+    flat = pa.array(values.reshape(-1))
+    if pa.types.is_fixed_size_list(form):
+        return pa.FixedSizeListArray.from_arrays(flat, form.list_size)
+    if pa.types.is_list(form):
+        offsets = np.arange(len(values) + 1, dtype=np.int32) * (len(flat) // len(values))
+        return pa.ListArray.from_arrays(offsets, flat)
+    return flat
 
 
 def cost(job: Job) -> dict[str, Any]:
@@ -262,6 +274,6 @@ def cost(job: Job) -> dict[str, Any]:
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(task), device)
-    batch = kind.load(task, dataset, Door(job.entry.input, task.bands), job.samples[:BATCH])
+    batch = kind.load(task, dataset, Door(job.entry.input, task.bands), job.samples[: kind.BATCH])
     with arithmetic(device, job.precision):
         return measure(kind, task, model, to_device(batch, device))

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench import __version__, evaluate
 from bench.errors import BenchError, RequestError, unknown
 from bench.evaluate import SILENT, Report, Request
-from bench.files import sha256_json, write_bytes
+from bench.files import write_bytes
 from bench.paths import shipped
 from bench.task import in_one_line
 
@@ -150,7 +150,7 @@ def observed(manifest: dict[str, Any]) -> Expected:
         value=primary["value"],
         low=primary["low"],
         high=primary["high"],
-        observations_sha256=sha256_json(manifest["parts"]),
+        observations_sha256=manifest["observations_sha256"],
         arithmetic={name: value for name, value in arithmetic.items() if value is not None},
     )
 

@@ -10,6 +10,7 @@ A run is recognised by its identity: task digest, data, entry digest, seed and a
 identity continues where it stopped, or is found complete.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,20 @@ class Run:
         """The SHA-256 of every part, and of the attributes."""
         there = [path for path in (self.attributes_path(), *self.parts()) if path.is_file()]
         return {path.name: sha256_file(path) for path in there}
+
+    def observations_sha256(self, volatile: Sequence[str]) -> str:
+        """The SHA-256 of what was observed, but for columns that measure the machine."""
+        if not volatile:
+            return sha256_json(self.hashes())
+        digest = hashlib.sha256()
+        for column in (table := self.observations().drop_columns(list(volatile))).column_names:
+            digest.update(f"{column}\n".encode())
+            sink = pa.BufferOutputStream()
+            values = table.select([column]).combine_chunks()
+            with pa.ipc.new_stream(sink, values.schema) as writer:
+                writer.write_table(values)
+            digest.update(sink.getvalue())
+        return digest.hexdigest()
 
     def discard_parts(self) -> None:
         """Remove all observations."""

@@ -43,8 +43,11 @@ _SCALES = {
     "sa": Scale("degree", 0.0, 180.0, higher_is_better=False),
     "cr": Scale("ratio", 0.0, math.inf, higher_is_better=True),
     "bpppc": Scale("bit", 0.0, math.inf, higher_is_better=False),
+    "error": Scale("fraction", 0.0, math.inf, higher_is_better=False),
     "rmse": Scale("m", 0.0, math.inf, higher_is_better=False),
     "mae": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "bias": Scale("m", -math.inf, math.inf, higher_is_better=False),
+    "r2": Scale("fraction", -math.inf, 1.0, higher_is_better=True),
     "std": Scale("m", 0.0, math.inf, higher_is_better=False),
     "seconds": Scale("s", 0.0, math.inf, higher_is_better=False),
 }
@@ -53,3 +56,13 @@ _SCALES = {
 def scale(metric: str) -> Scale | None:
     """The scale of a metric, named without its average; None for one that isn't known here."""
     return _SCALES.get(re.sub(r"_at_\d+$", "_at", metric))
+
+
+def direction(name: str) -> float:
+    """1 where a higher value is better, -1 where a lower one is.
+
+    Args:
+        name: a metric with its average, such as ``rmse_pixels``.
+    """
+    known = scale(name.rpartition("_")[0])
+    return 1.0 if known is None or known.higher_is_better else -1.0

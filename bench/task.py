@@ -18,12 +18,15 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
 class Split(BaseModel):
-    """The official size of a split and the SHA-256 of its sorted sample ids, a line each."""
+    """The official size of a split and the SHA-256 of its sorted sample ids, a line each.
+
+    Either is None where its publishers don't say, so that a run can't be checked for it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: Annotated[int, Field(ge=1)]
-    ids_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=1)] | None = None
+    ids_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class Task(BaseModel):
@@ -84,23 +87,28 @@ class Task(BaseModel):
     def input(self, name: str) -> InputContract:
         """A named contract of the dataset, complete with units and statistics.
 
+        What an input declares comes before what the dataset's preprocessing says of all of them.
+
         Raises:
             RequestError: the dataset declares no such input.
         """
         declared = self.declaration["inputs"]
         if name not in declared:
             raise unknown("input", name, declared)
-        common = self.declaration["preprocessing"]
-        bands = declared[name]["bands"]
-        moments = [self.declaration["statistics"][common["statistics"]][band] for band in bands]
+        common = self.declaration["preprocessing"] | declared[name]
+        bands, statistics = common["bands"], common.get("statistics")
+        known = self.declaration["statistics"][statistics] if statistics else {}
+        moments = [known[band] if statistics else (0.0, 1.0) for band in bands]
+        sensors = {self.bands[band].sensor: self.bands[band].unit for band in bands}
         return InputContract(
             bands=tuple(bands),
-            units={self.bands[band].sensor: self.bands[band].unit for band in bands},
-            size=common["size"],
+            units={sensor: common.get("unit", unit) for sensor, unit in sensors.items()},
+            size=common.get("size"),
             resampling=common["resampling"],
+            fit=common.get("fit", "stretch"),
             mean=tuple(mean for mean, _ in moments),
             std=tuple(std for _, std in moments),
-            statistics=f"{self.dataset}/{common['statistics']}",
+            statistics=f"{self.dataset}/{statistics}" if statistics else "",
         )
 
     def division(self, contract: InputContract) -> str:

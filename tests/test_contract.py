@@ -3,12 +3,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 from torch.nn.functional import interpolate
 
 from bench import task as tasks
 from bench.contract import Band, Door, InputContract
-from bench.errors import RequestError
+from bench.errors import BenchError, RequestError
 
 BANDS = {
     "B02": Band("sentinel-2-l2a", 10, "reflectance x 10000"),
@@ -40,7 +41,7 @@ def arrays(seed=0):
 
 def admitted(wanted, given_arrays):
     door = Door(wanted, BANDS)
-    out = np.full(door.shape, np.nan, np.float32)
+    out = np.full(door.shape(given_arrays), np.nan, np.float32)
     door.admit(given_arrays, out)
     return out
 
@@ -79,6 +80,52 @@ def test_units_are_converted_before_normalising():
     out = admitted(wanted, arrays())
     np.testing.assert_allclose(out[2], arrays()["B02"] / 1e4, rtol=1e-6)
     np.testing.assert_allclose(out[1], 10 ** (arrays()["VV"].astype(float) / 10), rtol=1e-5)
+
+
+RGB = {name: Band("rgb", 1, "8 bit") for name in "RGB"}
+
+
+@pytest.mark.parametrize("shape", [(50, 50), (37, 91), (200, 64), (16, 16)])
+@pytest.mark.parametrize("resampling", ["bilinear", "bicubic"])
+def test_a_crop_equals_the_preprocessing_of_clip_to_the_bit(shape, resampling):
+    from open_clip.transform import image_transform
+
+    picture = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mean, std = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
+    wanted = InputContract(
+        bands=("R", "G", "B"),
+        units={"rgb": "fraction"},
+        size=16,
+        resampling=resampling,
+        fit="crop",
+        mean=mean,
+        std=std,
+    )
+    door = Door(wanted, RGB)
+    native = dict(zip("RGB", picture.transpose(2, 0, 1), strict=True))
+    out = np.empty(door.shape(native), np.float32)
+    door.admit(native, out)
+    reference = image_transform(16, is_train=False, mean=mean, std=std, interpolation=resampling)
+    np.testing.assert_array_equal(out, reference(Image.fromarray(picture)).numpy())
+
+
+def test_a_contract_without_size_leaves_images_as_they_are():
+    wanted = contract(size=None, bands=("B02",), mean=(0.0,), std=(1.0,))
+    np.testing.assert_array_equal(admitted(wanted, arrays())[0], arrays()["B02"])
+    with pytest.raises(BenchError, match="needs bands of one size|B05 has"):
+        admitted(contract(size=None), arrays())
+
+
+def test_a_crop_needs_a_size_and_a_smooth_resampling():
+    with pytest.raises(ValidationError, match="fit = crop needs"):
+        contract(fit="crop", size=None)
+    with pytest.raises(ValidationError, match="fit = crop needs"):
+        contract(fit="crop", resampling="nearest")
+
+
+def test_stretching_is_no_part_of_a_declaration():
+    assert "fit" not in contract().model_dump()
+    assert contract(fit="crop", resampling="bicubic").model_dump()["fit"] == "crop"
 
 
 def test_a_missing_band_is_an_error_never_zeros():

@@ -6,14 +6,14 @@ become scores. Its module offers what `Kind` describes; nothing else in the harn
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.contract import Door
 from bench.data import Dataset
@@ -24,6 +24,8 @@ from bench.task import Task, in_one_line
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+
+    from bench.entry import Recipe
 
 Metrics = Mapping[str, "NDArray[np.float64]"]
 
@@ -40,6 +42,9 @@ MAX_SLICES = 32
 class Batch:
     """Some samples, ready for a model.
 
+    Inputs and targets are a tensor, a list with an item per sample, or a mapping of names to these.
+    The first axis counts samples.
+
     Attributes:
         samples: their ids.
         inputs: what the model is called with, brought to its contract.
@@ -47,8 +52,67 @@ class Batch:
     """
 
     samples: Sequence[str]
-    inputs: "torch.Tensor"
-    targets: "torch.Tensor"
+    inputs: Any
+    targets: Any
+
+    def tensors(self) -> "Iterator[torch.Tensor]":
+        """Every tensor in it."""
+        for value in (self.inputs, self.targets):
+            for part in value.values() if isinstance(value, Mapping) else (value,):
+                if not isinstance(part, list):
+                    yield part
+
+    def each(self, change: "Callable[[torch.Tensor], torch.Tensor]") -> "Batch":
+        """The same samples with every tensor changed."""
+        return Batch(
+            self.samples,
+            _each(self.inputs, change, lambda items: items),
+            _each(self.targets, change, lambda items: items),
+        )
+
+    def pick(self, rows: Sequence[int]) -> "Batch":
+        """Some of its samples."""
+        import torch
+
+        index = torch.as_tensor(rows)
+
+        def tensor(values: "torch.Tensor") -> "torch.Tensor":
+            return values[index]
+
+        def items(values: list[Any]) -> list[Any]:
+            return [values[row] for row in rows]
+
+        return Batch(
+            items(list(self.samples)),
+            _each(self.inputs, tensor, items),
+            _each(self.targets, tensor, items),
+        )
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches of equally shaped samples as one."""
+    samples = [sample for batch in batches for sample in batch.samples]
+    return Batch(
+        samples,
+        _joined([batch.inputs for batch in batches]),
+        _joined([batch.targets for batch in batches]),
+    )
+
+
+def _each(value: Any, tensor: Callable[[Any], Any], items: Callable[[list[Any]], Any]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _each(part, tensor, items) for name, part in value.items()}
+    return items(value) if isinstance(value, list) else tensor(value)
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    import torch
+
+    if isinstance(values[0], Mapping):
+        return {name: _joined([value[name] for value in values]) for name in values[0]}
+    if isinstance(values[0], list):
+        return [item for value in values for item in value]
+    return torch.cat(list(values))
 
 
 @dataclass(frozen=True)
@@ -58,7 +122,8 @@ class Score:
     Attributes:
         metric: such as ``ap``.
         average: how it was aggregated: ``macro``, ``micro``, ``samples``, ``classes`` ...
-        label: the class for ``classes``, else empty.
+        label: the class for ``classes``, the point of a curve, such as ``bpppc=2.06``, for
+            ``points``, else empty.
         value: the number; None where it is undefined.
         low, high: the 95 % interval over samples; None where it is undefined.
         samples: how many samples stand behind it.
@@ -86,8 +151,17 @@ class Kind(Protocol):
     INTERFACE: str
     """What a model of this kind must be, in words with shapes and dtypes."""
 
+    BATCH: int
+    """Samples per call of a model; part of the arithmetic."""
+
+    VOLATILE: Sequence[str]
+    """Columns that measure the machine, so that they differ from run to run."""
+
     Settings: type[BaseModel]
     """The settings a task of this kind may declare."""
+
+    Options: type[BaseModel]
+    """What a recipe may ask of this kind beyond what every recipe says."""
 
     SAMPLE_SCORE: str
     """What `sample_scores` returns, in words."""
@@ -118,15 +192,26 @@ class Kind(Protocol):
         """What training minimises, a scalar."""
         ...
 
-    def flip(self, batch: Batch, horizontal: "torch.Tensor", vertical: "torch.Tensor") -> Batch:
-        """Mirror the samples that the boolean masks [N] choose, targets with them."""
+    def augment(self, task: Task, recipe: "Recipe", batch: Batch, draw: "torch.Generator") -> Batch:
+        """A training batch changed at random as the recipe says; ``draw`` is on the processor."""
         ...
 
     def measure(self, task: Task, observations: pa.Table) -> Metrics:
         """Every metric of the task from observations alone.
 
         Returns:
-            By name ``<metric>_<average>``: [] for an aggregate, [classes] for ``classes``.
+            By name ``<metric>_<average>``: [] for an aggregate, else [labels].
+        """
+        ...
+
+    def labels(self, task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+        """What stands for each value of a metric of an average that isn't one number."""
+        ...
+
+    def parts(self, task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+        """Observations of parts of the samples, such as the pixels of water, by name of slice.
+
+        The primary metric is scored for each, beside the groups of samples that attributes make.
         """
         ...
 
@@ -159,14 +244,39 @@ class Kind(Protocol):
         ...
 
 
+class NoOptions(BaseModel):
+    """A recipe asks nothing more of this kind."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 def images(dataset: Dataset, door: Door, samples: Sequence[str]) -> "torch.Tensor":
-    """Samples read and brought to the contract, float32 [N, channels, size, size]."""
+    """Samples read and brought to the contract, float32 [N, channels, height, width]."""
     import torch
 
-    pixels = np.empty((len(samples), *door.shape), np.float32)
-    for sample, out in zip(samples, pixels, strict=True):
-        door.admit(dataset.read(sample, door.contract.bands), out)
+    bands = door.contract.bands
+    first = dataset.read(samples[0], bands)
+    pixels = np.empty((len(samples), *door.shape(first)), np.float32)
+    for index, (sample, out) in enumerate(zip(samples, pixels, strict=True)):
+        door.admit(dataset.read(sample, bands) if index else first, out)
     return torch.from_numpy(pixels)
+
+
+def mirrors(count: int, draw: "torch.Generator") -> "torch.Tensor":
+    """Which of so many samples to mirror horizontally and vertically, bool [2, count]."""
+    import torch
+
+    return torch.rand(2, count, generator=draw) < 0.5
+
+
+def mirrored(images: "torch.Tensor", masks: "torch.Tensor") -> "torch.Tensor":
+    """Images [N, ..., height, width], mirrored as `mirrors` chose."""
+    import torch
+
+    for chosen, axis in zip(masks.to(images.device), (-1, -2), strict=True):
+        shape = (-1, *[1] * (images.ndim - 1))
+        images = torch.where(chosen.view(shape), images.flip(axis), images)
+    return images
 
 
 def matrix(observations: pa.Table, column: str) -> "NDArray[Any]":
@@ -187,6 +297,8 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
             in ``observations``; the primary metric is scored for each group as well.
     """
     found = _scored(task, observations, "", ())
+    for part, rows in kind_of(task).parts(task, observations).items():
+        found += _scored(task, rows, part, (task.primary,))
     if attributes is None:
         return found
     for column, values in zip(attributes.column_names, attributes.columns, strict=True):
@@ -207,7 +319,7 @@ def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str])
     found = []
     for name in names or values:
         metric, _, average = name.rpartition("_")
-        labels = task.classes if average == "classes" else [""]
+        labels = kind.labels(task, observations, average) if np.ndim(values[name]) else [""]
         lows, highs = percentile_interval(replicates[name])
         rows = zip(*map(np.atleast_1d, (values[name], lows, highs)), strict=True)
         for label, numbers in zip(labels, rows, strict=True):

@@ -4,6 +4,7 @@ Observed per image: the targets and the logits. Everything else follows from the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Protocol
 
 import numpy as np
@@ -15,12 +16,19 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench.contract import Door
 from bench.data import Dataset
+from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, images, matrix
+from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
+
+BATCH = 64
+
+VOLATILE = ()
+
+Options = NoOptions
 
 SAMPLE_SCORE = "minus binary cross-entropy, mean over classes"
 
@@ -74,17 +82,27 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     return binary_cross_entropy_with_logits(_logits(model, batch), batch.targets)
 
 
-def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batch:
-    """Mirror the chosen images; which classes occur doesn't change."""
-    inputs = batch.inputs
-    inputs = torch.where(horizontal[:, None, None, None], inputs.flip(3), inputs)
-    inputs = torch.where(vertical[:, None, None, None], inputs.flip(2), inputs)
-    return Batch(batch.samples, inputs, batch.targets)
+def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+    """Mirror images at random; which classes occur doesn't change."""
+    if not recipe.flips:
+        return batch
+    masks = mirrors(len(batch.samples), draw)
+    return replace(batch, inputs=mirrored(batch.inputs, masks))
 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:
     """AP, AUROC and the threshold metrics: macro, micro, by class, by sample where defined."""
     return multilabel_metrics(*_arrays(observations), threshold=_threshold(task))
+
+
+def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+    """The classes."""
+    return task.classes
+
+
+def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+    """None: an image is labelled as a whole."""
+    return {}
 
 
 def replicate(

@@ -16,13 +16,20 @@ from torch.nn.functional import cross_entropy
 
 from bench.contract import Door
 from bench.data import Dataset
+from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, images, matrix
+from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
 from bench.metrics import confusion
 from bench.stats import weighted_sums
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes, size, size]"
+
+BATCH = 64
+
+VOLATILE = ()
+
+Options = NoOptions
 
 SAMPLE_SCORE = "share of pixels that are right"
 
@@ -63,13 +70,14 @@ def schema(task: Task) -> pa.Schema:
 def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and their reference maps uint8 [N, size, size]."""
     maps = np.stack([dataset.reference_map(sample) for sample in samples])
-    if maps.shape[1:] != door.shape[1:]:
+    inputs = images(dataset, door, samples)
+    if maps.shape[1:] != inputs.shape[-2:]:
         raise BenchError(
             f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings images "
-            f"to {door.shape[1]} x {door.shape[2]} px",
+            f"to {inputs.shape[-2]} x {inputs.shape[-1]} px",
             "segmentation is scored on the pixels of the map: use a contract of its size",
         )
-    return Batch(samples, images(dataset, door, samples), torch.from_numpy(maps))
+    return Batch(samples, inputs, torch.from_numpy(maps))
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
@@ -87,21 +95,31 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
     logits = _logits(task, model, batch)
     total = cross_entropy(logits, batch.targets.long(), ignore_index=VOID, reduction="sum")
-    return total / (batch.targets != VOID).sum().clamp(min=1)
+    labelled: torch.Tensor = (batch.targets != VOID).sum()
+    return total / labelled.clamp(min=1)
 
 
-def flip(batch: Batch, horizontal: torch.Tensor, vertical: torch.Tensor) -> Batch:
-    """Mirror the chosen images together with their maps."""
-    inputs, targets = batch.inputs, batch.targets
-    for chosen, axis in ((horizontal, -1), (vertical, -2)):
-        inputs = torch.where(chosen[:, None, None, None], inputs.flip(axis), inputs)
-        targets = torch.where(chosen[:, None, None], targets.flip(axis), targets)
-    return Batch(batch.samples, inputs, targets)
+def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+    """Mirror images at random, together with their maps."""
+    if not recipe.flips:
+        return batch
+    masks = mirrors(len(batch.samples), draw)
+    return batch.each(lambda pixels: mirrored(pixels, masks))
 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:
     """IoU, F1 and recall by class and their means, overall accuracy and kappa, over all pixels."""
     return _of(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
+
+
+def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+    """The classes."""
+    return task.classes
+
+
+def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+    """None: an image is scored as a whole."""
+    return {}
 
 
 def replicate(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.leaderboard.read import Result, Score
-from bench.scales import scale
+from bench.scales import direction
 from bench.stats import rank_intervals, tiers, unpaired_p
 
 _HALF_WIDTH = NormalDist().inv_cdf(0.975)
@@ -91,12 +91,6 @@ def boards(results: Iterable[Result]) -> list[Board]:
     return found
 
 
-def direction(metric: str) -> float:
-    """1 where a higher value of a metric is better, -1 where a lower one is."""
-    known = scale(metric)
-    return 1.0 if known is None or known.higher_is_better else -1.0
-
-
 def places(values: NDArray[np.float64], errors: NDArray[np.float64]) -> list[Place]:
     """Ranks, the ranks that uncertainty leaves open, and tiers of E entrants.
 
@@ -151,7 +145,7 @@ def _value(result: Result) -> float:
     score = result.primary
     if score is None or score.value is None:
         return -np.inf
-    return direction(score.metric) * score.value
+    return direction(f"{score.metric}_{score.average}") * score.value
 
 
 def _error(score: Score | None) -> float:

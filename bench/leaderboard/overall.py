@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.leaderboard.boards import Board, Row, direction
+from bench.leaderboard.boards import Board, Row
+from bench.scales import direction
 from bench.stats import (
     CriticalDifference,
     borda,
@@ -154,7 +155,7 @@ def _score(row: Row) -> float:
     score = row.result.primary
     if score is None or score.value is None:
         return np.nan
-    return direction(score.metric) * score.value
+    return direction(f"{score.metric}_{score.average}") * score.value
 
 
 def _known(value: float) -> float | None:

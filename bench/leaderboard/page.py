@@ -13,11 +13,12 @@ from markupsafe import Markup
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
-from bench.leaderboard.boards import Board, boards, direction
+from bench.leaderboard.boards import Board, boards
 from bench.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
 from bench.leaderboard.read import Result, read
 from bench.leaderboard.reported import published
 from bench.leaderboard.text import NAME, link, shown
+from bench.scales import direction
 from bench.task import Task
 
 _HERE = Path(__file__).parent
@@ -61,7 +62,7 @@ def render(results: Path) -> str:
                 "title": words(about["title"], 160),
                 "kind": words(about["kind"]),
                 "primary": words(about["primary"]),
-                "lower": direction(about["primary"].rpartition("_")[0]) < 0,
+                "lower": direction(about["primary"]) < 0,
             }
             for name, about in zip(names, shown_tasks, strict=True)
         ],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from pydantic import ValidationError
 
 import bench
 import bench.torch_setup
@@ -20,15 +21,15 @@ from bench import entry as entries
 from bench import models, provenance
 from bench.contract import Door
 from bench.data import Dataset, ids_sha256
-from bench.entry import Entry, Trained
+from bench.entry import Entry, Fit, Recipe, Trained
 from bench.errors import BenchError, RequestError
 from bench.files import sha256_json
-from bench.kinds import Kind
-from bench.predict import BATCH
-from bench.task import Task
+from bench.kinds import Batch, Kind
+from bench.predict import ahead, to_device
+from bench.task import Task, in_one_line
 from bench.train.folder import WEIGHTS, Workshop
-from bench.train.loader import Shuffled, reader
-from bench.train.loop import Keeper, Learner, Lesson, Progress
+from bench.train.loader import Read, Shuffled, reader
+from bench.train.loop import Best, Keeper, Learner, Lesson, Progress
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -93,6 +94,21 @@ def train(
         workshop.deliver()
         return entries.load(folder, task)
     door = Door(entry.input, task.bands)
+
+    def read(samples: list[str]) -> Read:
+        return reader(lambda chosen: kind.load(task, dataset, door, chosen), samples, kind.BATCH)
+
+    if isinstance(recipe, Fit):
+        if devices * nodes > 1:
+            raise RequestError("a fit in closed form runs on one device", "leave out --devices")
+        network = fit(entry, task, kind, read(training), len(training), seed, device, progress)
+        # Nothing is chosen, so nothing is validated.
+        best, steps, batch = Best(None, network.state_dict(), epochs=1), 1, len(training)
+        whole = _trained(entry, folder, trained, best, steps, batch)
+        workshop.export(whole, best.weights, card(whole, task))
+        workshop.deliver()
+        return whole
+    _check_options(entry, kind, recipe)
     lesson = Lesson(
         task=task,
         kind=kind,
@@ -101,15 +117,12 @@ def train(
         precision=precision,
         training=len(training),
         validation=len(validation),
-        read_validation=reader(
-            lambda samples: kind.load(task, dataset, door, samples), validation, BATCH
-        ),
+        read_validation=read(validation),
     )
-    read = reader(lambda samples: kind.load(task, dataset, door, samples), training, BATCH)
     keeper = Keeper(workshop, progress)
     with _settings(recipe.matmul_precision):
         bench.torch_setup.deterministic(seed)
-        trainer = _trainer(keeper, recipe.epochs, workshop, device, devices, nodes, precision)
+        trainer = _trainer(keeper, recipe, workshop, device, devices, nodes, precision)
         if min(recipe.batch, len(training)) % trainer.world_size:
             raise RequestError(
                 f"{trainer.world_size} devices can't share batches of "
@@ -117,33 +130,89 @@ def train(
                 "choose a number of devices that divides the batch size",
             )
         batches = Shuffled(
-            read, len(training), recipe.batch, seed, trainer.global_rank, trainer.world_size
+            read(training),
+            len(training),
+            recipe.batch,
+            seed,
+            trainer.global_rank,
+            trainer.world_size,
         )
         network = models.build(entry, kind.outputs(task))
         _fit(trainer, Learner(network, lesson), batches, workshop.latest())
-    best = keeper.best
-    assert best.score is not None
-    whole = entry.model_copy(
-        update={
-            "folder": folder,
-            "model": entry.model.model_copy(update={"weights": WEIGHTS, "weights_prefix": ""}),
-            "trained": Trained.model_validate(
-                trained
-                | {
-                    "epochs_run": best.epochs,
-                    "steps": best.epochs * len(batches),
-                    "samples_seen": best.epochs * len(batches) * batches.batch,
-                    "seconds": best.seconds,
-                    "validation": best.score,
-                }
-            ),
-        }
-    )
+    whole = _trained(entry, folder, trained, keeper.best, len(batches), batches.batch)
     if trainer.is_global_zero:
-        workshop.export(whole, best.weights, card(whole, task))
+        workshop.export(whole, keeper.best.weights, card(whole, task))
         workshop.deliver()
     _leave(trainer)
     return whole
+
+
+def fit(
+    entry: Entry,
+    task: Task,
+    kind: Kind,
+    read: Read,
+    samples: int,
+    seed: int,
+    device: str,
+    progress: Progress,
+) -> torch.nn.Module:
+    """The network of an entry, fitted in closed form by its own ``fit(batches)``.
+
+    Raises:
+        RequestError: its architecture has none.
+    """
+    bench.torch_setup.deterministic(seed)
+    network = models.build(entry, kind.outputs(task)).to(torch.device(device))
+    if not hasattr(network, "fit"):
+        raise RequestError(
+            f"entry {entry.name} is to be fitted, but its architecture only learns by steps",
+            'give it a whole recipe instead of method = "fit"',
+        )
+
+    def batches() -> Iterator[Batch]:
+        indices = [
+            range(start, min(start + kind.BATCH, samples))
+            for start in range(0, samples, kind.BATCH)
+        ]
+        for done, batch in enumerate(ahead(read, indices), 1):
+            yield to_device(batch, torch.device(device))
+            progress(done, len(indices), "fit")
+
+    with torch.inference_mode():
+        network.fit(batches())  # type: ignore[operator]
+    return network
+
+
+def _trained(
+    entry: Entry, folder: Path, trained: dict[str, Any], best: Best, steps: int, batch: int
+) -> Entry:
+    """The entry with the weights of its best epoch."""
+    done = {
+        "epochs_run": best.epochs,
+        "steps": best.epochs * steps,
+        "samples_seen": best.epochs * steps * batch,
+        "seconds": best.seconds,
+        "validation": best.score,
+    }
+    model = entry.model.model_copy(update={"weights": WEIGHTS, "weights_prefix": ""})
+    return entry.model_copy(
+        update={
+            "folder": folder,
+            "model": model,
+            "trained": Trained.model_validate(trained | done),
+        }
+    )
+
+
+def _check_options(entry: Entry, kind: Kind, recipe: Recipe) -> None:
+    try:
+        kind.Options.model_validate(recipe.options)
+    except ValidationError as error:
+        raise RequestError(
+            f"the recipe of entry {entry.name} has bad options: {in_one_line(error)}",
+            f"known options: {', '.join(kind.Options.model_fields) or 'none'}",
+        ) from error
 
 
 def card(entry: Entry, task: Task) -> str:
@@ -160,12 +229,20 @@ def card(entry: Entry, task: Task) -> str:
         "seed": trained.seed,
         "recipe": recipe,
         "epochs run": trained.epochs_run,
-        f"{task.primary} on the validation split": f"{trained.validation:.4f}",
+        **_chosen(trained, task),
         "made with": trained.harness,
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     head = f"# {entry.title or entry.name}\n\n{entry.note}".rstrip()
     return "\n".join([head, "", "| | |", "|---|---|", *lines, ""])
+
+
+def _chosen(trained: Trained, task: Task) -> dict[str, str]:
+    """What the kept epoch scored on the validation split, if epochs were chosen from."""
+    if trained.validation is None or isinstance(trained.recipe, Fit):
+        return {}
+    name = task.primary if trained.recipe.select == "primary" else "loss"
+    return {f"{name} on the validation split": f"{trained.validation:.4f}"}
 
 
 def _samples(dataset: Dataset, entry: Entry) -> tuple[list[str], list[str]]:
@@ -218,7 +295,7 @@ def _settings(matmul_precision: str) -> Iterator[None]:
 
 def _trainer(
     keeper: Keeper,
-    epochs: int,
+    recipe: Recipe,
     workshop: Workshop,
     device: str,
     devices: int,
@@ -239,7 +316,8 @@ def _trainer(
             num_nodes=nodes,
             strategy="ddp" if devices * nodes > 1 else "auto",
             precision=precision,  # type: ignore[arg-type]
-            max_epochs=epochs,
+            max_epochs=recipe.epochs,
+            gradient_clip_val=recipe.clip_norm,
             callbacks=[keeper],
             default_root_dir=workshop.folder,
             use_distributed_sampler=False,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from bench.kinds import Batch
+from bench.kinds import Batch, joined
 from bench.predict import ahead
 
 MEMORY = 512 << 20
@@ -20,8 +20,8 @@ def generator(purpose: int, seed: int, epoch: int, step: int = 0, rank: int = 0)
     return torch.Generator().manual_seed(int(state[0]))
 
 
-ORDER, FLIPS, MODEL = 1, 2, 3
-"""Purposes of `generator`: order of samples, mirrored samples, what the model draws."""
+ORDER, AUGMENT, MODEL = 1, 2, 3
+"""Purposes of `generator`: order of samples, how they are changed, what the model draws."""
 
 
 def reader(load: Callable[[Sequence[str]], Batch], samples: Sequence[str], chunk: int) -> Read:
@@ -38,20 +38,11 @@ def reader(load: Callable[[Sequence[str]], Batch], samples: Sequence[str], chunk
     first = load(chunks[0])
     if _bytes(first) / len(first.samples) * len(samples) > MEMORY:
         return lambda index: load([samples[i] for i in index])
-    parts = [first, *ahead(load, chunks[1:])]
-    whole = Batch(
-        samples, torch.cat([p.inputs for p in parts]), torch.cat([p.targets for p in parts])
-    )
-    return lambda index: _pick(whole, index)
+    return joined([first, *ahead(load, chunks[1:])]).pick
 
 
 def _bytes(batch: Batch) -> int:
-    return batch.inputs.nbytes + batch.targets.nbytes
-
-
-def _pick(whole: Batch, index: Sequence[int]) -> Batch:
-    chosen = torch.as_tensor(index)
-    return Batch([whole.samples[i] for i in index], whole.inputs[chosen], whole.targets[chosen])
+    return sum(tensor.nbytes for tensor in batch.tensors())
 
 
 class Shuffled:

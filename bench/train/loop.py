@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import torch
@@ -14,11 +14,14 @@ from lightning.pytorch.callbacks import Checkpoint
 from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Kind
-from bench.predict import BATCH, ahead, arithmetic, observe, to_device
+from bench.predict import ahead, arithmetic, observe, to_device
+from bench.scales import direction
 from bench.task import Task
 from bench.train.folder import Workshop
-from bench.train.loader import FLIPS, MODEL, Read, generator
+from bench.train.loader import AUGMENT, MODEL, Read, generator
 from bench.train.schedule import factor, last_step
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps of all epochs, and news in a few words."""
@@ -47,6 +50,16 @@ class Lesson:
     validation: int
     read_validation: Read
 
+    @property
+    def selected_by(self) -> str:
+        """What the best epoch is chosen by, in words."""
+        return self.task.primary if self.recipe.select == "primary" else "the loss"
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether the first of two validation scores is the better one."""
+        lower = self.recipe.select == "loss" or direction(self.task.primary) < 0
+        return one < other if lower else one > other
+
 
 class Learner(LightningModule):
     """A network that follows a recipe. Every step draws from its own seed."""
@@ -68,13 +81,11 @@ class Learner(LightningModule):
         return to_device(batch, device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """The loss of a batch, mirrored at random."""
+        """The loss of a batch, changed at random."""
         lesson, place = self.lesson, (self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(generator(MODEL, lesson.seed, *place).initial_seed())
-        if lesson.recipe.flips:
-            draw = generator(FLIPS, lesson.seed, *place)
-            masks = torch.rand(2, len(batch.samples), generator=draw) < 0.5
-            batch = lesson.kind.flip(batch, *masks.to(self.device))
+        draw = generator(AUGMENT, lesson.seed, *place)
+        batch = lesson.kind.augment(lesson.task, lesson.recipe, batch, draw)
         loss = lesson.kind.loss(lesson.task, self.network, batch)
         self._losses.append(loss.detach())
         steps = int(self.trainer.num_training_batches)
@@ -94,10 +105,13 @@ class Learner(LightningModule):
             )
 
     def configure_optimizers(self) -> Any:
-        """AdamW with the recipe's schedule at every step."""
+        """The recipe's optimiser, with its schedule at every step."""
         recipe = self.lesson.recipe
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+        optimizer = kinds[recipe.optimizer](
+            [p for p in self.network.parameters() if p.requires_grad],
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
         )
         last = last_step(recipe, self.lesson.training)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -109,42 +123,61 @@ class Learner(LightningModule):
         }
 
     def validate(self) -> float:
-        """The primary score of the task on the validation split, the same on every process.
+        """What the recipe selects by, on the validation split; the same on every process.
 
         Raises:
             BenchError: it is undefined there.
         """
         lesson = self.lesson
-        table = self._observations()
-        primary = float(lesson.kind.measure(lesson.task, table)[lesson.task.primary])
-        if math.isfinite(primary):
-            return primary
-        raise BenchError(
-            f"{lesson.task.primary} is undefined on the {table.num_rows} validation samples",
-            "the best epoch can't be chosen by it: does the split hold any positive sample?",
-        )
-
-    def _observations(self) -> pa.Table:
-        lesson, world = self.lesson, self.trainer.world_size
-        schema = lesson.kind.schema(lesson.task)
-        batches = [
-            range(start, min(start + BATCH, lesson.validation))
-            for start in range(0, lesson.validation, BATCH)
-        ]
-        if world > 1:
+        if self.trainer.world_size > 1:
             # Running statistics differ by process; those of the first are the ones that are kept.
             for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, src=0)
         self.network.eval()
         with torch.inference_mode(), arithmetic(self.device, lesson.precision):
-            loaded = ahead(lesson.read_validation, batches[self.global_rank :: world])
-            observed = observe(lesson.task, lesson.kind, self.network, loaded, self.device, schema)
+            loss = lesson.recipe.select == "loss"
+            value = self._mean_loss() if loss else self._primary()
         self.network.train()
+        if math.isfinite(value):
+            return value
+        raise BenchError(
+            f"{lesson.selected_by} is undefined on the {lesson.validation} validation samples",
+            "the best epoch can't be chosen by it: does the split hold any positive sample?",
+        )
+
+    def _primary(self) -> float:
+        task, kind = self.lesson.task, self.lesson.kind
+        observed = observe(
+            task, kind, self.network, self._validation(), self.device, kind.schema(task)
+        )
+        table = pa.concat_tables(self._gathered(observed))
+        return float(kind.measure(task, table)[task.primary])
+
+    def _mean_loss(self) -> float:
+        task, kind = self.lesson.task, self.lesson.kind
+        total = 0.0
+        for batch in self._validation():
+            found = kind.loss(task, self.network, to_device(batch, self.device))
+            total += float(found) * len(batch.samples)
+        return math.fsum(self._gathered(total)) / self.lesson.validation
+
+    def _validation(self) -> Iterator[Batch]:
+        """The batches of the validation split that belong to this process."""
+        lesson, size = self.lesson, self.lesson.kind.BATCH
+        batches = [
+            range(start, min(start + size, lesson.validation))
+            for start in range(0, lesson.validation, size)
+        ]
+        mine = batches[self.global_rank :: self.trainer.world_size]
+        return ahead(lesson.read_validation, mine)
+
+    def _gathered(self, own: T) -> list[T]:
+        """That of every process."""
+        world = self.trainer.world_size
+        found = [own] * world
         if world > 1:
-            gathered: list[pa.Table] = [observed] * world
-            torch.distributed.all_gather_object(gathered, observed)
-            observed = pa.concat_tables(gathered)
-        return observed
+            torch.distributed.all_gather_object(found, own)
+        return found
 
 
 @dataclass
@@ -152,7 +185,7 @@ class Best:
     """The best epoch so far, and what else must survive a killed process.
 
     Attributes:
-        score: its primary score on the validation split; None before the first epoch.
+        score: what the recipe selects by, on the validation split; None before the first epoch.
         weights: its parameters and buffers.
         waited: epochs since.
         epochs: epochs done.
@@ -202,7 +235,7 @@ class Keeper(Checkpoint):
             recipe = pl_module.lesson.recipe
             text = f"epoch {self.best.epochs + 1} of {recipe.epochs}"
             if self.best.score is not None:
-                text += f", best {pl_module.lesson.task.primary} {self.best.score:.4f}"
+                text += f", best {pl_module.lesson.selected_by} {self.best.score:.4g}"
             steps = recipe.epochs * int(trainer.num_training_batches)
             self._progress(trainer.global_step, steps, text)
 
@@ -210,7 +243,7 @@ class Keeper(Checkpoint):
         """Validate, compare, decide, save."""
         assert isinstance(pl_module, Learner)
         score, best = pl_module.validate(), self.best
-        if best.score is None or score > best.score:
+        if best.score is None or pl_module.lesson.better(score, best.score):
             best.score, best.waited = score, 0
             state = pl_module.network.state_dict()
             best.weights = {name: tensor.cpu().clone() for name, tensor in state.items()}

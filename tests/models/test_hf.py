@@ -73,7 +73,7 @@ def test_both_band_orders_give_the_logits_of_the_original(nested: bool, hub: Hub
         assert found.source == f"hf:{OWNER}/{name}@{commit_of(folder)}"
         assert found.name == name
         door = Door(found.input, bands)
-        pixels = np.empty((1, *door.shape), np.float32)
+        pixels = np.empty((1, *door.shape(arrays)), np.float32)
         door.admit(arrays, pixels[0])
         expected = np.stack([(arrays[b] - by_hand[b][0]) / by_hand[b][1] for b in order])
         model = models.build(found, 19).eval()
