@@ -1,0 +1,119 @@
+"""GeoTIFFs of many bands, each stored by itself and deflated, as GDAL writes imaging spectra."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from bench.errors import BenchError
+
+_SLACK = 1 << 20
+"""Bytes a file may have beyond its pixels: directory, tables of strips, overhead of DEFLATE."""
+
+_DEFLATE, _SEPARATE = 8, 2
+
+
+def read(
+    path: str | os.PathLike[str], bands: int, dtype: DTypeLike, side_at_most: int
+) -> NDArray[Any]:
+    """All bands of a TIFF that stores them one after the other.
+
+    Args:
+        path: the file.
+        bands: how many bands are expected.
+        dtype: the type that is expected.
+        side_at_most: the largest height and width that are accepted, in pixels; nothing is decoded
+            of a larger image, or of a file that is larger than such an image uncompressed.
+
+    Returns:
+        [bands, height, width] in the type of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BenchError: the file is truncated, not a TIFF, or of another shape or type.
+    """
+    import tifffile
+
+    expected = np.dtype(dtype)
+    limit = bands * side_at_most**2 * expected.itemsize + _SLACK
+    try:
+        found = Path(path).stat().st_size
+        if found > limit:
+            raise _damaged(path, f"expected at most {limit} bytes, found {found}")
+        with tifffile.TiffFile(path) as file:
+            page: Any = file.pages[0]
+            shape, kind = tuple(page.shape), page.dtype
+            fits = len(shape) == 3 and shape[0] == bands and 0 < max(shape[1:]) <= side_at_most
+            if not fits or kind != expected:
+                raise _damaged(
+                    path,
+                    f"expected {bands} bands of at most {side_at_most}x{side_at_most} pixels of "
+                    f"{expected}, found {'x'.join(map(str, shape))} of {kind}",
+                )
+            # What has no bytes would be filled in silently.
+            if not all(page.databytecounts) or not all(page.dataoffsets):
+                raise _damaged(path, "expected all its pixels, found that some are left out")
+            # Strips are a few hundred bytes: threads would only wait for each other.
+            pixels: NDArray[Any] = page.asarray(maxworkers=1)
+    except (FileNotFoundError, BenchError):
+        raise
+    # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise _damaged(path, f"expected a TIFF, found none that can be read ({reason})") from error
+    if pixels.shape != shape:
+        raise _damaged(path, f"expected {shape} pixels, as it says of itself, found {pixels.shape}")
+    return pixels
+
+
+def _damaged(path: str | os.PathLike[str], finding: str) -> BenchError:
+    return BenchError(
+        f"{os.fspath(path)} is damaged or foreign: {finding}", "unpack or download it again"
+    )
+
+
+def write(
+    path: str | os.PathLike[str],
+    array: NDArray[Any],
+    *,
+    epsg: int,
+    origin: tuple[float, float],
+    pixel: float,
+    nodata: int,
+) -> None:
+    """Write a GeoTIFF of several bands, each deflated by itself.
+
+    Not atomic: for trees of many files, which appear by renaming their folder.
+
+    Args:
+        path: the file; its folder exists.
+        array: [bands, height, width] of integers, with at least two bands.
+        epsg: the code of a projected coordinate system in metres.
+        origin: easting and northing of the outer corner of the upper left pixel, in metres.
+        pixel: the size of a pixel, in metres.
+        nodata: the value that stands for no data.
+    """
+    import tifffile
+
+    # GeoTIFF 1.1: projected model, pixels are areas, the system by its code, metres.
+    keys = [(1024, 0, 1, 1), (1025, 0, 1, 1), (3072, 0, 1, epsg), (3076, 0, 1, 9001)]
+    directory = (1, 1, 0, len(keys), *(value for key in keys for value in key))
+    tifffile.imwrite(
+        os.fspath(path),
+        array,
+        byteorder="<",
+        compression=_DEFLATE,
+        planarconfig=_SEPARATE,
+        photometric="minisblack",
+        rowsperstrip=array.shape[1],
+        metadata=None,
+        software=False,
+        extratags=[
+            (33550, "d", 3, (pixel, pixel, 0.0), True),
+            (33922, "d", 6, (0.0, 0.0, 0.0, *origin, 0.0), True),
+            (34735, "H", len(directory), directory, True),
+            (42113, "s", 0, str(nodata), True),
+        ],
+    )
