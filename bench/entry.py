@@ -2,7 +2,8 @@
 
 Baselines and submissions are the same thing in two places. A baseline may stand for several
 entries that differ in their input only: it then names several of the task's inputs, and
-``resnet50-s1`` is the baseline ``resnet50`` fed with the input ``s1``.
+``resnet50-s1`` is the baseline ``resnet50`` fed with the input ``s1``. One that names none takes
+each of the task's own.
 """
 
 import tomllib
@@ -174,11 +175,16 @@ class Entry(BaseModel):
         )
 
 
-def baseline_names(task: str) -> list[str]:
+def baseline_folder(task: Task) -> Path:
+    """Where the baselines of a task lie."""
+    return shipped("baselines") / (task.baselines or task.name)
+
+
+def baseline_names(task: Task) -> list[str]:
     """The names that ``--model`` takes for the baselines of a task."""
     names = []
-    for path in sorted(shipped("baselines").glob(f"{task}/*/entry.toml")):
-        inputs = tomllib.loads(path.read_text(encoding="utf-8"))["inputs"]
+    for path in sorted(baseline_folder(task).glob("*/entry.toml")):
+        inputs = _read(path).get("inputs", task.inputs)
         names += [path.parent.name, *(f"{path.parent.name}-{name}" for name in inputs)]
     return names
 
@@ -189,10 +195,9 @@ def baseline(name: str, task: Task) -> Entry:
     Raises:
         RequestError: the task has no baseline of this name.
     """
-    for path in sorted(shipped("baselines").glob(f"{task.name}/*/entry.toml")):
+    for path in sorted(baseline_folder(task).glob("*/entry.toml")):
         raw = _read(path)
-        inputs = raw.pop("inputs")
-        raw.pop("expected", None)
+        inputs = raw.pop("inputs", task.inputs)
         for given in inputs:
             full = f"{path.parent.name}-{given}"
             if name == full or (name == path.parent.name and given == inputs[0]):
@@ -205,14 +210,14 @@ def baseline(name: str, task: Task) -> Entry:
     raise unknown(
         f"model for task {task.name}",
         name,
-        baseline_names(task.name),
+        baseline_names(task),
         "or timm:NAME, hf:OWNER/NAME, or the path of an entry",
     )
 
 
 def recipes(task: Task) -> dict[str, Any]:
     """The recipes of a task by track: what a model is trained with that brings none."""
-    path = shipped("baselines") / task.name / "recipes.toml"
+    path = baseline_folder(task) / "recipes.toml"
     return _read(path) if path.is_file() else {}
 
 

@@ -249,7 +249,7 @@ def _trained(
             f"add [recipe.{track}] to its entry.toml; `bench info {task.name}` shows one",
         )
     if track == "official":
-        for split in ("train", "validation"):
+        for split in (task.training, task.validation):
             _check_official(material, split)
     key = sha256_json(
         {
@@ -459,7 +459,8 @@ def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> Non
 
 def _scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
     found = kinds.score(task, observations, run.attributes())
-    if not any(s.name == task.primary and not s.slice and s.value is not None for s in found):
+    known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
+    if not known and not kinds.kind_of(task).UNRANKED:
         raise BenchError(
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",
             "does the split hold any positive sample?",

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,6 +15,9 @@ from bench.files import sha256_json
 from bench.paths import shipped
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+
+_ROLES = {"training": "train", "validation": "validation"}
 
 
 class Split(BaseModel):
@@ -35,9 +38,12 @@ class Task(BaseModel):
     Attributes:
         name, version: what it is called; a version never changes its meaning.
         kind: the family: a module of `bench.kinds`.
-        title, about, protocol, superseded_by: words; they don't enter the digest.
+        title, about, protocol, superseded_by: words; they don't enter the digest, nor does
+            ``baselines``.
         dataset: a dataset of `bench.data`, whose classes, bands and statistics the task uses.
         split: the split that is scored.
+        baselines: the task whose baselines this one shares, by name; its own where empty.
+        training, validation: the splits that are learnt from and that choose between epochs.
         splits: the official splits.
         inputs: named contracts of the dataset that belong to the closed division; the first is
             what a model gets that asks for nothing.
@@ -55,8 +61,11 @@ class Task(BaseModel):
     about: str
     protocol: str
     superseded_by: str = ""
+    baselines: Name | Literal[""] = ""
     dataset: Name
     split: Name
+    training: Name = _ROLES["training"]
+    validation: Name = _ROLES["validation"]
     splits: dict[Name, Split]
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
     primary: str
@@ -65,8 +74,9 @@ class Task(BaseModel):
 
     @model_validator(mode="after")
     def _split_is_declared(self) -> Self:
-        if self.split not in self.splits:
-            raise ValueError(f"split {self.split!r} is not among {sorted(self.splits)}")
+        for split in (self.split, self.training, self.validation):
+            if split not in self.splits:
+                raise ValueError(f"split {split!r} is not among {sorted(self.splits)}")
         return self
 
     @cached_property
@@ -128,8 +138,15 @@ class Task(BaseModel):
                 "inputs": [self.input(name).model_dump(mode="json") for name in self.inputs],
                 "primary": self.primary,
                 "settings": self.settings,
+                **self._uncommon,
             }
         )
+
+    @property
+    def _uncommon(self) -> dict[str, str]:
+        """What most tasks leave as it is, and so isn't in their digests."""
+        roles = {"training": self.training, "validation": self.validation}
+        return {role: split for role, split in roles.items() if split != _ROLES[role]}
 
 
 def names() -> list[str]:
@@ -168,7 +185,9 @@ def load(name: str) -> Task:
         raise RequestError(
             f"{path} declares digest {declared} for version {task.version}, "
             f"but its meaning has digest {task.digest}",
-            f'raise the version and add "{task.version + 1}" = "{task.digest}" to [digests]',
+            f'raise the version and add {task.version + 1} = "{task.digest}" to [digests]'
+            if declared
+            else f'add {task.version} = "{task.digest}" to [digests]',
         )
     return task
 

@@ -26,7 +26,7 @@ def folder_of(path, **changes):
 @pytest.mark.parametrize("task", sorted(p.stem for p in shipped("tasks").glob("*.toml")))
 def test_every_baseline_is_a_valid_entry_with_recipes_for_both_tracks(task):
     loaded = tasks.load(task)
-    names = entry.baseline_names(task)
+    names = entry.baseline_names(tasks.load(task))
     assert names
     for name in names:
         found = entry.baseline(name, loaded)

@@ -89,9 +89,12 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     scores, entry, cost = manifest["scores"], manifest["entry"], manifest["cost"]
     _scores(
         "metric",
-        [s for s in scores if s["average"] != "classes" and not s["slice"]],
+        [s for s in scores if not (s["label"] or s["slice"])],
         manifest["task"]["primary"],
     )
+    if not any(s["value"] is not None for s in scores if _name(s) == manifest["task"]["primary"]):
+        print(f"\nnot ranked, {manifest['task']['primary']} is undefined: {_unranked(manifest)}")
+    _points([s for s in scores if s["average"] == "points" and not s["slice"]])
     of_classes = [s for s in scores if s["average"] == "classes"]
     main = manifest["task"]["primary"].rpartition("_")[0]
     if any(s["metric"] == main for s in of_classes):
@@ -110,10 +113,31 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     print(f"run {manifest['run']} in {results / 'runs'}")
 
 
+def _name(score: dict[str, Any]) -> str:
+    return f"{score['metric']}_{score['average']}"
+
+
+def _unranked(manifest: dict[str, Any]) -> str:
+    from bench import kinds, task
+
+    return kinds.kind_of(task.load(manifest["task"]["file"] or manifest["task"]["name"])).UNRANKED
+
+
+def _points(scores: Sequence[dict[str, Any]]) -> None:
+    """What is known of each point of a curve: a line a point, a column a metric."""
+    labels = list(dict.fromkeys(score["label"] for score in scores))
+    metrics = list(dict.fromkeys(score["metric"] for score in scores))
+    if not labels:
+        return
+    value = {(score["label"], score["metric"]): number(score["value"]) for score in scores}
+    rows = [[label, *(value.get((label, metric), "") for metric in metrics)] for label in labels]
+    print_table(["point", *metrics], rows, right=list(range(1, len(metrics) + 1)))
+
+
 def _scores(heading: str, scores: Sequence[dict[str, Any]], primary: str) -> None:
     rows = []
     for score in scores:
-        name = score["label"] or f"{score['metric']}_{score['average']}"
+        name = score["label"] or _name(score)
         mark = "  (ranks)" if name == primary else ""
         rows.append([name + mark, number(score["value"]), interval(score["low"], score["high"])])
     print_table([heading, "value", "95 % interval"], rows, right=[1])

@@ -20,7 +20,7 @@ def verb(
     kind = kinds.kind_of(asked)
     declared = asked.declaration
     schema = {field.name: str(field.type) for field in kind.schema(asked)}
-    baselines = entry.baseline_names(asked.name)
+    baselines = entry.baseline_names(asked)
     if as_json:
         print_json(
             asked.model_dump(mode="json")

@@ -154,6 +154,9 @@ class Kind(Protocol):
     BATCH: int
     """Samples per call of a model; part of the arithmetic."""
 
+    UNRANKED: str
+    """Why a run may have no primary score, in words; empty where that is a fault."""
+
     VOLATILE: Sequence[str]
     """Columns that measure the machine, so that they differ from run to run."""
 

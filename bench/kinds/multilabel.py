@@ -26,6 +26,8 @@ INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, clas
 
 BATCH = 64
 
+UNRANKED = ""
+
 VOLATILE = ()
 
 Options = NoOptions

@@ -34,10 +34,6 @@ from bench.train.loop import Best, Keeper, Learner, Lesson, Progress
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-TRAINING, VALIDATION = "train", "validation"
-"""The splits that are trained on and that choose the best epoch."""
-
-
 def train(
     entry: Entry,
     task: Task,
@@ -79,7 +75,7 @@ def train(
         BenchError: samples are missing, or the loss became NaN.
     """
     recipe = entry.recipe[track]
-    training, validation = _samples(dataset, entry)
+    training, validation = _samples(dataset, entry, task)
     trained = {
         "task": task.name,
         "track": track,
@@ -245,10 +241,10 @@ def _chosen(trained: Trained, task: Task) -> dict[str, str]:
     return {f"{name} on the validation split": f"{trained.validation:.4f}"}
 
 
-def _samples(dataset: Dataset, entry: Entry) -> tuple[list[str], list[str]]:
+def _samples(dataset: Dataset, entry: Entry, task: Task) -> tuple[list[str], list[str]]:
     present = set(dataset.present(entry.input.bands))
     splits = []
-    for name in (TRAINING, VALIDATION):
+    for name in (task.training, task.validation):
         samples = dataset.ids(name)
         missing = [sample for sample in samples if sample not in present]
         if missing or not samples:

@@ -23,6 +23,9 @@ def generator(purpose: int, seed: int, epoch: int, step: int = 0, rank: int = 0)
 ORDER, AUGMENT, MODEL = 1, 2, 3
 """Purposes of `generator`: order of samples, how they are changed, what the model draws."""
 
+VALIDATION = 1 << 31
+"""Stands for the epoch where nothing may depend on it."""
+
 
 def reader(load: Callable[[Sequence[str]], Batch], samples: Sequence[str], chunk: int) -> Read:
     """Access to the samples of a split by index.

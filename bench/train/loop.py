@@ -18,7 +18,7 @@ from bench.predict import ahead, arithmetic, observe, to_device
 from bench.scales import direction
 from bench.task import Task
 from bench.train.folder import Workshop
-from bench.train.loader import AUGMENT, MODEL, Read, generator
+from bench.train.loader import AUGMENT, MODEL, VALIDATION, Read, generator
 from bench.train.schedule import factor, last_step
 
 T = TypeVar("T")
@@ -156,8 +156,11 @@ class Learner(LightningModule):
     def _mean_loss(self) -> float:
         task, kind = self.lesson.task, self.lesson.kind
         total = 0.0
-        for batch in self._validation():
-            found = kind.loss(task, self.network, to_device(batch, self.device))
+        for number, batch in enumerate(self._validation()):
+            # Seen as the training split is, and in every epoch the same way.
+            draw = generator(AUGMENT, self.lesson.seed, VALIDATION, number, self.global_rank)
+            seen = kind.augment(task, self.lesson.recipe, to_device(batch, self.device), draw)
+            found = kind.loss(task, self.network, seen)
             total += float(found) * len(batch.samples)
         return math.fsum(self._gathered(total)) / self.lesson.validation
 

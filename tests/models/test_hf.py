@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import bench.torch_setup  # noqa: F401
 from bench import entry as entries
 from bench import models, weights
 from bench import task as tasks
