@@ -1,0 +1,151 @@
+"""Depth from images: the U-Net of MagicBathyNet, and a log ratio of two bands."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn.functional import pad
+
+
+class MagicBathyUNet(nn.Module):
+    """Images float32 [N, in_channels, size, size] in [0, 1] -> depths [N, outputs, size, size].
+
+    The U-Net without normalisation layers of P. Agrafiotis et al., MagicBathyNet, IGARSS 2024,
+    arXiv:2405.15477; 1,925,601 parameters for 3 channels and 1 output, in the order of the
+    published checkpoints. Images are clipped to [0, 1], as in the published training.
+
+    Args:
+        in_channels: channels of an image.
+        outputs: channels of the result.
+        size: height and width of an image in pixels, at least 8.
+        scale: what the last layer's output is multiplied by. The published network learns depths
+            divided by the deepest of its area; with that depth in metres as the scale it returns
+            metres and learns the same.
+
+    Raises:
+        ValueError: ``size`` is too small, or ``scale`` isn't positive.
+    """
+
+    def __init__(self, in_channels: int, outputs: int, size: int, scale: float = 1.0) -> None:
+        super().__init__()
+        if size < 8:
+            raise ValueError(f"three levels of pooling need images of 8 px, not {size}")
+        if not scale > 0:
+            raise ValueError(f"the scale is a positive depth, not {scale}")
+        self.scale = scale
+        widths = (32, 64, 128, 256)
+        self.down = nn.ModuleList(map(_block, (in_channels, *widths[:-1]), widths))
+        self.pool = nn.MaxPool2d(2)
+        self.up = nn.ModuleList(
+            nn.ModuleList(
+                [
+                    nn.ConvTranspose2d(2 * width, width, kernel_size=2, stride=2),
+                    _block(2 * width, width),
+                ]
+            )
+            for width in reversed(widths[:-1])
+        )
+        self.head = nn.Conv2d(widths[0], outputs, kernel_size=1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The depth of every pixel in units of ``1 / scale``."""
+        features = images.clamp(0, 1)
+        kept: list[torch.Tensor] = []
+        for block in self.down:
+            features = block(self.pool(kept[-1]) if kept else features)
+            kept.append(features)
+        kept.pop()
+        for widen, block in self.up:
+            skip, features = kept.pop(), widen(features)
+            down, right = (s - f for s, f in zip(skip.shape[2:], features.shape[2:], strict=True))
+            # Pooling an odd size loses a row; it comes back as zeros.
+            margins = (right // 2, right - right // 2, down // 2, down - down // 2)
+            features = block(torch.cat([skip, pad(features, margins)], dim=1))
+        depths: torch.Tensor = self.head(features)
+        return self.scale * depths
+
+
+class Stumpf(nn.Module):
+    """Images float32 [N, in_channels, size, size] -> depths in metres [N, 1, size, size].
+
+    The log ratio of R. P. Stumpf, K. Holderied, M. Sinclair, Limnology and Oceanography 48, 2003:
+    z = m1 ln(n R_blue) / ln(n R_green) - m0. Of the two parameters `fit` finds the least squares.
+
+    The ratio wants values in proportion to reflectance. Inputs divided by a maximum, one for all
+    bands, are: their factor is part of n. Those from which a mean was subtracted are not.
+
+    Args:
+        in_channels: channels of an image.
+        outputs: 1.
+        size: height and width of an image in pixels; any.
+        blue: the channel that water dims least.
+        green: the channel that it dims more. In turbid water green and red can take these parts.
+        gain: n, which keeps both logarithms positive.
+
+    Raises:
+        ValueError: the model has another number of outputs, or the channels aren't two of them.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        size: int,  # noqa: ARG002 - every architecture takes it
+        blue: int,
+        green: int,
+        gain: float = 1000.0,
+    ) -> None:
+        super().__init__()
+        if outputs != 1:
+            raise ValueError(f"a log ratio has 1 output, not {outputs}")
+        if blue == green or not all(0 <= index < in_channels for index in (blue, green)):
+            raise ValueError(f"blue {blue} and green {green} aren't two of {in_channels} channels")
+        self.bands = [blue, green]
+        self.gain = gain
+        self.slope = nn.Parameter(torch.zeros(()))
+        self.intercept = nn.Parameter(torch.zeros(()))
+
+    def ratio(self, images: torch.Tensor) -> torch.Tensor:
+        """ln(n blue) / ln(n green), [N, height, width]; both logarithms are at least 1."""
+        blue, green = (self.gain * images[:, self.bands]).clamp(min=torch.e).log().unbind(dim=1)
+        return blue / green
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The depth of every pixel in metres."""
+        depths: torch.Tensor = self.slope * self.ratio(images) - self.intercept
+        return depths[:, None]
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+        """Set slope and intercept to the least squares over all pixels that count.
+
+        Args:
+            batches: images [N, in_channels, H, W] as for `forward`, depths [N, H, W] in metres and
+                which of them count, bool [N, H, W].
+
+        Raises:
+            ValueError: no pixel counts, or all have one ratio.
+        """
+        sums = torch.zeros(5, dtype=torch.float64)
+        for images, depths, valid in batches:
+            # Ratios lie close to 1, so sums of their distance from it lose fewer digits.
+            x = self.ratio(images)[valid].double() - 1
+            z = depths[valid].double()
+            terms = (torch.ones_like(x), x, z, x * x, x * z)
+            sums += torch.stack([term.sum() for term in terms]).cpu()
+        count, x_sum, z_sum, xx_sum, xz_sum = sums.tolist()
+        spread = count * xx_sum - x_sum * x_sum
+        if count == 0 or spread <= 1e-12 * count * xx_sum:
+            raise ValueError(f"{count:.0f} pixels don't determine a slope and an intercept")
+        slope = (count * xz_sum - x_sum * z_sum) / spread
+        self.slope.fill_(slope)
+        self.intercept.fill_(slope - (z_sum - slope * x_sum) / count)
+
+
+def _block(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels_out, channels_out, kernel_size=3, padding=1),
+        nn.ReLU(inplace=True),
+    )
