@@ -10,12 +10,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.data.reben_metadata import Metadata
-from bench.data.reben_patches import classes_of, declared, season_and_tile
+from bench.data.reben_patches import UNLABELLED, classes_of, declared, season_and_tile
 from bench.data.reben_stores import LMDB, MAP, Pixels, Store, Stores, find
 from bench.errors import BenchError, unknown
 from bench.files import sha256_file
 
 METADATA = "metadata.parquet"
+_SIDE = 120
+_WATERS = ("Inland waters", "Marine waters")
 FLAGGED = "metadata_for_patches_with_snow_cloud_or_shadow.parquet"
 
 
@@ -126,6 +128,18 @@ class Reben:
         """
         pixels = self._find(self.stores.maps, sample, [MAP], "reference map")
         return classes_of(pixels[MAP])
+
+    def regions(self, sample: str) -> NDArray[np.uint8]:
+        """uint8 [120, 120]: 0 for land, 1 for water, 255 where no map says which.
+
+        Raises:
+            BenchError: the map is damaged, or maps are there but not this one.
+        """
+        if not self.stores.maps:
+            return np.full((_SIDE, _SIDE), UNLABELLED, np.uint8)
+        classes = self.reference_map(sample)
+        water = np.isin(classes, [declared()["classes"].index(name) for name in _WATERS])
+        return np.where(classes == UNLABELLED, classes, water.astype(np.uint8))
 
     def attributes(self, samples: Sequence[str]) -> dict[str, list[str]]:
         """Country, meteorological season and MGRS tile of each patch."""

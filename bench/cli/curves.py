@@ -1,0 +1,114 @@
+"""``bench curves``: codecs beside an anchor."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import _request as options
+from bench.cli._console import (
+    Json,
+    Quiet,
+    Results,
+    print_json,
+    print_table,
+    reporting,
+    results_folder,
+)
+from bench.errors import RequestError
+
+if TYPE_CHECKING:
+    from bench.curves import Interval
+
+
+def verb(
+    entries: Annotated[
+        list[str],
+        typer.Argument(help="The anchor, then others: entries with results, or run ids."),
+    ],
+    task: options.Task,
+    rate: Annotated[
+        str, typer.Option(help="actual (bytes of the streams) or nominal (float32 latents).")
+    ] = "actual",
+    method: Annotated[str, typer.Option(help="akima, pchip or cubic.")] = "akima",
+    track: Annotated[
+        str | None,
+        typer.Option(help="official or sample.  [default: official where all have it]"),
+    ] = None,
+    as_json: Json = False,
+    results: Results = None,
+    quiet: Quiet = False,
+) -> None:
+    """Rate-distortion curves, with BD-rate and BD-PSNR against the first entry.
+
+    Works on stored observations of tasks of kind compression. Intervals are over images. Example:
+
+    bench curves cae1d-enmap202 hycot-enmap202 --task hyspecnet-compression --rate nominal
+    """
+    import dataclasses
+
+    from bench.curves import against
+
+    if rate not in ("actual", "nominal"):
+        raise RequestError(f"unknown rate {rate!r}", "use actual or nominal")
+    with reporting(quiet) as report:
+        found = against(
+            entries,
+            task,
+            results_folder(results),
+            rate=rate,  # type: ignore[arg-type]
+            method=method,
+            track=track,
+            progress=report.progress,
+        )
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    unit = "bpppc" if found.rate == "actual" else "nominal bpppc"
+    part = ", a part of the samples" if found.partial else ""
+    print(
+        f"{found.task} version {found.version} ({found.digest[:12]}), {found.track} track{part}: "
+        f"{found.samples:,} images, {found.rate} rate, {found.method} interpolation"
+    )
+    for curve in found.curves:
+        print()
+        columns = zip(curve.points, curve.rates, curve.psnr, strict=True)
+        print_table(
+            [curve.entry, unit, "psnr", "95 % interval"],
+            [[point, f"{bits:.4f}", *_shown(quality, 2, "")] for point, bits, quality in columns],
+            right=[1, 2],
+        )
+    print()
+    anchor, *others = found.curves
+    print_table(
+        [f"against {anchor.entry}", "BD-rate", "", "overlap", "BD-PSNR", "", "overlap"],
+        [
+            [
+                curve.entry,
+                *_shown(curve.bd_rate, 2, " %"),
+                _share(curve.bd_rate_overlap),
+                *_shown(curve.bd_psnr, 3, " dB"),
+                _share(curve.bd_psnr_overlap),
+            ]
+            for curve in others
+        ],
+        right=[1, 3, 4, 6],
+    )
+    for text in found.remarks:
+        print(text)
+    if found.track == "sample":
+        print("sample track: these numbers are for simulated data")
+
+
+def _shown(number: "Interval", digits: int, unit: str) -> list[str]:
+    if number.value is None:
+        return ["-", "-"]
+    if number.low is None or number.high is None:
+        return [f"{number.value:.{digits}f}{unit}", "-"]
+    return [
+        f"{number.value:.{digits}f}{unit}",
+        f"[{number.low:.{digits}f}, {number.high:.{digits}f}]",
+    ]
+
+
+def _share(overlap: float | None) -> str:
+    return "-" if overlap is None else f"{overlap:.0%}"
