@@ -1,0 +1,229 @@
+"""Datasets of captioned pictures and of captioned pairs of pictures: one reader for all of them."""
+
+import hashlib
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from bench.data import Check, Progress, declaration
+from bench.data.formats import caption_lists, karpathy
+from bench.data.formats.image_folder import Folders, prompt
+from bench.data.formats.karpathy import Annotations, Record, gather
+from bench.data.pictured import (
+    Pictured,
+    Pictures,
+    Reader,
+    count_check,
+    pixel_checks,
+    prepare,
+    verdict,
+    write_sample_of,
+)
+from bench.errors import BenchError, unknown
+from bench.files import sha256_json
+
+SPLITS = ("train", "validation", "test")
+
+Attributes = Callable[[Record], dict[str, str]]
+"""What a record can be grouped by; the same keys for every record."""
+
+_log = logging.getLogger(__name__)
+
+
+class Captioned(Pictured):
+    """An opened dataset of captioned pictures, or of pairs of them.
+
+    Args:
+        name: of the dataset.
+        layout: the on-disk layout, in a word or two.
+        annotations: what is declared. Where nothing is said to be for validation, the share that
+            the dataset's declaration names is cut from the training split, by name.
+        dates: the pictures; see `Pictured`.
+        attributes: what samples can be grouped by.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        layout: str,
+        annotations: Annotations,
+        dates: Mapping[str, Pictures],
+        attributes: Attributes,
+    ) -> None:
+        super().__init__(name, layout, dates)
+        self.faults = annotations.faults
+        self.published = dict(Counter(record.split for record in annotations.records))
+        self.records = {
+            record.name: record for record in _with_validation(name, annotations.records)
+        }
+        self._attributes = attributes
+        if self.faults:
+            _log.warning("%s: %d faults, the first: %s", name, len(self.faults), self.faults[0])
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of names, splits and captions, in whatever form they came."""
+        return sha256_json(
+            sorted([one.name, one.split, list(one.captions)] for one in self.records.values())
+        )
+
+    def ids(self, split: str) -> list[str]:
+        """The samples of ``train``, ``validation`` or ``test`` that have captions, sorted.
+
+        Raises:
+            RequestError: there is no such split.
+        """
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        return sorted(
+            name
+            for name, record in self.records.items()
+            if record.split == split and record.captions
+        )
+
+    def captions(self, sample: str) -> list[str]:
+        """What is written about a sample, in the order of the annotations.
+
+        Raises:
+            BenchError: the sample is unknown.
+        """
+        return list(self._record(sample).captions)
+
+    def attributes(self, samples: Sequence[str]) -> dict[str, list[str]]:
+        """What samples can be grouped by: class, whether anything changed, ...
+
+        Raises:
+            BenchError: a sample is unknown.
+        """
+        rows = [self._attributes(self._record(sample)) for sample in samples]
+        return {key: [row[key] for row in rows] for key in (rows[0] if rows else {})}
+
+    def _record(self, sample: str) -> Record:
+        if sample not in self.records:
+            raise BenchError(
+                f"{self.name} has no sample {sample[:100]!r}", "`ids` lists those of a split"
+            )
+        return self.records[sample]
+
+
+def _with_validation(name: str, records: Sequence[Record]) -> Iterator[Record]:
+    share = declaration(name).get("validation_share", 0.0)
+    if any(record.split == "validation" for record in records):
+        share = 0.0
+    for record in records:
+        drawn = int.from_bytes(hashlib.sha256(record.name.encode()).digest()[:4], "big") / 2**32
+        cut = record.split == "train" and drawn < share
+        yield replace(record, split="validation") if cut else record
+
+
+def reader(
+    name: str,
+    attributes: Attributes,
+    form: Callable[[Path], Annotations] = karpathy.read,
+) -> Reader:
+    """The reader of a dataset whose declaration says where on disk its parts are.
+
+    ``[on_disk]`` holds ``annotations``, the names that the file goes by, and ``pictures``, or
+    ``before`` and ``after``, the folders that exist in one or the other packaging.
+
+    Args:
+        name: of the dataset.
+        attributes: what samples can be grouped by.
+        form: reads the file of annotations.
+    """
+
+    def open_dataset(root: Path) -> Captioned:
+        """Open the dataset under ``root``."""
+        layout, annotations = find_annotations(name, root, form)
+        return Captioned(name, layout, annotations, find_pictures(name, root), attributes)
+
+    return finish(name, open_dataset)
+
+
+def finish(name: str, open_dataset: Callable[[Path], Captioned]) -> Reader:
+    """The four functions of a reader, from the one that opens the dataset."""
+
+    def verify(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
+        """Compare what is under ``root`` with the declaration, decoding ``pixels`` samples."""
+        try:
+            dataset = open_dataset(root)
+        except BenchError as error:
+            yield Check("annotations", passed=False, found=str(error))
+            return
+        yield from checks(dataset, root, pixels, progress)
+
+    return open_dataset, write_sample_of(name), prepare, verify
+
+
+def checks(dataset: Captioned, root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
+    """Compare an opened dataset with its declaration."""
+    yield verdict("annotations", dataset.faults, f"{len(dataset.records)} names, each once")
+    yield count_check(dataset.name, root, dataset.published)
+    counts = Counter(len(record.captions) for record in dataset.records.values())
+    wanted = declaration(dataset.name)["captions_per_sample"]
+    found = ", ".join(f"{number} samples of {many}" for many, number in sorted(counts.items()))
+    yield Check("captions", passed=set(counts) == {wanted}, found=found)
+    yield from pixel_checks(dataset, list(dataset.records), pixels, progress)
+
+
+def find_annotations(
+    name: str, root: Path, form: Callable[[Path], Annotations]
+) -> tuple[str, Annotations]:
+    """The layout and the annotations under ``root``: the published file, else a list a split.
+
+    Raises:
+        BenchError: there are none, or they are damaged.
+    """
+    known: list[str] = declaration(name)["on_disk"]["annotations"]
+    for candidate in known:
+        if (root / candidate).is_file():
+            return candidate, form(root / candidate)
+    lists = caption_lists.find(root)
+    if not lists:
+        raise BenchError(
+            f"expected one of {', '.join(known)} in {root}, found none",
+            f"`bench data list` shows the layout of {name}",
+        )
+    return "lists", joined({split: caption_lists.read(at, split) for split, at in lists.items()})
+
+
+def joined(parts: Mapping[str, Annotations]) -> Annotations:
+    """The annotations of several files as one.
+
+    Raises:
+        BenchError: a name is in two of them.
+    """
+    together = gather((record, []) for part in parts.values() for record in part.records)
+    return replace(together, faults=tuple(f for part in parts.values() for f in part.faults))
+
+
+def find_pictures(name: str, root: Path) -> dict[str, Pictures]:
+    """The folders of pictures under ``root``; ``root`` itself where none of them is there.
+
+    Raises:
+        BenchError: two pictures have the same name.
+    """
+    on_disk: Mapping[str, Any] = declaration(name)["on_disk"]
+    if "pictures" in on_disk:
+        folders = [root / folder for folder in on_disk["pictures"]]
+        return {"": Folders([one for one in folders if one.is_dir()] or [root])}
+    return {
+        date: Folders(root / folder for folder in on_disk[key])
+        for date, key in (("1", "before"), ("2", "after"))
+    }
+
+
+def named_class(record: Record) -> dict[str, str]:
+    """The class that the annotations state, else what precedes the number in the file's name."""
+    in_name = re.fullmatch(r"(.*[^\d_-])[_-]*\d+", PurePath(record.name).stem)
+    stated = record.label or (in_name[1] if in_name else "")
+    return {"class": prompt(stated) or "unknown"}
+
+
+def changed(record: Record) -> dict[str, str]:
+    """Whether a pair shows a change, by its flag."""
+    stated = {None: "unknown", True: "yes", False: "no"}
+    return {"changed": stated[record.changed]}
