@@ -15,7 +15,7 @@ from PIL import Image
 
 from bench.data import declaration
 from bench.simulate import words
-from bench.simulate.folders import whole_folder
+from bench.simulate.folder import new_folder
 from bench.simulate.noise import generator
 from bench.simulate.painters import KINDS
 from bench.simulate.pictures import CHANGING, Change, Scene, later, scene, view
@@ -86,7 +86,7 @@ def write(name: str, root: Path, seed: int = 0) -> None:
         KeyError: no such set can be simulated.
         BenchError: ``root`` holds something, or can't be written.
     """
-    with whole_folder(root) as folder:
+    with new_folder(root) as folder:
         if name in _CLASS_FILES:
             _write_classes(name, folder, seed)
         else:

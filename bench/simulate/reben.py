@@ -6,11 +6,8 @@ orbit 0 don't exist.
 
 import math
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,8 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.data.formats import geotiff
-from bench.errors import BenchError
 from bench.simulate import optics, radar
+from bench.simulate.folder import new_folder
 from bench.simulate.ground import ground
 from bench.simulate.landscape import PIXEL, Landscape, Water, landscape
 from bench.simulate.noise import generator
@@ -270,31 +267,9 @@ def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
     if patches is not None:
         chosen = np.linspace(0, len(planned) - 1, patches).round().astype(int)
         planned = [planned[index] for index in chosen]
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise BenchError(f"expected no folder at {root}, found one", "remove it, then repeat")
-    try:
-        with _whole_folder(root) as folder, ThreadPoolExecutor(_WORKERS) as pool:
-            rows = pool.map(lambda what: _write_patch(folder, simulate(seed, what)), planned)
-            _write_metadata(folder, list(rows))
-    except OSError as error:
-        raise BenchError(
-            f"could not write {root}: {error.strerror or error}",
-            "free disk space or choose another folder, then repeat",
-        ) from error
-
-
-@contextmanager
-def _whole_folder(root: Path) -> Iterator[Path]:
-    """A temporary folder beside ``root`` that becomes ``root`` when the block ends well."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".tmp", dir=root.parent))
-    try:
-        temporary.chmod(0o755)
-        yield temporary
-        temporary.replace(root)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with new_folder(root) as folder, ThreadPoolExecutor(_WORKERS) as pool:
+        rows = pool.map(lambda what: _write_patch(folder, simulate(seed, what)), planned)
+        _write_metadata(folder, list(rows))
 
 
 Row = dict[str, str | bool | list[str]]

@@ -8,7 +8,7 @@ import pytest
 from bench.errors import BenchError
 from bench.simulate import words
 from bench.simulate.canvas import PAINT, SIZE, Canvas
-from bench.simulate.folders import whole_folder
+from bench.simulate.folder import new_folder
 from bench.simulate.noise import generator
 from bench.simulate.optics import SENTINEL_2
 from bench.simulate.painters import KINDS, Things
@@ -193,12 +193,12 @@ def test_places_keep_their_distance() -> None:
 
 
 def test_a_folder_appears_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), whole_folder(tmp_path / "x") as folder:
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "x") as folder:
         (folder / "part").touch()
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
-    with whole_folder(tmp_path / "x") as folder:
+    with new_folder(tmp_path / "x") as folder:
         (folder / "part").touch()
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["part"]
-    with pytest.raises(BenchError, match="expected no folder"), whole_folder(tmp_path / "x"):
+    with pytest.raises(BenchError, match="expected no folder"), new_folder(tmp_path / "x"):
         pass
