@@ -65,7 +65,7 @@ class InputContract(BaseModel):
 
     bands: Annotated[tuple[str, ...], Field(min_length=1, max_length=4096)]
     units: dict[str, str]
-    size: Annotated[int, Field(ge=1, le=16_384)] | None
+    size: Annotated[int, Field(ge=1, le=16_384)] | None = None
     resampling: Resampling
     # Absent from declarations, and so from digests, where it changes nothing.
     fit: Annotated[Literal["stretch", "crop"], Field(exclude_if=lambda fit: fit == "stretch")] = (

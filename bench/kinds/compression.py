@@ -294,7 +294,8 @@ def _metrics(
     settings = Settings.model_validate(task.settings)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = sums["psnr"] / sums["images"]
-        mean[sums["lossless"] > 0] = np.inf
+        # An image without loss has no PSNR: neither has the mean.
+        mean[sums["lossless"] > 0] = np.nan
         squared = sums["squared_error"]  # [B, R, C]
         band_values = sums["pixels"][..., None]
         rate = 8 * sums["bytes"] / sums["values"]
@@ -304,7 +305,7 @@ def _metrics(
             "psnr_points": mean,
             "psnr_actual": mean,
             "psnr_nominal": mean[:, ~np.isnan(nominal[0])],
-            "pooled_psnr_points": psnr(squared.mean(axis=-1) / sums["pixels"]),
+            "pooled_psnr_points": _finite(psnr(squared.mean(axis=-1) / sums["pixels"])),
             "sa_points": np.degrees(sums["angle"] / sums["pixels"]),
             "ssim_points": sums["ssim"] / sums["ssim_images"],
             "error_points": np.broadcast_to(largest, mean.shape),
@@ -312,7 +313,7 @@ def _metrics(
             "cr_points": settings.source_bits / rate,
             "nominal_bpppc_points": nominal,
             "nominal_cr_points": LATENT_BITS / nominal,
-            "band_psnr_bands": psnr(squared / band_values).reshape(len(squared), -1),
+            "band_psnr_bands": _finite(psnr(squared / band_values)).reshape(len(squared), -1),
         }
     if "psnr_curve" in curves:
         found["psnr_curve"] = mean_quality(rate[:, curve], mean[:, curve], *settings.bpppc)
@@ -324,6 +325,10 @@ def _metrics(
             else np.full(len(mean), np.nan)
         )
     return found
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isinf(values), np.nan, values)
 
 
 def _per_image(observations: pa.Table) -> dict[str, NDArray[np.float64]]:
@@ -416,18 +421,12 @@ def _compressed(
     twice: bool,
 ) -> dict[str, Any]:
     """What is observed of an image at one rate point."""
-    shown = image.clone()
-    begun = _now(image)
-    stream = model.encode(shown, point)
-    encoded = _now(image)
-    if not isinstance(stream, bytes):
-        raise BenchError(f"encode returned {type(stream).__name__}, expected bytes")
-    if twice and model.encode(image.clone(), point) != stream:
+    stream, encode_seconds = _encoded(model, image, point)
+    if twice and _encoded(model, image, point)[0] != stream:
         raise BenchError(
             f"{sample} at {point}: encoding it twice gave two streams",
             "a codec must be deterministic, or its streams can't be reproduced",
         )
-    shown.zero_()
     starting = _now(image)
     made = decoder.decode(stream)
     decoded = _now(image)
@@ -446,9 +445,21 @@ def _compressed(
         "largest": np.append(whole.largest, areas.largest),
         "angle": np.append(whole.angle, areas.angle),
         "ssim": ssim(original, result),
-        "encode_seconds": encoded - begun,
+        "encode_seconds": encode_seconds,
         "decode_seconds": decoded - starting,
     }
+
+
+def _encoded(model: Any, image: torch.Tensor, point: str) -> tuple[bytes, float]:
+    """The stream of an image, and the seconds it took; what the codec was shown is wiped."""
+    shown = image.clone()
+    begun = _now(image)
+    stream = model.encode(shown, point)
+    seconds = _now(image) - begun
+    shown.zero_()
+    if not isinstance(stream, bytes):
+        raise BenchError(f"encode returned {type(stream).__name__}, expected bytes")
+    return stream, seconds
 
 
 def _now(image: torch.Tensor) -> float:

@@ -1,0 +1,1 @@
+"""Bitstreams for compression: the container, entropy coding and quantisation that codecs share."""
