@@ -28,8 +28,10 @@ def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dic
     one = batch.pick([0])
     device = next(batch.tensors()).device
     with torch.inference_mode():
+        parameters = _executed_parameters(kind, task, model, one)
+        # Now what is done once for all samples, such as embedding the names of classes, is done.
         with FlopCounterMode(display=False) as counter:
-            parameters = _executed_parameters(kind, task, model, one)
+            kind.observe(task, model, one)
         latency = _median_seconds(kind, task, model, one, device)
         alone = len(batch.samples) == 1
         seconds = latency if alone else _median_seconds(kind, task, model, batch, device)

@@ -31,7 +31,7 @@ def network(name):
 def evaluated(run, kind, model, dataset, samples):
     """The predict stage as `bench run` goes through it, writing of the parts included."""
     door = Door(TASK.input("s2"), TASK.bands)
-    parts = list(enumerate(predict.plan(samples)))
+    parts = list(enumerate(predict.plan(samples, kind.BATCH)))
     for index, table in predict.observe_parts(
         TASK, kind, model, dataset, door, parts, CPU, PRECISION
     ):
@@ -59,16 +59,17 @@ def alternate(benchmark, ours, peer, rounds):
 def ready(count):
     """Batches that are in memory already, and a kind that only hands them out."""
     generator = torch.Generator().manual_seed(0)
-    shape = (predict.BATCH, 10, 120, 120)
+    shape = (multilabel.BATCH, 10, 120, 120)
     pixels = torch.randn(shape, generator=generator)
-    targets = torch.zeros(predict.BATCH, len(TASK.classes))
-    samples = [f"{i:05d}" for i in range(count * predict.BATCH)]
+    targets = torch.zeros(multilabel.BATCH, len(TASK.classes))
+    samples = [f"{i:05d}" for i in range(count * multilabel.BATCH)]
     batches = {
         part[0]: Batch(part, pixels, targets)
-        for start in range(0, len(samples), predict.BATCH)
-        for part in [samples[start : start + predict.BATCH]]
+        for start in range(0, len(samples), multilabel.BATCH)
+        for part in [samples[start : start + multilabel.BATCH]]
     }
     kind = SimpleNamespace(
+        BATCH=multilabel.BATCH,
         load=lambda task, dataset, door, part: batches[part[0]],
         observe=multilabel.observe,
         schema=multilabel.schema,
@@ -116,11 +117,11 @@ def test_from_the_lmdb(benchmark, tmp_path, monkeypatch):
     data.reader("reben").prepare(root, 2, lambda done, total: None)
     dataset = data.reader("reben").open_dataset(root)
     assert dataset.layout == "lmdb"
-    samples = dataset.present(TASK.input("s2").bands)[: 4 * predict.BATCH]
+    samples = dataset.present(TASK.input("s2").bands)[: 4 * multilabel.BATCH]
     door = Door(TASK.input("s2"), TASK.bands)
     batches = [
-        multilabel.load(TASK, dataset, door, samples[start : start + predict.BATCH])
-        for start in range(0, len(samples), predict.BATCH)
+        multilabel.load(TASK, dataset, door, samples[start : start + multilabel.BATCH])
+        for start in range(0, len(samples), multilabel.BATCH)
     ]
     model = network("resnet18")
     run = Run(tmp_path / "run")

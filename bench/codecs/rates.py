@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bench.errors import RequestError
 
 _ENCODES = 10
-_CLOSE = 0.995
+_CLOSE = 0.98
 """A stream with this share of the budget is close enough."""
 
 
