@@ -6,13 +6,15 @@ entries that differ in their input only: it then names several of the task's inp
 each of the task's own.
 """
 
-import tomllib
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from bench import bounded_toml
+from bench import task as tasks
 from bench.contract import InputContract
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import sha256_file, sha256_json, write_bytes
@@ -23,6 +25,16 @@ MAX_DECLARATION = 1 << 20
 """Largest ``entry.toml`` that is opened, in bytes."""
 
 Scalar = bool | int | float | str
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+def _no_device(name: str) -> str:
+    if _DEVICE.match(name):
+        raise ValueError("some systems keep this name for a device")
+    return name
 
 
 class Recipe(BaseModel):
@@ -42,6 +54,8 @@ class Recipe(BaseModel):
         select: which epoch is kept: the best by the task's ``primary`` score on the validation
             split, or by the ``loss`` there.
         options: what else the kind of the task lets a recipe say.
+        arguments: of the architecture, where this recipe trains another size of it than the entry
+            says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +74,7 @@ class Recipe(BaseModel):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     select: Literal["primary", "loss"] = "primary"
     options: dict[str, Scalar] = {}
+    arguments: dict[str, Scalar] = {}
 
 
 class Fit(BaseModel):
@@ -84,9 +99,15 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    architecture: Annotated[str, Field(pattern=r"^[a-z_]+:[A-Za-z0-9_.@-]{1,128}$")]
+    architecture: Annotated[
+        str, Field(pattern=r"^[a-z0-9_]+:[A-Za-z0-9_.@-]{1,128}(:[A-Za-z0-9_@]{1,128})?$")
+    ]
     arguments: dict[str, Scalar] = {}
-    weights: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,127})?$")] = ""
+    weights: Annotated[
+        str,
+        Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}\.safetensors)?$"),
+        AfterValidator(_no_device),
+    ] = ""
     learns: bool = True
     weights_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_]{1,64}\.){0,8}$")] = ""
 
@@ -109,17 +130,28 @@ class Trained(BaseModel):
     harness: str
 
 
-class Entry(BaseModel):
-    """The declaration of an entry.
+class Predictions(BaseModel):
+    """Where the predictions of an entry are: the Parquet file beside ``entry.toml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}\.parquet$"),
+        AfterValidator(_no_device),
+    ]
+
+
+class Declaration(BaseModel):
+    """What every entry says of itself.
 
     Attributes:
         name: what it is called on the leaderboard.
         title, authors, licence, url, note: words.
         task: the task it was made for.
-        input: its contract.
-        model: what computes.
-        recipe: how to train it, by track.
-        trained: how it was trained, if it was trained here.
+        task_digest: the digest of that task's meaning; empty where it isn't said.
+        training_data: what it learnt from, in words or, for a dataset that the harness knows, as
+            ``DATASET/SPLIT``; what was trained here says so in ``trained``.
         source: where it was fetched from, with revision.
     """
 
@@ -127,19 +159,63 @@ class Entry(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")]
     title: Annotated[str, Field(max_length=200)] = ""
-    authors: Annotated[list[str], Field(max_length=100)] = []
+    authors: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] = []
     licence: Annotated[str, Field(max_length=100)] = ""
     url: Annotated[str, Field(max_length=500)] = ""
     note: Annotated[str, Field(max_length=2000)] = ""
     task: str
-    input: InputContract
-    model: Model
-    recipe: dict[Literal["official", "sample"], Recipe | Fit] = {}
-    trained: Trained | None = None
+    task_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    training_data: Annotated[
+        list[Annotated[str, Field(max_length=200)]], Field(max_length=100)
+    ] = []
     source: Annotated[str, Field(max_length=500)] = ""
 
     folder: Annotated[Path | None, Field(exclude=True)] = None
     """Where it lies on disk."""
+
+
+class Predicted(Declaration):
+    """The declaration of an entry that brings predictions instead of a model."""
+
+    predictions: Predictions
+
+    @property
+    def file(self) -> Path:
+        """The file of predictions."""
+        return (self.folder or Path()) / self.predictions.file
+
+    def digest(self) -> str:
+        """The SHA-256 of what was predicted.
+
+        Raises:
+            BenchError: the declared file is missing.
+        """
+        if not self.file.is_file():
+            raise BenchError(f"{self.file} is missing", "entry.toml names it: put the file there")
+        return sha256_json({"predictions": sha256_file(self.file)})
+
+    def weights_sha256(self) -> str:
+        """Empty: there are no weights."""
+        return ""
+
+
+class Entry(Declaration):
+    """The declaration of an entry that brings a model.
+
+    Attributes:
+        input: its contract.
+        model: what computes.
+        recipe: how to train it, by track.
+        sample: what stands for the model on the sample track, where it is too large for that or
+            begins with weights that are fetched.
+        trained: how it was trained, if it was trained here.
+    """
+
+    input: InputContract
+    model: Model
+    recipe: dict[Literal["official", "sample"], Recipe | Fit] = {}
+    sample: Model | None = None
+    trained: Trained | None = None
 
     @property
     def weights(self) -> Path | None:
@@ -162,6 +238,11 @@ class Entry(BaseModel):
                 "entry.toml names it: put the file there, or train the entry again",
             )
         return sha256_file(self.weights)
+
+    def on(self, track: str) -> "Entry":
+        """The entry as it is on a track."""
+        model = self.sample if track == "sample" and self.sample else self.model
+        return self.model_copy(update={"model": model, "sample": None})
 
     def digest(self) -> str:
         """The SHA-256 of what decides predictions: architecture, arguments, input and weights."""
@@ -203,7 +284,9 @@ def baseline(name: str, task: Task) -> Entry:
             if name == full or (name == path.parent.name and given == inputs[0]):
                 recipe = recipes(task) | raw.pop("recipe", {})
                 return _entry(
-                    raw | {"name": full, "task": task.name, "input": given, "recipe": recipe},
+                    raw
+                    | {"name": full, "task": task.name, "task_digest": task.digest}
+                    | {"input": given, "recipe": recipe},
                     path,
                     task,
                 )
@@ -230,12 +313,50 @@ def load(folder: Path, task: Task) -> Entry:
     path = folder / "entry.toml"
     if not path.is_file():
         raise RequestError(f"{folder} holds no entry.toml", "`bench info TASK` shows an example")
-    entry = _entry(_read(path), path, task)
+    raw = _read(path)
+    if "predictions" in raw:
+        raise RequestError(
+            f"{folder} holds predictions, not a model", f"write --model predictions:{folder}"
+        )
+    entry = _entry(raw, path, task)
+    return entry if entry.task == task.name else _adopted(entry, task, path)
+
+
+def load_predicted(folder: Path, task: Task) -> Predicted:
+    """The entry in a folder that brings predictions.
+
+    Raises:
+        RequestError: ``entry.toml`` is missing, malformed, or made for another task.
+    """
+    path = folder / "entry.toml"
+    if not path.is_file():
+        raise RequestError(f"{folder} holds no entry.toml", "`bench init` writes one")
+    entry = validated(Predicted, _read(path) | {"folder": folder}, path)
     if entry.task != task.name:
         raise RequestError(
             f"{path} is an entry for task {entry.task}, not {task.name}",
             f"run it with --task {entry.task}",
         )
+    return entry
+
+
+def _adopted(entry: Entry, task: Task, path: Path) -> Entry:
+    """An entry for another task, if the kind of this one runs such entries.
+
+    Contracts that differ in nothing but whose words they are become the task's own.
+    """
+    from bench import kinds
+
+    kind: object = kinds.kind_of(task)
+    accepted = kind.ACCEPTS if isinstance(kind, kinds.Accepts) else ()
+    if entry.task not in tasks.names() or tasks.load(entry.task).kind not in accepted:
+        raise RequestError(
+            f"{path} is an entry for task {entry.task}, not {task.name}",
+            f"run it with --task {entry.task}",
+        )
+    for known in map(task.input, task.inputs):
+        if known == entry.input.model_copy(update={"statistics": known.statistics}):
+            return entry.model_copy(update={"input": known})
     return entry
 
 
@@ -246,19 +367,23 @@ def save(entry: Entry, folder: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > MAX_DECLARATION:
-        raise RequestError(f"{path} is larger than {MAX_DECLARATION} bytes", "is it an entry.toml?")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"{path} is not TOML: {error}") from error
+    return bounded_toml.read(path, MAX_DECLARATION)
 
 
 def _entry(raw: dict[str, Any], path: Path, task: Task) -> Entry:
     given = raw.get("input")
     if isinstance(given, str):
         raw = raw | {"input": task.input(given).model_dump()}
+    return validated(Entry, raw | {"folder": path.parent}, path)
+
+
+def validated(form: type[_Form], raw: dict[str, Any], path: Path) -> _Form:
+    """What was read from a file of TOML, as what it declares.
+
+    Raises:
+        RequestError: it is malformed; names every fault.
+    """
     try:
-        return Entry.model_validate(raw | {"folder": path.parent})
+        return form.model_validate(raw)
     except ValidationError as error:
         raise RequestError(f"{path} is no entry: {in_one_line(error)}") from error

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from bench import data, entry, integrity, kinds, models, provenance, runs, store
+from bench import data, entry, integrity, kinds, models, predictions, provenance, runs, store
 from bench import task as tasks
 from bench.contract import inputs_of
 from bench.data import Dataset
-from bench.entry import Entry
+from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.files import atomic_path, sha256_json
 from bench.runs import Run
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from bench.predict import Job
 
 Track = Literal["official", "sample"]
+
+_PART = 8192
+"""Rows of a part of what was predicted elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
         BenchError: the run failed; what was finished is kept and continued by the next call.
     """
     material, model = _resolve(request, report)
+    if isinstance(model, Predicted):
+        return _rescore(request, material, model, report)
     samples, partial = _samples(request, material, model)
     if model.weights is None and model.model.learns:
         model = _trained(request, material, model, report)
@@ -111,6 +116,8 @@ def train(request: Request, report: Report = SILENT) -> Entry:
         BenchError: training failed; it continues from its last epoch when called again.
     """
     material, model = _resolve(request, report)
+    if isinstance(model, Predicted):
+        raise RequestError(f"{request.model} holds predictions, not a model", "train a model")
     if model.weights is not None or not model.model.learns:
         state = "its weights already" if model.model.learns else "nothing to learn"
         raise RequestError(f"entry {model.name} has {state}", "`bench run` evaluates it as it is")
@@ -145,7 +152,9 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
                 f"{task.name}, which has digest {task.digest[:12]} in version {task.version}",
                 "repeat the run; results of different digests can't be compared",
             )
-        manifest["scores"] = _scores(task, run, run.observations())
+        observations = run.observations()
+        manifest["scores"] = _scores(task, run, observations)
+        manifest["remarks"] = _remarks(task, observations)
         manifest["scored_by"] = provenance.harness()
         run.write_manifest(manifest)
     if results is not None:
@@ -153,7 +162,7 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
     return run.manifest()
 
 
-def _resolve(request: Request, report: Report) -> tuple[_Material, Entry]:
+def _resolve(request: Request, report: Report) -> tuple[_Material, Entry | Predicted]:
     task = tasks.load(request.task)
     kinds.kind_of(task)
     model = models.find(request.model, task)
@@ -172,6 +181,8 @@ def _resolve(request: Request, report: Report) -> tuple[_Material, Entry]:
         report.say(f"official track: {root}")
     dataset = data.reader(task.dataset).open_dataset(root)
     material = _Material(task, track, root, dataset, device)
+    if isinstance(model, Entry):
+        model = model.on(track)
     if track == "official":
         _check_official(material, task.split)
     return material, model
@@ -219,7 +230,8 @@ def _samples(request: Request, material: _Material, model: Entry) -> tuple[list[
     if request.ids is not None:
         samples = sorted(set(request.ids))
     else:
-        samples = material.dataset.ids(material.task.split)
+        task = material.task
+        samples = data.scored_ids(material.dataset, task.dataset, task.split, model.input.bands)
     if request.limit is not None:
         if request.limit < 1:
             raise RequestError(f"--limit {request.limit}: expected at least 1")
@@ -246,7 +258,8 @@ def _trained(
     if track not in model.recipe:
         raise RequestError(
             f"entry {model.name} has no weights and no recipe for the {track} track",
-            f"add [recipe.{track}] to its entry.toml; `bench info {task.name}` shows one",
+            f"add [recipe.{track}] to its entry.toml; `bench info {task.name}` shows one"
+            + (f"; or: {model.note}" if model.note and not model.recipe else ""),
         )
     if track == "official":
         for split in (task.training, task.validation):
@@ -308,10 +321,23 @@ def _fingerprint(material: _Material) -> str:
     return material.dataset.fingerprint()
 
 
+def _rescore(
+    request: Request, material: _Material, model: Predicted, report: Report
+) -> dict[str, Any]:
+    """Score predictions that were made elsewhere, and record the result."""
+    if request.limit is not None or request.ids is not None:
+        raise RequestError("predictions are scored as a whole", "leave --limit and --ids away")
+    predictions.kind_of(material.task)
+    samples = material.dataset.ids(material.task.split)
+    unknown = dataclasses.replace(request, precision="not declared")
+    elsewhere = dataclasses.replace(material, device="not declared")
+    return _evaluate(unknown, elsewhere, model, samples, False, report)
+
+
 def _evaluate(
     request: Request,
     material: _Material,
-    model: Entry,
+    model: Entry | Predicted,
     samples: list[str],
     partial: bool,
     report: Report,
@@ -337,6 +363,10 @@ def _evaluate(
         if run.complete():
             report.say(f"already recorded as {run.name}; --force repeats it")
             manifest = run.manifest()
+        elif isinstance(model, Predicted):
+            manifest = _new_manifest(request, material, model, samples, partial, identity, run)
+            _take(model, manifest, material, samples, run, report)
+            manifest = run.manifest()
         else:
             job = Job(
                 task=tasks.find(request.task),
@@ -358,7 +388,7 @@ def _evaluate(
 def _new_manifest(
     request: Request,
     material: _Material,
-    model: Entry,
+    model: Entry | Predicted,
     samples: list[str],
     partial: bool,
     identity: dict[str, Any],
@@ -383,9 +413,7 @@ def _new_manifest(
         },
         "track": material.track,
         "partial": partial,
-        "trust": "rerun",
-        "division": task.division(model.input),
-        "inputs": inputs_of(model.input.bands, task.bands),
+        **_standing(task, model),
         "entry": shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()},
         "data": {
             "dataset": task.dataset,
@@ -405,14 +433,44 @@ def _new_manifest(
     }
 
 
+def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
+    """How a number came to be and what the model was fed with."""
+    if isinstance(model, Entry):
+        inputs = inputs_of(model.input.bands, task.bands)
+        return {"trust": "rerun", "division": task.division(model.input), "inputs": inputs}
+    trust = "reported" if predictions.claimed(task) else "rescored"
+    return {"trust": trust, "division": "open", "inputs": "not declared"}
+
+
+def _take(
+    model: Predicted,
+    manifest: dict[str, Any],
+    material: _Material,
+    samples: Sequence[str],
+    run: Run,
+    report: Report,
+) -> None:
+    begun = time.perf_counter()
+    report.progress("score", 0, 1)
+    made = predictions.observations(model.file, material.task, material.dataset, samples)
+    run.discard_parts()
+    run.write_manifest(manifest)
+    _write_attributes(run, material.dataset, samples)
+    for index, start in enumerate(range(0, len(samples), _PART)):
+        run.write_part(index, made.slice(start, _PART))
+    _finish(run, manifest, material.task, samples)
+    manifest |= {"seconds": time.perf_counter() - begun, "predicted_here": 0, "cost": {}}
+    run.write_manifest(manifest)
+    report.progress("score", 1, 1)
+
+
 def _perform(
     job: "Job", manifest: dict[str, Any], material: _Material, devices: int, report: Report
 ) -> None:
-    from bench import predict
+    from bench import draw, predict
     from bench.torch_setup import deterministic
 
     run, task = Run(job.run), material.task
-    volatile = kinds.kind_of(task).VOLATILE
     manifest["determinism"] = deterministic(manifest["seed"])
     if (run.folder / "run.json").is_file():
         _continue(run, manifest, report)
@@ -422,21 +480,30 @@ def _perform(
     before = sum(pq.read_metadata(path).num_rows for path in run.parts())
     predict.predict(job, devices, lambda done, total: report.progress("predict", done, total))
     seconds = time.perf_counter() - begun
-    observations = run.observations()
-    runs.check_coverage(run, observations, job.samples)
     report.progress("score", 0, 1)
+    _finish(run, manifest, task, job.samples)
     manifest |= {
-        "status": "complete",
         "seconds": seconds,
         "predicted_here": len(job.samples) - before,
         "cost": predict.cost(job),
-        "parts": run.hashes(),
-        "observations_sha256": run.observations_sha256(volatile),
-        "scores": _scores(task, run, observations),
-        "scored_by": provenance.harness(),
+        "pictures": draw.draw(job),
     }
     run.write_manifest(manifest)
     report.progress("score", 1, 1)
+
+
+def _finish(run: Run, manifest: dict[str, Any], task: Task, samples: Sequence[str]) -> None:
+    """Score the observations of a run; what its manifest says of them and of their scores."""
+    observations = run.observations()
+    runs.check_coverage(run, observations, samples)
+    manifest |= {
+        "status": "complete",
+        "parts": run.hashes(),
+        "observations_sha256": run.observations_sha256(kinds.kind_of(task).VOLATILE),
+        "scores": _scores(task, run, observations),
+        "remarks": _remarks(task, observations),
+        "scored_by": provenance.harness(),
+    }
 
 
 def _continue(run: Run, manifest: dict[str, Any], report: Report) -> None:
@@ -466,3 +533,9 @@ def _scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]
             "does the split hold any positive sample?",
         )
     return [dataclasses.asdict(score) for score in found]
+
+
+def _remarks(task: Task, observations: pa.Table) -> list[str]:
+    """What could not be computed, in words."""
+    kind: object = kinds.kind_of(task)
+    return list(kind.remarks(task, observations)) if isinstance(kind, kinds.Remarks) else []

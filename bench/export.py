@@ -6,11 +6,14 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import store
 from bench.errors import RequestError
 from bench.scales import scale
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
 """The JSON Schema of the JSON format."""
@@ -176,10 +179,23 @@ def model_index(found: Sequence[Row]) -> str:
     Raises:
         RequestError: there is nothing to export, or the scores are of several entries.
     """
-    from huggingface_hub import EvalResult, ModelCardData
+    from huggingface_hub import ModelCardData
+
+    evaluated = evaluations(found)
+    data = ModelCardData(model_name=found[0]["entry"], eval_results=evaluated)
+    return data.to_yaml() + "\n"
+
+
+def evaluations(found: Sequence[Row]) -> "list[EvalResult]":
+    """The aggregate scores of each task's latest run, as a model card holds them.
+
+    Raises:
+        RequestError: there is nothing to export, or the scores are of several entries.
+    """
+    from huggingface_hub import EvalResult
 
     latest = {row["run"] for row in _latest(found)}
-    evaluated = [
+    return [
         EvalResult(
             task_type=str(_HUB_TASKS.get(row["kind"], row["kind"])),
             dataset_type=f"{NAMESPACE}/{row['task']}",
@@ -192,8 +208,6 @@ def model_index(found: Sequence[Row]) -> str:
         if row["run"] in latest and not row["slice"] and not row["label"]
         if row["value"] is not None
     ]
-    data = ModelCardData(model_name=found[0]["entry"], eval_results=evaluated)
-    return data.to_yaml() + "\n"
 
 
 def _latest(found: Iterable[Row]) -> list[Row]:

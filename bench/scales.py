@@ -29,7 +29,8 @@ _FRACTION = Scale("fraction", 0.0, 1.0, higher_is_better=True)
 _GAIN = Scale("fraction", -1.0, 1.0, higher_is_better=True)
 _FRACTIONS = (
     "ap auroc accuracy precision recall specificity f1 f2 iou bleu1 bleu2 bleu3 bleu4 meteor "
-    "rouge_l spice recall_at map_at mrr_at precision_at recall_mean sq rq pq"
+    "rouge_l rouge_l_f rouge_1 rouge_2 spice recall_at map_at mrr_at precision_at recall_mean "
+    "sq rq pq"
 )
 
 _SCALES = {
@@ -50,9 +51,11 @@ _SCALES = {
     "error": Scale("fraction", 0.0, math.inf, higher_is_better=False),
     "rmse": Scale("m", 0.0, math.inf, higher_is_better=False),
     "mae": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "max_error": Scale("m", 0.0, math.inf, higher_is_better=False),
     "bias": Scale("m", -math.inf, math.inf, higher_is_better=False),
     "r2": Scale("fraction", -math.inf, 1.0, higher_is_better=True),
     "std": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "median_rank": Scale("place", 1.0, math.inf, higher_is_better=False),
     "seconds": Scale("s", 0.0, math.inf, higher_is_better=False),
 }
 

@@ -1,7 +1,9 @@
 """Weights: safetensors into a model and out of it, every tensor checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,6 +15,10 @@ from bench.files import atomic_path
 MAX_HEADER = 16 << 20
 """Largest header of a safetensors file that is read, in bytes."""
 
+MAX_TENSORS = 100_000
+"""The most tensors in a safetensors file that is read."""
+
+_FLOATS = ("F64", "F32", "F16", "BF16")
 _DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -39,25 +45,45 @@ def fill(model: torch.nn.Module, path: Path, prefix: str = "") -> None:
         BenchError: the file is missing, damaged or not safetensors; a tensor is missing or not the
             model's, has another shape or dtype, or holds NaN or infinity.
     """
-    _check_header(path)
     wanted = {prefix + name: tensor for name, tensor in model.state_dict().items()}
-    try:
-        with safe_open(path, framework="pt") as stored:
-            _check_names(path, wanted, set(stored.keys()))
-            for name, target in wanted.items():
-                found = stored.get_slice(name)
-                _check_kind(path, name, target, found.get_shape(), found.get_dtype(), wanted)
-            for name, target in wanted.items():
-                tensor = stored.get_tensor(name)
-                if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                    bad = int((~torch.isfinite(tensor)).sum())
-                    raise BenchError(
-                        f"{path}: tensor {name} holds {bad} values that are NaN or infinite",
-                        "the training diverged or the file is damaged: use another checkpoint",
-                    )
-                target.copy_(tensor)
-    except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+    with _opened(path) as stored:
+        _check_all(path, wanted, stored)
+        for name, target in wanted.items():
+            tensor = stored.get_tensor(name)
+            _check_finite(path, name, tensor)
+            target.copy_(tensor)
+
+
+def check(model: torch.nn.Module, path: Path, prefix: str = "") -> int:
+    """Compare the names, shapes and dtypes in a safetensors file with those of a model.
+
+    Returns:
+        The number of tensors.
+
+    Raises:
+        BenchError: as for `fill`.
+    """
+    wanted = {prefix + name: tensor for name, tensor in model.state_dict().items()}
+    with _opened(path) as stored:
+        _check_all(path, wanted, stored)
+    return len(wanted)
+
+
+def check_finite(path: Path) -> int:
+    """Read all tensors of a safetensors file.
+
+    Returns:
+        The number of tensors.
+
+    Raises:
+        BenchError: the file is damaged, or a tensor holds NaN or infinity.
+    """
+    with _opened(path) as stored:
+        names = stored.keys()
+        for name in names:
+            if stored.get_slice(name).get_dtype() in _FLOATS:
+                _check_finite(path, name, stored.get_tensor(name))
+        return len(names)
 
 
 def save(model: torch.nn.Module, path: Path) -> None:
@@ -78,7 +104,38 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
         save_file(plain, temporary, metadata={"format": "pt"})
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file of bounded header and number of tensors."""
+    _check_header(path)
+    try:
+        with safe_open(path, framework="pt") as stored:
+            if (count := len(stored.keys())) > MAX_TENSORS:
+                raise _damaged(path, f"it holds {count} tensors, at most {MAX_TENSORS} are read")
+            yield stored
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _check_all(path: Path, wanted: Mapping[str, torch.Tensor], stored: Any) -> None:
+    _check_names(path, wanted, set(stored.keys()))
+    for name, target in wanted.items():
+        found = stored.get_slice(name)
+        _check_kind(path, name, target, found.get_shape(), found.get_dtype(), wanted)
+
+
+def _check_finite(path: Path, name: str, tensor: torch.Tensor) -> None:
+    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise BenchError(
+            f"{path}: tensor {name:.100} holds {bad} values that are NaN or infinite",
+            "the training diverged or the file is damaged: use another checkpoint",
+        )
+
+
 def _check_header(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise BenchError(f"weights {path} can't be read: no plain file", "put the file there")
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -104,7 +161,7 @@ def _check_names(path: Path, wanted: Mapping[str, torch.Tensor], found: set[str]
     missing, extra = sorted(set(wanted) - found), sorted(found - set(wanted))
     if missing or extra:
         faults = [
-            f"{len(names)} {what} (first {names[0]})"
+            f"{len(names)} {what} (first {names[0]:.100})"
             for what, names in (("missing", missing), ("unexpected", extra))
             if names
         ]

@@ -1,9 +1,14 @@
 """Shared fixtures."""
 
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from tests.hub.server import TOKEN, Hub, serving
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +32,22 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["BENCH_DATA"] = str(root)
     data.ensure_sample("reben", lambda text: None)
     return root
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub on the loopback interface, with alice's token in the environment.
+
+    The client doesn't wait before it tries again, and sends large files as Git LFS does.
+    """
+    impatient = SimpleNamespace(**vars(time) | {"sleep": lambda seconds: None})
+    for module in ("utils._http", "file_download"):
+        monkeypatch.setattr(f"huggingface_hub.{module}.time", impatient)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    for name in ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    with serving(tmp_path / "hub") as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server

@@ -112,7 +112,7 @@ def test_a_crop_equals_the_preprocessing_of_clip_to_the_bit(shape, resampling):
 def test_a_contract_without_size_leaves_images_as_they_are():
     wanted = contract(size=None, bands=("B02",), mean=(0.0,), std=(1.0,))
     np.testing.assert_array_equal(admitted(wanted, arrays())[0], arrays()["B02"])
-    with pytest.raises(BenchError, match="needs bands of one size|B05 has"):
+    with pytest.raises(BenchError, match=r"band VV has \(8, 8\) px, B05 \(4, 4\)"):
         admitted(contract(size=None), arrays())
 
 

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
+
+from bench.errors import BenchError
+from bench.kinds import Batch
 
 
 class MagicBathyUNet(nn.Module):
@@ -116,27 +119,33 @@ class Stumpf(nn.Module):
         return depths[:, None]
 
     @torch.no_grad()
-    def fit(self, batches: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+    def fit(self, batches: Iterable[Batch]) -> None:
         """Set slope and intercept to the least squares over all pixels that count.
 
         Args:
-            batches: images [N, in_channels, H, W] as for `forward`, depths [N, H, W] in metres and
-                which of them count, bool [N, H, W].
+            batches: of the kind depth; true depths of another size than the images are compared
+                with the ratios of the nearest pixels.
 
         Raises:
-            ValueError: no pixel counts, or all have one ratio.
+            BenchError: no depth is known, or all pixels have one ratio.
         """
         sums = torch.zeros(5, dtype=torch.float64)
-        for images, depths, valid in batches:
+        for batch in batches:
+            depths = batch.targets
+            known = ~depths.isnan()
+            ratio = interpolate(self.ratio(batch.inputs)[:, None], size=depths.shape[1:])[:, 0]
             # Ratios lie close to 1, so sums of their distance from it lose fewer digits.
-            x = self.ratio(images)[valid].double() - 1
-            z = depths[valid].double()
+            x, z = ratio[known].double() - 1, depths[known].double()
             terms = (torch.ones_like(x), x, z, x * x, x * z)
             sums += torch.stack([term.sum() for term in terms]).cpu()
         count, x_sum, z_sum, xx_sum, xz_sum = sums.tolist()
         spread = count * xx_sum - x_sum * x_sum
         if count == 0 or spread <= 1e-12 * count * xx_sum:
-            raise ValueError(f"{count:.0f} pixels don't determine a slope and an intercept")
+            raise BenchError(
+                "expected pixels of known depth with log ratios that differ, found "
+                + (f"{count:.0f} with one ratio" if count else "none"),
+                "does the contract give both bands in proportion to reflectance?",
+            )
         slope = (count * xz_sum - x_sum * z_sum) / spread
         self.slope.fill_(slope)
         self.intercept.fill_(slope - (z_sum - slope * x_sum) / count)

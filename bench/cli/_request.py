@@ -17,7 +17,8 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        help="A baseline's name, timm:NAME[/INPUT], hf:OWNER/NAME[@REVISION], or an entry's path.",
+        help="A baseline's name, timm:NAME[/INPUT], hf:OWNER/NAME[@REVISION], an entry's path, "
+        "predictions:PATH, or python:MODULE:FACTORY.",
     ),
 ]
 Track = Annotated[
@@ -29,6 +30,9 @@ Devices = Annotated[int, typer.Option("--devices", help="How many devices share 
 Nodes = Annotated[int, typer.Option("--nodes", help="How many machines train together.")]
 Precision = Annotated[str, typer.Option("--precision", help="32-true, 16-mixed or bf16-mixed.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of training.")]
+AllowPython = Annotated[
+    bool, typer.Option("--allow-python", help="Run the code that --model python:... names.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Repeat what is recorded already.")]
 
 
@@ -45,6 +49,8 @@ def request(
     results: Path | None,
     limit: int | None = None,
     ids: Path | None = None,
+    *,
+    allow_python: bool = False,
 ) -> "Request":
     """The request that the options make.
 
@@ -59,6 +65,10 @@ def request(
         raise RequestError(
             f"unknown precision {precision!r}", "use 32-true, 16-mixed or bf16-mixed"
         )
+    if allow_python:
+        from bench.models import python
+
+        python.allow(model)
     return Request(
         task=task,
         model=model,
@@ -94,6 +104,8 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     )
     if not any(s["value"] is not None for s in scores if _name(s) == manifest["task"]["primary"]):
         print(f"\nnot ranked, {manifest['task']['primary']} is undefined: {_unranked(manifest)}")
+    for remark in manifest.get("remarks", ()):
+        print(f"\n{remark}")
     _points([s for s in scores if s["average"] == "points" and not s["slice"]])
     of_classes = [s for s in scores if s["average"] == "classes"]
     main = manifest["task"]["primary"].rpartition("_")[0]
@@ -105,12 +117,17 @@ def show(manifest: dict[str, Any], results: Path) -> None:
         f"{manifest['data']['samples']:,} samples, {manifest['inputs']}, "
         f"{manifest['division']} division, {manifest['trust']}"
     )
+    if cost:
+        _cost(cost)
+    print(f"run {manifest['run']} in {results / 'runs'}")
+
+
+def _cost(cost: dict[str, Any]) -> None:
     print(
         f"{cost['parameters'] / 1e6:.2f} M parameters, {cost['macs'] / 1e9:.2f} GMACs, "
         f"{cost['latency_ms']:.1f} ms for one sample, {cost['samples_per_second']:.0f} samples/s, "
         f"{cost['peak_memory'] / 2**30:.2f} GiB peak"
     )
-    print(f"run {manifest['run']} in {results / 'runs'}")
 
 
 def _name(score: dict[str, Any]) -> str:

@@ -1,15 +1,22 @@
 """``bench info``: one task."""
 
+import json
 import textwrap
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli._console import Json, print_json, print_table
 
+if TYPE_CHECKING:
+    from bench.task import Task
+
 
 def verb(
     task: Annotated[str, typer.Argument(help="Name of a task, or path of its TOML file.")],
+    schema_only: Annotated[
+        bool, typer.Option("--schema", help="Show what a file of predictions holds.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
@@ -17,6 +24,9 @@ def verb(
     from bench import task as tasks
 
     asked = tasks.load(task)
+    if schema_only:
+        _show_predictions(asked, as_json)
+        return
     kind = kinds.kind_of(asked)
     declared = asked.declaration
     schema = {field.name: str(field.type) for field in kind.schema(asked)}
@@ -43,7 +53,9 @@ def verb(
         print(textwrap.fill(text.strip(), 100) + "\n")
     if asked.superseded_by:
         print(f"superseded by {asked.superseded_by}\n")
-    splits = ", ".join(f"{name} {split.size:,}" for name, split in asked.splits.items())
+    splits = ", ".join(
+        f"{name} {split.size:,}" if split.size else name for name, split in asked.splits.items()
+    )
     print_table(
         ["", ""],
         [
@@ -62,3 +74,18 @@ def verb(
             ["digest", asked.digest],
         ],
     )
+
+
+def _show_predictions(task: "Task", as_json: bool) -> None:
+    from bench import predictions
+
+    columns, example = list(predictions.told(task)), predictions.example(task)
+    if as_json:
+        print_json({"task": task.name, "columns": columns, "example": example})
+        return
+    print(f"predictions.parquet for {task.name}: a row for each sample of split {task.split}\n")
+    print_table(
+        ["column", "type", "range", "what"],
+        [[c["column"], c["type"], c["range"], c["about"]] for c in columns],
+    )
+    print(f"\na row: {json.dumps(example)}")

@@ -1,18 +1,33 @@
 """``bench list``: the tasks."""
 
 import tomllib
+from typing import Annotated
+
+import typer
 
 from bench.cli._console import Json, print_json, print_table
+from bench.errors import unknown
 
 
-def verb(as_json: Json = False) -> None:
-    """List the tasks: kind, primary metric, and which tracks are ready here."""
+def verb(
+    kind: Annotated[str | None, typer.Option(help="Only the tasks of one kind.")] = None,
+    names: Annotated[bool, typer.Option("--names", help="Only their names, a line each.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the tasks: kind, primary metric, and which tracks are ready here.
+
+    One model on all tasks of a kind:
+
+    for t in $(bench list --kind retrieval --names); do bench run --task $t --model MODEL; done
+    """
     from bench import data
     from bench.paths import shipped
 
     rows = []
     for path in sorted(shipped("tasks").glob("*.toml")):
         task = tomllib.loads(path.read_text(encoding="utf-8"))
+        if kind not in (None, task["kind"]):
+            continue
         official = data.is_there(data.official_root(task["dataset"]))
         rows.append(
             {
@@ -25,8 +40,15 @@ def verb(as_json: Json = False) -> None:
                 "title": task["title"],
             }
         )
+    if kind is not None and not rows:
+        from bench import kinds
+
+        raise unknown("kind", kind, kinds.names(), "of which there are tasks")
     if as_json:
         print_json({"tasks": rows})
+        return
+    if names:
+        print("\n".join(row["task"] for row in rows))
         return
     print_table(
         ["task", "kind", "primary", "tracks ready", "title"],

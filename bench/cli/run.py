@@ -25,6 +25,7 @@ def verb(
         Path | None,
         typer.Option(help="Only the samples listed in a file, of any split; never ranked."),
     ] = None,
+    allow_python: options.AllowPython = False,
     force: options.Force = False,
     as_json: Json = False,
     results: Results = None,
@@ -39,7 +40,19 @@ def verb(
     from bench import evaluate
 
     asked = options.request(
-        task, model, track, device, devices, nodes, precision, seed, force, results, limit, ids
+        task,
+        model,
+        track,
+        device,
+        devices,
+        nodes,
+        precision,
+        seed,
+        force,
+        results,
+        limit,
+        ids,
+        allow_python=allow_python,
     )
     with reporting(quiet) as report:
         manifest = evaluate.run(asked, report)

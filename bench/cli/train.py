@@ -13,6 +13,7 @@ def verb(
     nodes: options.Nodes = 1,
     precision: options.Precision = "32-true",
     seed: options.Seed = 0,
+    allow_python: options.AllowPython = False,
     force: options.Force = False,
     as_json: Json = False,
     results: Results = None,
@@ -25,7 +26,17 @@ def verb(
     from bench import evaluate
 
     asked = options.request(
-        task, model, track, device, devices, nodes, precision, seed, force, results
+        task,
+        model,
+        track,
+        device,
+        devices,
+        nodes,
+        precision,
+        seed,
+        force,
+        results,
+        allow_python=allow_python,
     )
     with reporting(quiet) as report:
         entry = evaluate.train(asked, report)

@@ -119,14 +119,31 @@ def ids_sha256(samples: Sequence[str]) -> str:
     return hashlib.sha256("".join(f"{sample}\n" for sample in sorted(samples)).encode()).hexdigest()
 
 
+def scored_ids(dataset: Dataset, name: str, split: str, bands: Sequence[str]) -> list[str]:
+    """The samples of a split that a copy of the dataset ``name`` is asked for.
+
+    All of them; where only links are published, those that could still be obtained.
+    """
+    samples = dataset.ids(split)
+    if not declaration(name).get("links_rot", False):
+        return samples
+    there = set(dataset.present(bands))
+    return [sample for sample in samples if sample in there]
+
+
 def official_root(name: str) -> Path:
-    """The folder in which the published dataset is looked for."""
-    return data_root() / name
+    """The folder in which the published dataset is looked for; it may be another one's."""
+    return data_root() / _folder(name)
 
 
 def sample_root(name: str) -> Path:
     """The folder of the simulated data of the sample track."""
-    return data_root() / "sample" / f"{name}-{declaration(name)['sample_version']}"
+    return data_root() / "sample" / f"{_folder(name)}-{declaration(name)['sample_version']}"
+
+
+def _folder(name: str) -> str:
+    folder: str = declaration(name).get("folder", name)
+    return folder
 
 
 def ensure_sample(name: str, say: Callable[[str], None]) -> Path:

@@ -80,7 +80,7 @@ def area(name: str) -> Area:
         facts["folder"],
         facts["suffix"],
         facts["highest"],
-        {label: tuple(facts["colours"][label]) for label in declared["classes"]},
+        {label: tuple(declared["colours"][label]) for label in declared["classes"]},
         tuple(facts["undefined"]),
         {modality: modalities[modality]["side"] for modality in MODALITIES},
         {modality: modalities[modality]["bands"] for modality in MODALITIES},

@@ -213,7 +213,7 @@ class MagicBathyNet:
         ``unknown`` for a patch without depths.
         """
         held = self.held("depth", RULING) & self.held("img", RULING)
-        return {"depth": [self._zone(name) if name in held else "unknown" for name in samples]}
+        return {"mean_depth": [self._zone(name) if name in held else "unknown" for name in samples]}
 
     def _zone(self, sample: str) -> str:
         depth = self.depth(sample, self.area.bands[RULING])

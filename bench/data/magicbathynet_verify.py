@@ -41,7 +41,7 @@ def checks(root: Path, name: str, pixels: int, progress: Progress) -> Iterator[C
     for what in LISTS.values():
         yield _agreement(dataset, what)
     for modality in MODALITIES:
-        yield _norm(dataset, modality)
+        yield _norm(dataset, modality, published=not sample)
         yield _presence(dataset, modality, found)
     yield from _contents(dataset, found, pixels, progress, published=not sample)
 
@@ -78,7 +78,7 @@ def _agreement(dataset: MagicBathyNet, what: str) -> Check:
     return Check(name, passed=False, found=found)
 
 
-def _norm(dataset: MagicBathyNet, modality: str) -> Check:
+def _norm(dataset: MagicBathyNet, modality: str, *, published: bool) -> Check:
     name = f"norm file of {modality}"
     if norm_file(dataset.folder, modality, dataset.area.suffix) is None:
         return Check(name, passed=True, found="not on disk")
@@ -88,14 +88,18 @@ def _norm(dataset: MagicBathyNet, modality: str) -> Check:
         return Check(name, passed=False, found=str(error))
     declared = declaration(dataset.name)
     used = declared["statistics"][declared["preprocessing"]["statistics"]]
-    ranges = np.array([used[band] for band in dataset.area.bands[modality]])
-    same = np.allclose(np.stack([low, high - low], axis=1), ranges)
-    words = "as declared" if same else "other than the declared normalisation, which is used"
-    numbers = ", ".join(
-        f"{band} {bottom:g} to {top:g}"
-        for band, bottom, top in zip(dataset.area.bands[modality], low, high, strict=True)
+    bands = dataset.area.bands[modality]
+    ranges = np.stack([low, high - low], axis=1)
+    if np.allclose(ranges, [used[band] for band in bands]):
+        return Check(name, passed=True, found="as declared")
+    wanted = "; ".join(
+        f"{band} = [{least:.10g}, {width:.10g}]"
+        for band, (least, width) in zip(bands, ranges.tolist(), strict=True)
     )
-    return Check(name, passed=True, found=f"{numbers}: {words}")
+    if not published:
+        return Check(name, passed=True, found=f"of simulated images: {wanted}")
+    found = f"other than the declared normalisation; to follow it declare {wanted}"
+    return Check(name, passed=False, found=found)
 
 
 def _presence(dataset: MagicBathyNet, modality: str, found: dict[str, list[str]]) -> Check:

@@ -120,8 +120,16 @@ class Reben:
         """
         return self.metadata.multilabels(samples)
 
-    def reference_map(self, sample: str) -> NDArray[np.uint8]:
+    def reference_map(
+        self,
+        sample: str,
+        bands: Sequence[str] = (),  # noqa: ARG002
+    ) -> NDArray[np.uint8]:
         """uint8 [120, 120]: the class of each pixel in the declaration's order, 255 unlabelled.
+
+        Args:
+            sample: the patch.
+            bands: what the model sees; there is one map for all.
 
         Raises:
             BenchError: the map is missing or damaged, or holds a code that has no meaning.

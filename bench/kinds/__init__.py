@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -247,6 +247,97 @@ class Kind(Protocol):
         ...
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """What the module of a kind may offer beside `Kind`: pictures of what was predicted."""
+
+    def draw(
+        self, task: Task, dataset: Dataset, model: "torch.nn.Module", batch: Batch
+    ) -> "Mapping[str, NDArray[np.uint8]]":
+        """By name, in RGB [height, width, 3]; what is drawn of one sample is named after it."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """What a kind offers beside `Kind` whose samples are scored against each other."""
+
+    def settle(self, task: Task, observations: pa.Table) -> pa.Table:
+        """Observations with what depends on all of them, such as ranks, before any are left out."""
+        ...
+
+
+@runtime_checkable
+class Accepts(Protocol):
+    """What a kind offers beside `Kind` that runs entries made for tasks of several kinds."""
+
+    ACCEPTS: Sequence[str]
+    """The kinds of those tasks."""
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """What the module of a kind offers beside `Kind` some of whose metrics need other programs."""
+
+    def remarks(self, task: Task, observations: pa.Table) -> Sequence[str]:
+        """What could not be computed and why, a line each."""
+        ...
+
+
+@runtime_checkable
+class Predictable(Protocol):
+    """What a kind offers beside `Kind` that scores predictions which were made elsewhere.
+
+    Where the schema of predictions holds every column of the observations, nothing is computed
+    here and the result is only reported.
+    """
+
+    def prediction_schema(self, task: Task) -> pa.Schema:
+        """What is predicted of one sample, of fields made by `told`; the first is `SAMPLE`."""
+        ...
+
+    def from_predictions(self, task: Task, dataset: Dataset, table: pa.Table) -> pa.Table:
+        """The observations behind predictions, row by row, with targets from the dataset.
+
+        Args:
+            task: what is scored.
+            dataset: that of the task.
+            table: some predictions, of the schema and in the ranges that it tells, without nulls.
+
+        Raises:
+            BenchError: a value doesn't fit its sample.
+        """
+        ...
+
+
+def told(
+    name: str,
+    form: pa.DataType,
+    about: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    longest: int = 512,
+) -> pa.Field:
+    """A field of a schema of predictions.
+
+    Args:
+        name: of the column.
+        form: its type; of lists at most one level.
+        about: what it holds, in words.
+        low: the smallest number allowed; of the bytes for a binary column.
+        high: the largest one.
+        longest: the most bytes of a text or a binary value, or items of a list of free length.
+    """
+    told = {"about": about, "low": low, "high": high, "longest": longest}
+    metadata = {key: str(value) for key, value in told.items() if value is not None}
+    return pa.field(name, form, nullable=False, metadata=metadata)
+
+
+SAMPLE = told("sample", pa.string(), "the sample's id")
+"""The first field of every schema of predictions."""
+
+
 class NoOptions(BaseModel):
     """A recipe asks nothing more of this kind."""
 
@@ -299,6 +390,9 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
         attributes: what the rows can be grouped by, a text column each beside ``sample``, rows as
             in ``observations``; the primary metric is scored for each group as well.
     """
+    kind: object = kind_of(task)
+    if isinstance(kind, Settles):
+        observations = kind.settle(task, observations)
     found = _scored(task, observations, "", ())
     for part, rows in kind_of(task).parts(task, observations).items():
         found += _scored(task, rows, part, (task.primary,))
@@ -333,7 +427,8 @@ def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str])
 
 def names() -> list[str]:
     """The names of all kinds."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def kind_of(task: Task) -> Kind:

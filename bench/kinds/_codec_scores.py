@@ -110,6 +110,7 @@ def _metrics(
 
     - ``psnr_curve``, ``psnr_nominalcurve`` [B]: PSNR averaged over the logarithm of the actual and
       of the nominal rate between the task's bounds; two codecs' difference is their BD-PSNR there.
+      Above the highest rate that a codec makes any use of, its PSNR stays what it is.
     - ``psnr_points``, ``psnr_actual``, ``psnr_nominal``: mean of the images' PSNR (peak 1).
     - ``pooled_psnr_points``: PSNR of the mean squared error of all images.
     - ``sa_points``: spectral angle in degrees, mean over pixels; ``ssim_points``; ``error_points``:
@@ -142,7 +143,8 @@ def _metrics(
             "band_psnr_bands": _finite(psnr(squared / band_values)).reshape(len(squared), -1),
         }
     if "psnr_curve" in curves:
-        found["psnr_curve"] = mean_quality(rate[:, curve], mean[:, curve], *settings.bpppc)
+        rates, quality = _held(rate[:, curve], mean[:, curve], settings.bpppc[1])
+        found["psnr_curve"] = mean_quality(rates, quality, *settings.bpppc)
     if "psnr_nominalcurve" in curves:
         known = ~np.isnan(nominal[0])
         found["psnr_nominalcurve"] = (
@@ -151,6 +153,16 @@ def _metrics(
             else np.full(len(mean), np.nan)
         )
     return found
+
+
+def _held(
+    rates: NDArray[np.float64], quality: NDArray[np.float64], high: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Curves [B, P] that end below ``high`` go on level: more bits than needed do no harm."""
+    if rates.max() >= high:
+        return rates, quality
+    ends = np.full((len(rates), 1), high)
+    return np.append(rates, ends, axis=1), np.append(quality, quality[:, -1:], axis=1)
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

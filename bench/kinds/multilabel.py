@@ -18,7 +18,17 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds import (
+    SAMPLE,
+    Batch,
+    Metrics,
+    NoOptions,
+    images,
+    matrix,
+    mirrored,
+    mirrors,
+    told,
+)
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
 from bench.task import Task
 
@@ -66,6 +76,22 @@ def schema(task: Task) -> pa.Schema:
             pa.field("logits", pa.list_(pa.float32(), classes), nullable=False),
         ]
     )
+
+
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample`` and ``logits`` float32 [classes]."""
+    logits = pa.list_(pa.float32(), len(task.classes))
+    about = "a logit, not a probability, for each class in the task's order"
+    return pa.schema([SAMPLE, told("logits", logits, about)])
+
+
+def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
+    """Logits as they are, beside targets from the dataset."""
+    targets = dataset.multilabels(table.column("sample").to_pylist())
+    form = schema(task).field("targets").type
+    flat = pa.array(np.ascontiguousarray(targets, np.uint8).reshape(-1))
+    column = pa.FixedSizeListArray.from_arrays(flat, form.list_size)
+    return table.add_column(1, "targets", column).cast(schema(task))
 
 
 def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:

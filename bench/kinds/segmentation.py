@@ -5,20 +5,31 @@ of a set of images follows from the sum of theirs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
-from torch.nn.functional import cross_entropy
+from pydantic import BaseModel, ConfigDict, Field
+from torch.nn.functional import cross_entropy, interpolate
 
+from bench import pictures
 from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds import (
+    SAMPLE,
+    Batch,
+    Metrics,
+    NoOptions,
+    images,
+    matrix,
+    mirrored,
+    mirrors,
+    told,
+)
 from bench.metrics import confusion
 from bench.stats import weighted_sums
 from bench.task import Task
@@ -38,18 +49,31 @@ SAMPLE_SCORE = "share of pixels that are right"
 VOID = 255
 """The target of a pixel that has none."""
 
+_MOST_PIXELS = 2048
+"""Of a side of a map that is predicted elsewhere."""
+
 
 class Settings(BaseModel):
-    """A segmentation task has no settings."""
+    """Settings of a segmentation task.
+
+    Attributes:
+        side: pixels of a side of the grid that is scored; None for that of the maps, to which the
+            contract must bring images then.
+    """
 
     model_config = ConfigDict(extra="forbid")
+
+    side: Annotated[int | None, Field(ge=1, le=4096)] = None
 
 
 class Mapped(Dataset, Protocol):
     """A dataset that knows the class of every pixel."""
 
-    def reference_map(self, sample: str) -> NDArray[np.uint8]:
-        """Class indices [height, width], `VOID` where a pixel has no label."""
+    def reference_map(self, sample: str, bands: Sequence[str]) -> NDArray[np.uint8]:
+        """Class indices [height, width], `VOID` where a pixel has no label.
+
+        Of several maps that of the finest grid of these bands.
+        """
         ...
 
 
@@ -69,11 +93,54 @@ def schema(task: Task) -> pa.Schema:
     )
 
 
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample`` and ``map``: the scored pixels, a byte each."""
+    about = "the index of each pixel's class as uint8, row by row, of the pixels that are scored"
+    side = Settings.model_validate(task.settings).side or _MOST_PIXELS
+    most, longest = len(task.classes) - 1, side * side
+    return pa.schema([SAMPLE, told("map", pa.binary(), about, low=0, high=most, longest=longest)])
+
+
+def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
+    """The confusion matrix of each map with the reference map.
+
+    The reference is that of the finest grid that the first of the task's inputs has.
+
+    Raises:
+        BenchError: a map has another number of pixels than is scored.
+    """
+    classes, bands = len(task.classes), task.input(task.inputs[0]).bands
+    side = Settings.model_validate(task.settings).side
+    references, maps = [], []
+    for sample, content in zip(
+        *(table.column(c).to_pylist() for c in table.column_names), strict=True
+    ):
+        reference = dataset.reference_map(sample, bands)
+        references.append(reference if side is None else _on_grid(reference, side))
+        height, width = references[-1].shape
+        if len(content) != height * width:
+            raise BenchError(
+                f"expected maps of {height} x {width} px, that of sample {sample} has "
+                f"{len(content)} px",
+                "one byte for each scored pixel, row by row",
+            )
+        maps.append(np.frombuffer(content, np.uint8).reshape(height, width))
+    matrices = confusion.confusion_matrices(np.stack(references), np.stack(maps), classes, VOID)
+    flat = pa.array(matrices.astype(np.int32).reshape(-1))
+    columns = {
+        "sample": table.column("sample"),
+        "confusion": pa.FixedSizeListArray.from_arrays(flat, classes * classes),
+    }
+    return pa.table(columns, schema=schema(task))
+
+
 def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
-    """Images brought to the contract, and their reference maps uint8 [N, size, size]."""
-    maps = np.stack([dataset.reference_map(sample) for sample in samples])
+    """Images brought to the contract, and their reference maps uint8 [N, side, side]."""
+    bands, side = door.contract.bands, Settings.model_validate(task.settings).side
+    found = [dataset.reference_map(sample, bands) for sample in samples]
+    maps = np.stack(found if side is None else [_on_grid(classes, side) for classes in found])
     inputs = images(dataset, door, samples)
-    if maps.shape[1:] != inputs.shape[-2:]:
+    if side is None and maps.shape[1:] != inputs.shape[-2:]:
         raise BenchError(
             f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings images "
             f"to {inputs.shape[-2]} x {inputs.shape[-1]} px",
@@ -111,7 +178,7 @@ def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:
     """IoU, F1 and recall by class and their means, overall accuracy and kappa, over all pixels."""
-    return _of(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
+    return scores(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
 
 
 def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
@@ -132,7 +199,7 @@ def replicate(
 ) -> Metrics:
     """The same of resampled observations."""
     cells = matrix(observations, "confusion")
-    found = _of(task, np.concatenate([weighted_sums(block, cells) for block in counts]))
+    found = scores(task, np.concatenate([weighted_sums(block, cells) for block in counts]))
     return {name: values for name, values in found.items() if not names or name in names}
 
 
@@ -143,7 +210,30 @@ def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
     return confusion.overall_accuracy(matrices)
 
 
-def _of(task: Task, cells: NDArray[Any]) -> Metrics:
+def draw(
+    task: Task, dataset: Mapped, model: torch.nn.Module, batch: Batch
+) -> dict[str, pictures.Picture]:
+    """The reference and the predicted map of each image, where the dataset declares colours."""
+    declared = task.declaration.get("colours")
+    if declared is None:
+        return {}
+    colours = {name: tuple(declared[name]) for name in task.classes}
+    predicted = _logits(task, model, batch).argmax(1).to(torch.uint8).cpu().numpy()
+    true = batch.targets.cpu().numpy()
+    return {
+        f"sample-{name}": pictures.panels(
+            {
+                "reference": pictures.classes(reference, list(colours.values())),
+                "predicted": pictures.classes(guess, list(colours.values())),
+                "black: not labelled": pictures.legend(colours),
+            }
+        )
+        for name, reference, guess in zip(batch.samples, true, predicted, strict=True)
+    }
+
+
+def scores(task: Task, cells: NDArray[Any]) -> Metrics:
+    """Every metric of confusion matrices [..., classes * classes]."""
     classes = len(task.classes)
     matrices = cells.reshape(*cells.shape[:-1], classes, classes)
     return {
@@ -151,18 +241,28 @@ def _of(task: Task, cells: NDArray[Any]) -> Metrics:
         "accuracy_micro": confusion.overall_accuracy(matrices),
         "recall_macro": confusion.mean_class_accuracy(matrices),
         "kappa_micro": confusion.kappa(matrices),
+        "f1_macro": confusion.mean_f1(matrices),
         "iou_classes": confusion.class_iou(matrices),
         "f1_classes": confusion.class_f1(matrices),
     }
 
 
+def _on_grid(classes: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The class at each pixel of the scored grid, corners on corners as for bilinear images."""
+    rows, columns = (np.rint(np.linspace(0, n - 1, side)).astype(int) for n in classes.shape)
+    nearest: NDArray[np.uint8] = classes[rows[:, None], columns]
+    return nearest
+
+
 def _logits(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     logits: torch.Tensor = model(batch.inputs)
-    count, height, width = batch.targets.shape
-    expected = (count, len(task.classes), height, width)
+    expected = (len(batch.samples), len(task.classes), *batch.inputs.shape[-2:])
     if logits.shape != expected:
         raise BenchError(
             f"expected logits of shape {list(expected)}, the model returned {list(logits.shape)}",
             "a segmentation model returns one logit per image, class and pixel",
         )
+    size = batch.targets.shape[-2:]
+    if size != logits.shape[-2:]:
+        logits = interpolate(logits, size=size, mode="bilinear", align_corners=True)
     return logits

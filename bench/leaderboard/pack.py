@@ -12,7 +12,7 @@ from typing import Any
 from bench.leaderboard.boards import Board, Row
 from bench.leaderboard.overall import difference, standings
 from bench.leaderboard.read import Result, Score
-from bench.leaderboard.text import NAME, NOTE, link, shown
+from bench.leaderboard.text import NAME, NOTE, link, pinned, shown
 
 _LARGEST = 0xD7FF - 35
 """The last character before the surrogates."""
@@ -21,7 +21,7 @@ _HASH = 12
 """Digits of a hash that are shown; `run.json` has them all."""
 
 SHEET = (
-    *("title", "authors", "url", "source", "licence", "note", "architecture", "layout"),
+    *("title", "authors", "url", "source", "pinned", "licence", "note", "architecture", "layout"),
     *("processor", "accelerator", "torch", "device", "precision", "harness", "ids", "data"),
 )
 """The facts of a run that others often share, in the order in which the page has them."""
@@ -247,6 +247,7 @@ def _sheet(result: Result, words: Words) -> int:
     facts = {
         **result.facts,
         "url": link(result.facts.get("url", "")),
+        "pinned": pinned(result.facts.get("source", "")),
         "ids": result.ids_sha256[:_HASH],
         "data": result.data_sha256[:_HASH],
         "device": result.device,

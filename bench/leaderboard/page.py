@@ -1,4 +1,4 @@
-"""The page: one HTML file that asks for nothing, made from the database and nothing else."""
+"""The page: one HTML file that asks for nothing, made from the database and pictures of runs."""
 
 import base64
 import hashlib
@@ -14,6 +14,7 @@ from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
 from bench.leaderboard.boards import Board, boards
+from bench.leaderboard.images import embedded
 from bench.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
 from bench.leaderboard.read import Result, read
 from bench.leaderboard.reported import published
@@ -36,7 +37,7 @@ _SCRIPTS = ("data", "state", "parts", "charts", "details", "board", "overview", 
 def render(results: Path) -> str:
     """The leaderboard of a results folder as one HTML document.
 
-    The same rows in the database give the same text.
+    The same rows in the database and the pictures they note give the same text.
 
     Raises:
         BenchError: there is no database, or it can't be read.
@@ -53,7 +54,10 @@ def render(results: Path) -> str:
         runs=len(found),
         scores=sum(len(result.scores) for result in found),
     )
-    columns_of = packed(all_boards, words, _most(frame, all_boards))
+    room = _most(frame, all_boards)
+    drawn = embedded(results, all_boards, room * _SCORE // 4)
+    spent = sum(len(text) for pictures in drawn for text in pictures.values())
+    columns_of = packed(all_boards, words, room - spent // _SCORE)
     across = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
     content = {
         "tasks": [
@@ -74,9 +78,10 @@ def render(results: Path) -> str:
                 "digest": board.digest[:12],
                 "data": board.data[:12],
                 "current": _current(board, declared, all_boards),
+                "pictures": pictures,
                 **columns,
             }
-            for board, columns in zip(all_boards, columns_of, strict=True)
+            for board, columns, pictures in zip(all_boards, columns_of, drawn, strict=True)
         ],
         "reported": published(reported, names, words),
         "standings": {

@@ -25,6 +25,7 @@ _FACTS = {
     "processor": "$.hardware.processor",
     "accelerator": "$.hardware.accelerator",
     "torch": "$.arithmetic.torch",
+    "pictures": "$.pictures",
 }
 
 _RUNS = """

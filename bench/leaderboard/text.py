@@ -1,5 +1,6 @@
 """Strings from strangers: cut, and without characters that rearrange what stands around them."""
 
+import re
 from urllib.parse import urlsplit
 
 NAME = 96
@@ -10,6 +11,8 @@ NOTE = 600
 
 URL = 500
 """Most characters of an address; a longer one is no link."""
+
+_HUB = re.compile(r"hf:(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})@(?P<commit>[0-9a-f]{40})", re.A)
 
 
 def shown(text: object, limit: int = NAME) -> str:
@@ -37,3 +40,9 @@ def link(address: object) -> str:
         return ""
     named = parts.scheme in ("http", "https") and host and not parts.username
     return text if named else ""
+
+
+def pinned(source: object) -> str:
+    """The page of the commit that an entry was fetched from; empty for what isn't from the Hub."""
+    found = _HUB.fullmatch(str(source))
+    return f"https://huggingface.co/{found['repo']}/tree/{found['commit']}" if found else ""

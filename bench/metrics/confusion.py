@@ -97,6 +97,14 @@ def class_f1(matrices: Matrices) -> Floats:
     return _ratio(2 * _diagonal(matrices), matrices.sum(axis=-1) + matrices.sum(axis=-2))
 
 
+def mean_f1(matrices: Matrices) -> Floats:
+    """[...] the mean of ``class_f1`` over classes that occur in target or prediction.
+
+    scikit-learn's ``f1_score`` with ``average="macro"``.
+    """
+    return _mean(class_f1(matrices))
+
+
 def mean_class_accuracy(matrices: Matrices) -> Floats:
     """[...] the mean recall of the classes that occur in the target.
 

@@ -1,9 +1,9 @@
 """Models: from a name or a folder to an entry, and from an entry to something that computes.
 
 A source is a module of this room. One that can stand before the colon of ``--model SOURCE:REST``
-offers ``entry(rest, task) -> Entry``; one that can stand before the colon of an entry's
-``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``. Nobody
-lists the sources.
+offers ``entry(rest, task) -> Entry`` (or ``Predicted``); one that can stand before the colon of an
+entry's ``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``.
+Nobody lists the sources.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import entry as entries
-from bench.entry import Entry
+from bench.entry import Entry, Predicted
 from bench.errors import RequestError, unknown
 from bench.task import Task
 
@@ -25,7 +25,7 @@ def sources() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
-def find(name: str, task: Task) -> Entry:
+def find(name: str, task: Task) -> Entry | Predicted:
     """The entry that ``--model`` names: a baseline, ``SOURCE:REST``, or the path of a folder.
 
     Raises:
@@ -46,7 +46,7 @@ def find(name: str, task: Task) -> Entry:
 
 
 def build(entry: Entry, outputs: int) -> "torch.nn.Module":
-    """The architecture of an entry, with random weights.
+    """The architecture of an entry, with random weights or those that its training begins with.
 
     Args:
         entry: whose architecture is built, for the channels and the size of its contract.
@@ -57,7 +57,10 @@ def build(entry: Entry, outputs: int) -> "torch.nn.Module":
     """
     source, _, rest = entry.model.architecture.partition(":")
     module = _source(source, "build", entry.model.architecture)
-    return module.build(rest, entry.model.arguments, entry.input, outputs)  # type: ignore[no-any-return]
+    arguments = dict(entry.model.arguments)
+    if entry.weights is not None:
+        arguments.pop("pretrained", None)
+    return module.build(rest, arguments, entry.input, outputs)  # type: ignore[no-any-return]
 
 
 def _source(name: str, ability: str, asked: str) -> Any:

@@ -2,21 +2,23 @@
 
 A repository that holds ``entry.toml`` is an entry like any other. Of those without, the published
 BigEarthNet v2.0 checkpoints are understood: their configuration names a timm architecture, and
-their name says, by modality and version, which bands they take in which order.
+their name says, by modality and version, which bands they take in which order. So is what open_clip
+pushes: ``open_clip_config.json`` and ``open_clip_model.safetensors``.
 
-Nothing but four files is fetched, their sizes are checked first, and the revision is pinned to a
+Nothing but these files is fetched, their sizes are checked first, and the revision is pinned to a
 commit.
 """
 
 import json
-import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
 from bench import entry as entries
+from bench import hub
 from bench.contract import InputContract
 from bench.entry import MAX_DECLARATION, Entry
 from bench.errors import BenchError, RequestError
@@ -27,15 +29,25 @@ MAX_BYTES = {
     "config.json": 1 << 20,
     "README.md": 4 << 20,
     "model.safetensors": 8 << 30,
+    "open_clip_config.json": 1 << 20,
+    "open_clip_model.safetensors": 16 << 30,
 }
 """The files that are fetched, each with the largest size in bytes."""
 
 _WEIGHTS = "model.safetensors"
+_FORMS = {
+    "entry.toml": ("entry.toml", "README.md", _WEIGHTS),
+    "open_clip_config.json": ("open_clip_config.json", "open_clip_model.safetensors"),
+    "config.json": ("config.json", "README.md", _WEIGHTS),
+}
+"""The file that tells each form of repository, most telling first, and the files it is made of."""
+
 _PREFIX = "model.vision_encoder."
 _REQUEST = re.compile(r"(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[\w./-]{1,255}))?", re.A)
 _PUBLISHED = re.compile(r"-(?P<modality>s1|s2|all|s2_full|all_full)-v(?P<version>0\.1\.1|0\.2\.0)$")
 _INPUTS = {"s1": "s1", "s2": "s2", "all": "s1s2", "s2_full": "s2-full", "all_full": "s1s2-full"}
-_TIMEOUT_S = 20.0
+
+Choose = Callable[[str, dict[str, int | None]], list[str]]
 
 
 class _Config(BaseModel):
@@ -47,7 +59,7 @@ class _Config(BaseModel):
     image_size: int
 
 
-class _Snapshot(NamedTuple):
+class Snapshot(NamedTuple):
     """Files of a repository at one commit, in the Hub's own cache."""
 
     repo: str
@@ -56,6 +68,7 @@ class _Snapshot(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The repository with its commit, as ``--model`` takes it."""
         return f"hf:{self.repo}@{self.commit}"
 
 
@@ -72,7 +85,7 @@ def entry(rest: str, task: Task) -> Entry:
     asked = _REQUEST.fullmatch(rest)
     if asked is None:
         raise RequestError(f"hf:{rest} names no repository", "write hf:OWNER/NAME[@REVISION]")
-    snapshot = _fetch(asked["repo"], asked["revision"])
+    snapshot = fetch(asked["repo"], asked["revision"])
     if (snapshot.folder / "entry.toml").is_file():
         found = entries.load(snapshot.folder, task)
         if found.model.weights not in ("", _WEIGHTS):
@@ -80,79 +93,61 @@ def entry(rest: str, task: Task) -> Entry:
                 f"{snapshot.name}: its weights are called {found.model.weights}",
                 f"of weights only {_WEIGHTS} is fetched from the Hub: rename it in the repository",
             )
+    elif (snapshot.folder / "open_clip_config.json").is_file():
+        from bench.models import open_clip
+
+        found = open_clip.published(snapshot, task)
     else:
         found = _published(snapshot, task)
     return found.model_copy(update={"source": snapshot.name})
 
 
-def _fetch(repo: str, revision: str | None) -> _Snapshot:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (  # type: ignore[attr-defined]
-        HFValidationError,
-        HTTPError,
-        OfflineModeIsEnabled,
-    )
+def fetch(repo: str, revision: str | None, choose: Choose | None = None) -> Snapshot:
+    """The files of a repository that make up a model, in the Hub's cache.
 
+    Args:
+        repo: OWNER/NAME.
+        revision: a commit, branch or tag; the newest where it is None.
+        choose: which of its files are fetched, where it isn't of a form that is known here; given
+            what was asked for and the sizes in bytes by name.
+
+    Raises:
+        RequestError: the name can't be that of a repository, or it holds no model.
+        BenchError: it can't be reached, or a file is too large.
+    """
     asked = f"hf:{repo}@{revision}" if revision else f"hf:{repo}"
-    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-    try:
-        info = api.model_info(repo, revision=revision, timeout=_TIMEOUT_S, files_metadata=True)
+    with hub.speaking(asked):
+        api = hub.client()
+        info = api.model_info(repo, revision=revision, files_metadata=True)
         sizes = {file.rfilename: file.size for file in info.siblings or []}
-        _check_sizes(asked, sizes)
+        wanted = (choose or _wanted)(asked, sizes)
         fetched = [
-            Path(api.hf_hub_download(repo, name, revision=info.sha, etag_timeout=_TIMEOUT_S))
-            for name in MAX_BYTES
-            if name in sizes
+            Path(api.hf_hub_download(repo, name, revision=info.sha, etag_timeout=hub.TIMEOUT_S))
+            for name in wanted
         ]
-    except HFValidationError as error:
-        raise RequestError(f"{asked} names no repository: {_first_line(error)}") from error
-    except OfflineModeIsEnabled as error:
-        raise BenchError(
-            f"{asked} can't be fetched: the Hub's client is offline", "unset HF_HUB_OFFLINE"
-        ) from error
-    except (HTTPError, OSError) as error:
-        raise _unreachable(asked, error) from error
-    return _Snapshot(repo, str(info.sha), fetched[0].parent)
+    return Snapshot(repo, str(info.sha), fetched[0].parent)
 
 
-def _check_sizes(asked: str, sizes: dict[str, int | None]) -> None:
-    if not {"entry.toml", "config.json"} & set(sizes):
+def _wanted(asked: str, sizes: dict[str, int | None]) -> list[str]:
+    """The files that are fetched from a repository of files of these sizes."""
+    form = next((name for name in _FORMS if name in sizes), None)
+    if form is None:
         raise RequestError(
-            f"{asked} holds neither entry.toml nor config.json",
+            f"{asked} holds neither entry.toml nor config.json, nor open_clip_config.json",
             "an entry holds entry.toml and model.safetensors; README shows one",
         )
-    for name, limit in MAX_BYTES.items():
-        size = sizes.get(name, 0)
-        if size is None or size > limit:
+    wanted = [name for name in _FORMS[form] if name in sizes]
+    for name in wanted:
+        size = sizes[name]
+        if size is None or size > MAX_BYTES[name]:
             raise BenchError(
                 f"{asked}: {name} has {'unknown' if size is None else size} bytes, "
-                f"at most {limit} are fetched"
+                f"at most {MAX_BYTES[name]} are fetched"
             )
+    return wanted
 
 
-def _unreachable(asked: str, error: Exception) -> BenchError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403):
-        return BenchError(
-            f"{asked} can't be read (HTTP {status})",
-            "is the name right? a private or gated repository needs `hf auth login`",
-        )
-    if status == 404:
-        return BenchError(
-            f"{asked} doesn't exist on the Hub (HTTP 404)", "check owner, name and revision"
-        )
-    found = f"HTTP {status}" if status else f"{type(error).__name__}: {_first_line(error)}"
-    return BenchError(
-        f"{asked} can't be fetched: {found}",
-        "is the Hub reachable? try again, or give the path of a downloaded folder",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no details"])[0]
-
-
-def _published(snapshot: _Snapshot, task: Task) -> Entry:
+def _published(snapshot: Snapshot, task: Task) -> Entry:
     config = _config(snapshot)
     if not (snapshot.folder / _WEIGHTS).is_file():
         raise BenchError(f"{snapshot.name} holds no {_WEIGHTS}", "other formats are not opened")
@@ -181,7 +176,7 @@ def _published(snapshot: _Snapshot, task: Task) -> Entry:
     )
 
 
-def _config(snapshot: _Snapshot) -> _Config:
+def _config(snapshot: Snapshot) -> _Config:
     try:
         raw: Any = json.loads((snapshot.folder / "config.json").read_text(encoding="utf-8"))
         if isinstance(raw, dict) and isinstance(raw.get("config"), dict):
@@ -197,7 +192,7 @@ def _config(snapshot: _Snapshot) -> _Config:
     )
 
 
-def _contract(snapshot: _Snapshot, name: str, config: _Config, task: Task) -> InputContract:
+def _contract(snapshot: Snapshot, name: str, config: _Config, task: Task) -> InputContract:
     version = _PUBLISHED.search(name)
     if version is None:
         raise RequestError(

@@ -97,8 +97,10 @@ def build(
             return model
 
 
-def _check_patches(name: str, model: "torch.nn.Module", size: int) -> None:
+def _check_patches(name: str, model: "torch.nn.Module", size: int | None) -> None:
     """Refuse at once what a transformer would refuse with its first image."""
+    if size is None:
+        return
     embedding: Any = getattr(model, "patch_embed", None)
     patch = getattr(embedding, "patch_size", None) or (1, 1)
     if any(size % side for side in patch) and not getattr(embedding, "dynamic_img_pad", False):

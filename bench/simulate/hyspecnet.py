@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 
 from bench.data.formats import geotiff, planar_tiff
+from bench.files import new_folder
 from bench.simulate import enmap, optics
-from bench.simulate.folder import new_folder
 from bench.simulate.ground import ground
 from bench.simulate.landscape import PIXEL, WATER, landscape
 from bench.simulate.noise import generator

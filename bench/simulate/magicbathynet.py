@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.data.magicbathynet_area import MODALITIES, Area, area, list_file
 from bench.data.magicbathynet_rasters import write as write_raster
+from bench.files import new_folder
 from bench.simulate.coast import (
     ALGAE,
     ROCK,
@@ -30,7 +31,6 @@ from bench.simulate.coast import (
     observe,
     place,
 )
-from bench.simulate.folder import new_folder
 from bench.simulate.noise import Floats, generator, smooth_field
 
 TRAIN, TEST = 40, 10

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data import declaration
+from bench.files import new_folder
 from bench.simulate import words
-from bench.simulate.folder import new_folder
 from bench.simulate.noise import generator
 from bench.simulate.painters import KINDS
 from bench.simulate.pictures import CHANGING, Change, Scene, later, scene, view

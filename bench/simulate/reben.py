@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.data.formats import geotiff
+from bench.files import new_folder
 from bench.simulate import optics, radar
-from bench.simulate.folder import new_folder
 from bench.simulate.ground import ground
 from bench.simulate.landscape import PIXEL, Landscape, Water, landscape
 from bench.simulate.noise import generator

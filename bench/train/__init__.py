@@ -20,7 +20,7 @@ import bench.torch_setup
 from bench import entry as entries
 from bench import models, provenance
 from bench.contract import Door
-from bench.data import Dataset, ids_sha256
+from bench.data import Dataset, ids_sha256, scored_ids
 from bench.entry import Entry, Fit, Recipe, Trained
 from bench.errors import BenchError, RequestError
 from bench.files import sha256_json
@@ -33,6 +33,7 @@ from bench.train.loop import Best, Keeper, Learner, Lesson, Progress
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
+
 
 def train(
     entry: Entry,
@@ -75,6 +76,10 @@ def train(
         BenchError: samples are missing, or the loss became NaN.
     """
     recipe = entry.recipe[track]
+    if isinstance(recipe, Recipe) and recipe.arguments:
+        arguments = entry.model.arguments | recipe.arguments
+        model = entry.model.model_copy(update={"arguments": arguments})
+        entry = entry.model_copy(update={"model": model})
     training, validation = _samples(dataset, entry, task)
     trained = {
         "task": task.name,
@@ -245,7 +250,7 @@ def _samples(dataset: Dataset, entry: Entry, task: Task) -> tuple[list[str], lis
     present = set(dataset.present(entry.input.bands))
     splits = []
     for name in (task.training, task.validation):
-        samples = dataset.ids(name)
+        samples = scored_ids(dataset, task.dataset, name, entry.input.bands)
         missing = [sample for sample in samples if sample not in present]
         if missing or not samples:
             raise BenchError(

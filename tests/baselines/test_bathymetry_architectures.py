@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, relu
 
+from bench.errors import BenchError
+from bench.kinds import Batch
 from bench.models import baseline
 
 
@@ -86,10 +88,20 @@ def water(count=6, side=20, seed=0):
     return images, depths, torch.rand(count, side, side, generator=generator) < 0.7
 
 
+def batches(images, depths, valid, size=2):
+    """As training gives them: depths are NaN where they don't count."""
+    names = [str(index) for index in range(len(images))]
+    whole = Batch(names, images, depths.masked_fill(~valid, torch.nan))
+    return [
+        whole.pick(range(start, min(start + size, len(names))))
+        for start in range(0, len(names), size)
+    ]
+
+
 def test_the_log_ratio_finds_what_made_the_images(module):
     images, depths, valid = water()
     model = module.Stumpf(3, 1, 20, blue=2, green=0)
-    model.fit([(images[:2], depths[:2], valid[:2]), (images[2:], depths[2:], valid[2:])])
+    model.fit(batches(images, depths, valid))
     assert model.slope.item() == pytest.approx(100, rel=1e-3)
     assert model.intercept.item() == pytest.approx(105, rel=1e-3)
     found = model(images)
@@ -100,9 +112,8 @@ def test_the_log_ratio_finds_what_made_the_images(module):
 def test_the_fit_is_numpys_least_squares_of_what_counts(module):
     images, depths, valid = water()
     depths = depths + torch.randn(depths.shape, generator=torch.Generator().manual_seed(1))
-    spoilt = depths.masked_fill(~valid, torch.nan)
     model = module.Stumpf(3, 1, 20, blue=2, green=0)
-    model.fit((images[i : i + 1], spoilt[i : i + 1], valid[i : i + 1]) for i in range(6))
+    model.fit(iter(batches(images, depths, valid, size=1)))
     chosen = images.double().numpy()[:, :, :, :].transpose(0, 2, 3, 1)[valid.numpy()]
     ratio = np.log(1000 * chosen[:, 2]) / np.log(1000 * chosen[:, 0])
     slope, offset = np.polyfit(ratio, depths.double().numpy()[valid.numpy()], 1)
@@ -114,8 +125,8 @@ def test_a_common_factor_is_part_of_the_gain(module):
     images, depths, valid = water()
     first = module.Stumpf(3, 1, 20, blue=2, green=0, gain=1000.0)
     second = module.Stumpf(3, 1, 20, blue=2, green=0, gain=4000.0)
-    first.fit([(images, depths, valid)])
-    second.fit([(images / 4, depths, valid)])
+    first.fit(batches(images, depths, valid))
+    second.fit(batches(images / 4, depths, valid))
     torch.testing.assert_close(first(images), second(images / 4), rtol=1e-4, atol=1e-3)
 
 
@@ -142,6 +153,18 @@ def test_the_log_ratio_refuses(module):
         with pytest.raises(ValueError, match="aren't two of 3"):
             module.Stumpf(3, 1, 4, blue=blue, green=green)
     model = module.Stumpf(3, 1, 4, blue=0, green=1)
-    for batches in ([], [(images, depths, valid & False)], [(images * 0, depths, valid)]):
-        with pytest.raises(ValueError, match="don't determine"):
-            model.fit(batches)
+    for given, found in (
+        ([], "found none"),
+        (batches(images, depths, valid & False), "found none"),
+        (batches(images * 0, depths, valid), r"found \d+ with one ratio"),
+    ):
+        with pytest.raises(BenchError, match=found):
+            model.fit(given)
+
+
+def test_depths_of_a_coarser_grid_are_fitted_too(module):
+    images, depths, valid = water()
+    images = images.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    model = module.Stumpf(3, 1, 40, blue=2, green=0)
+    model.fit(batches(images, depths, valid))
+    assert model.slope.item() == pytest.approx(100, rel=1e-3)

@@ -109,8 +109,8 @@ def checked(root, name=NAPA, pixels=100):
 @pytest.mark.parametrize("name", [NAPA, PUCK])
 def test_declarations_are_complete(name):
     declared = data.declaration(name)
-    assert set(declared["area"]["colours"]) == set(declared["classes"])
-    assert len({tuple(c) for c in declared["area"]["colours"].values()}) == len(declared["classes"])
+    assert set(declared["colours"]) == set(declared["classes"])
+    assert len({tuple(c) for c in declared["colours"].values()}) == len(declared["classes"])
     statistics = declared["statistics"][declared["preprocessing"]["statistics"]]
     for modality, facts in declared["area"]["modalities"].items():
         assert facts["bands"] == BANDS[modality] == declared["inputs"][modality]["bands"]
@@ -454,19 +454,23 @@ def test_attributes_say_how_deep(own):
         values = np.full((18, 18), -depth, np.float32)
         put(own / "agia_napa", "depth", "s2", sample, values)
     found = opened(own).attributes(["411", "409", "350", "418"])
-    assert found == {"depth": ["over 15 m", "0-5 m", "unknown", "5-10 m"]}
+    assert found == {"mean_depth": ["over 15 m", "0-5 m", "unknown", "5-10 m"]}
 
 
 def test_verify_finds_no_fault_in_the_parts_that_are_there(tree):
     found = checked(tree)
     failed = {name for name, check in found.items() if not check.passed}
     # Three patches of 35 are on disk, and aerial images have pixels of 5 m.
-    assert failed == {"files of aerial", "files of spot6", "files of s2", "images"}
+    files = {f"{what} of {modality}" for what in ("files", "norm file") for modality in MODALITIES}
+    assert failed == {*files, "images"}
     assert found["splits"].found.startswith("train 22 of 22, validation 6 of 6, test 7 of 7")
     assert "3 faults, the first: aerial image" in found["images"].found
     assert found["depths"].found == "9 read"
     assert found["labels"].found == "9 read"
-    assert "S2-B04 0 to 150.125: other than the declared" in found["norm file of s2"].found
+    assert found["norm file of s2"].found == (
+        "other than the declared normalisation; to follow it declare "
+        "S2-B02 = [0, 201.5]; S2-B03 = [0, 187.25]; S2-B04 = [0, 150.125]"
+    )
 
 
 def test_verify_finds_lists_that_cross(own):

@@ -134,6 +134,13 @@ def test_the_curve_is_the_mean_over_log_rate_between_the_bounds():
     low, high = np.log10([3.0, 15.0])
     expected = line.integrate(low, high) / (high - low)
     assert float(compression.measure(wide, table)["psnr_curve"]) == pytest.approx(float(expected))
+    beyond = TASK.model_copy(update={"settings": TASK.settings | {"bpppc": (16.5, 40.0)}})
+    level = compression.measure(beyond, table)["psnr_curve"]
+    line = Akima1DInterpolator(
+        np.log10([*found["bpppc_points"], 40.0]), [*found["psnr_points"], found["psnr_points"][-1]]
+    )
+    low, high = np.log10([16.5, 40.0])
+    assert float(level) == pytest.approx(float(line.integrate(low, high) / (high - low)))
     assert np.isnan(found["psnr_curve"])  # Its rates begin above those that rank.
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from bench import leaderboard
 from tests.leaderboard.fabricated import manifest, many, recorded, score
+from tests.leaderboard.test_images import drawn, noted, png
 
 TASK = "#task=reben-mlc"
 NONE = "\N{EN DASH}"
@@ -373,3 +374,13 @@ def test_the_policy_stops_what_the_markup_would_not(board):
     assert board.run("return window.harmed ?? null") is None
     assert asked == []
     assert len([line for line in board.complaints() if "Content Security Policy" in line]) >= 3
+
+
+def test_a_run_shows_its_picture(chromium, tmp_path):
+    one = png(4)
+    run = manifest("t", "a", 0.5, pictures=noted(one))
+    leaderboard.write(recorded(tmp_path, drawn(tmp_path, run, depth=one)), tmp_path / "page.html")
+    chromium.open(tmp_path / "page.html", "#task=t")
+    chromium.find(".board tbody a").click()
+    wide = chromium.wait("return document.querySelector('dialog img')?.naturalWidth")
+    assert wide == 20

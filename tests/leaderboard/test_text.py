@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.leaderboard.text import link, shown
+from bench.leaderboard.text import link, pinned, shown
 
 
 @given(st.text(), st.integers(2, 200))
@@ -55,3 +55,18 @@ def test_web_addresses_become_links(url):
 )
 def test_anything_else_does_not(url):
     assert link(url) == ""
+
+
+def test_what_the_hub_pins_becomes_a_link_to_its_commit():
+    commit = "0123456789abcdef" * 2 + "01234567"
+    found = pinned(f"hf:alice/my-net.v2@{commit}")
+    assert found == f"https://huggingface.co/alice/my-net.v2/tree/{commit}"
+    assert link(found) == found
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", "hf:alice/net", "hf:alice/net@main", f"hf:a/b@{'0' * 39}", f"hf:a/../b@{'0' * 40}"],
+)
+def test_what_is_not_pinned_does_not(source):
+    assert pinned(source) == ""

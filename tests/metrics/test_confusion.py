@@ -15,12 +15,13 @@ from bench.metrics.confusion import (
     confusion_matrices,
     kappa,
     mean_class_accuracy,
+    mean_f1,
     mean_iou,
     overall_accuracy,
 )
 from bench.stats import resample_counts, weighted_sums
 
-SCORES = [overall_accuracy, class_iou, mean_iou, class_f1, mean_class_accuracy, kappa]
+SCORES = [overall_accuracy, class_iou, mean_iou, class_f1, mean_f1, mean_class_accuracy, kappa]
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,7 @@ def test_scores_equal_scikit_learn():
     assert overall_accuracy(matrix) == pytest.approx(sk.accuracy_score(*pair), abs=1e-14)
     assert class_iou(matrix) == pytest.approx(sk.jaccard_score(*pair, average=None), abs=1e-14)
     assert mean_iou(matrix) == pytest.approx(sk.jaccard_score(*pair, average="macro"), abs=1e-14)
+    assert mean_f1(matrix) == pytest.approx(sk.f1_score(*pair, average="macro"), abs=1e-14)
     assert class_f1(matrix) == pytest.approx(sk.f1_score(*pair, average=None), abs=1e-14)
     assert mean_class_accuracy(matrix) == pytest.approx(sk.balanced_accuracy_score(*pair))
     assert kappa(matrix) == pytest.approx(sk.cohen_kappa_score(*pair), abs=1e-14)

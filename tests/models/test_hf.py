@@ -17,7 +17,7 @@ from bench import task as tasks
 from bench.contract import Band, Door
 from bench.errors import BenchError, RequestError
 from bench.models import hf
-from tests.hub_server import Hub, commit_of, serving
+from tests.hub.server import Hub, commit_of, serving
 
 NEW, OLD = "resnet18-s1-v0.2.0", "resnet18-s1-v0.1.1"
 OWNER = "BIFOLD-BigEarthNetv2-0"

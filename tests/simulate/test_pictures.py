@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
+from bench.files import new_folder
 from bench.simulate import words
 from bench.simulate.canvas import PAINT, SIZE, Canvas
-from bench.simulate.folder import new_folder
 from bench.simulate.noise import generator
 from bench.simulate.optics import SENTINEL_2
 from bench.simulate.painters import KINDS, Things

@@ -151,7 +151,8 @@ function scoresOf(board) {
 
 // What is shown of a run when it is opened.
 function factsOf(row) {
-  const found = { others: row.board.columns.others[row.index] };
+  const { others, pictures } = row.board.columns;
+  const found = { others: others[row.index], picture: pictures[row.index] };
   for (const name of ["latency", "memory", "seconds", "entryDigest", "weights"]) {
     found[name] = at(row.board.columns[name], row.index);
   }

@@ -33,6 +33,10 @@ function RunSheet({ row, board }) {
       <span class="quiet">${board.task.primary}, 95 % interval, n = ${whole(row.samples)},
       ${" "}${board.track} track, ${row.division} division, ${row.trust}</span></p>
     <p>${placeText(row, board)}</p>
+    ${facts.picture && h("img", {
+      src: `data:image/png;base64,${facts.picture}`,
+      alt: "What this run predicted for its first samples",
+    })}
     <${Facts} row=${row} board=${board} facts=${facts} />
     <${AllScores} row=${row} board=${board} />`;
 }
@@ -81,7 +85,7 @@ function Facts({ row, board, facts }) {
     ["Title", facts.title],
     ["Authors", facts.authors],
     ["Address", facts.url && html`<${External} url=${facts.url}>${facts.url}<//>`],
-    ["Fetched from", facts.source],
+    ["Fetched from", facts.source && html`<${External} url=${facts.pinned}>${facts.source}<//>`],
     ["Licence", facts.licence],
     ["Note", facts.note],
     ["Architecture", facts.architecture],

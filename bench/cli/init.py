@@ -1,0 +1,27 @@
+"""``bench init``: an entry to begin with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import _request as options
+
+
+def verb(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="Of the entry, and of its folder.")],
+    task: options.Task,
+    predictions: Annotated[
+        bool, typer.Option("--predictions", help="For a file of predictions instead of a model.")
+    ] = False,
+) -> None:
+    """Write the folder of an entry, ready to be filled in.
+
+    bench init my-entry --task reben-mlc
+    """
+    from bench import task as tasks
+    from bench import template
+
+    folder = template.write(name, tasks.load(task), predicted=predictions)
+    print(f"wrote {folder}/entry.toml and {folder}/README.md")
+    print(f"next: fill them in, then bench check {folder}")

@@ -1,0 +1,48 @@
+"""The pictures of a run: what its kind draws of its first samples, as PNG in its folder."""
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench import data, kinds, pictures
+from bench import task as tasks
+from bench.contract import Door
+from bench.files import write_bytes
+
+if TYPE_CHECKING:
+    from bench.predict import Job
+
+SAMPLES = 3
+"""How many samples are drawn."""
+
+
+def draw(job: "Job") -> dict[str, str]:
+    """Draw the first samples of a run.
+
+    Returns:
+        The SHA-256 of each picture by the name of its file in the folder ``pictures`` of the run;
+        nothing for a kind that draws nothing.
+    """
+    from bench.predict import arithmetic, load_model, place, to_device
+
+    task = tasks.load(str(job.task))
+    kind = kinds.kind_of(task)
+    if not isinstance(kind, kinds.Draws):
+        return {}
+    dataset = data.reader(task.dataset).open_dataset(job.root)
+    device = place(job.device, 0)
+    model = load_model(job.entry, kind.outputs(task), device)
+    door = Door(job.entry.input, task.bands)
+    batch = to_device(kind.load(task, dataset, door, job.samples[:SAMPLES]), device)
+    with torch.inference_mode(), arithmetic(device, job.precision):
+        drawn = kind.draw(task, dataset, model, batch)
+    contents = {f"{_plain(name)}.png": pictures.png(drawn[name]) for name in drawn}
+    for name, content in contents.items():
+        write_bytes(job.run / "pictures" / name, content)
+    return {name: sha256(content).hexdigest() for name, content in contents.items()}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:80]

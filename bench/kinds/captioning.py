@@ -1,0 +1,288 @@
+"""Captioning: a sentence about a picture, or about what changed between two pictures.
+
+Observed per picture: the sentence of the model and those of people. Everything else follows from
+them, so that a run can be scored again without its model.
+
+METEOR and SPICE are computed where Java and ``pycocoevalcap`` are, once for a run. Elsewhere they
+have no value, and `remarks` says why; nothing takes their place.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.contract import Door
+from bench.data import Dataset
+from bench.entry import Recipe
+from bench.errors import BenchError, RequestError, unknown
+from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.metrics.captions import families
+from bench.metrics.captions.families import Texts
+from bench.stats import weighted_sums
+from bench.task import Task
+
+Floats = NDArray[np.float64]
+INTERFACE = (
+    "a module with caption(images float32 [N, channels, height, width]) -> list of N strings; to "
+    "be trained, with loss(images, captions: a list of strings for each image) -> scalar"
+)
+
+BATCH = 32
+
+UNRANKED = ""
+
+VOLATILE = ()
+
+Options = NoOptions
+
+SAMPLE_SCORE = "CIDEr-D, with the document frequencies of the whole set"
+
+MAX_CHARACTERS = 10_000
+"""Longest caption that a model may give; a longer one is a fault of the model."""
+
+Family = Literal["bleu", "rouge_l", "cider", "meteor", "spice", "rouge_f"]
+
+
+class Settings(BaseModel):
+    """Settings of a captioning task.
+
+    Attributes:
+        metrics: what is reported: ``bleu`` of one to four words, ``rouge_l``, ``cider`` (CIDEr-D),
+            ``meteor`` and ``spice`` as the COCO caption evaluation counts them; ``rouge_f``,
+            ROUGE-1, ROUGE-2 and ROUGE-L as the ``rouge_score`` package counts them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    metrics: Annotated[list[Family], Field(min_length=1)]
+
+
+class Captioned(Dataset, Protocol):
+    """A dataset that knows what is written about a sample."""
+
+    def captions(self, sample: str) -> list[str]:
+        """Its captions."""
+        ...
+
+
+def outputs(task: Task) -> int:
+    """A model owns its vocabulary."""
+    return 0
+
+
+def schema(task: Task) -> pa.Schema:
+    """``sample``, ``hypothesis`` (the model's caption), ``references`` (people's)."""
+    columns = {
+        "sample": pa.string(),
+        "hypothesis": pa.string(),
+        "references": pa.list_(pa.string()),
+    }
+    return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
+
+
+def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
+    """Images brought to the contract, and for each a list of captions.
+
+    Raises:
+        BenchError: a sample has no caption.
+    """
+    captions = [dataset.captions(sample) for sample in samples]
+    for sample, several in zip(samples, captions, strict=True):
+        if not several:
+            raise BenchError(f"sample {sample} has no caption", "leave it out of --ids")
+    return Batch(samples, images(dataset, door, samples), captions)
+
+
+def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, list[Any]]:
+    """The model's caption and people's.
+
+    Raises:
+        BenchError: the model gives another number of captions, or one that isn't text or is longer
+            than `MAX_CHARACTERS`.
+    """
+    given = _ability(model, "caption")(batch.inputs)
+    if not isinstance(given, list) or len(given) != len(batch.samples):
+        found = f"{len(given)} captions" if isinstance(given, list) else type(given).__name__
+        raise BenchError(
+            f"expected a list of {len(batch.samples)} captions, the model returned {found}",
+            "caption(images) returns a list with one string for each image",
+        )
+    for sample, caption in zip(batch.samples, given, strict=True):
+        _check(sample, caption)
+    return {"hypothesis": given, "references": batch.targets}
+
+
+def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """The model's own: it owns its tokens, and how it is shown the words before the next one."""
+    value: torch.Tensor = _ability(model, "loss")(batch.inputs, batch.targets)
+    return value
+
+
+def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+    """Draw one caption for each image, and mirror images as the recipe says, both dates alike."""
+    inputs = batch.inputs
+    if recipe.flips:
+        inputs = mirrored(inputs, mirrors(len(batch.samples), draw))
+    places = torch.rand(len(batch.samples), generator=draw).tolist()
+    drawn = [
+        [several[int(place * len(several))]]
+        for several, place in zip(batch.targets, places, strict=True)
+    ]
+    return replace(batch, inputs=inputs, targets=drawn)
+
+
+def settle(task: Task, observations: pa.Table) -> pa.Table:
+    """Observations with the counts of each image that add up, a column for each family of metrics.
+
+    CIDEr-D weighs words by the pictures of the whole set, in every slice and resample of it; and
+    Java runs once.
+    """
+    for family in _families(task):
+        if family not in observations.column_names:
+            rows = _rows(observations, family)
+            column = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
+            observations = observations.append_column(family, column)
+    return observations
+
+
+class _Scores(Mapping[str, "NDArray[np.float64]"]):
+    """Metrics of a table, each computed when it is asked for: training asks for one."""
+
+    def __init__(self, task: Task, observations: pa.Table) -> None:
+        self._task, self._observations = task, observations
+
+    def __getitem__(self, name: str) -> Floats:
+        ones = np.ones((1, self._observations.num_rows), np.uint16)
+        found: Floats = replicate(self._task, self._observations, [ones], (name,))[name][0]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_names(self._task))
+
+    def __len__(self) -> int:
+        return len(_names(self._task))
+
+
+def measure(task: Task, observations: pa.Table) -> Metrics:
+    """The metrics of the task's families; NaN for what could not be computed."""
+    return _Scores(task, observations)
+
+
+def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+    """None: every metric is one number."""
+    return ()
+
+
+def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+    """None: a caption is of the whole picture."""
+    return {}
+
+
+def replicate(
+    task: Task,
+    observations: pa.Table,
+    counts: Iterable[NDArray[np.uint16]],
+    names: Sequence[str] = (),
+) -> Metrics:
+    """The metrics of resampled images.
+
+    BLEU and METEOR are made of sums over images, all others are means. Document frequencies stay.
+
+    Raises:
+        RequestError: the task doesn't report one of ``names``.
+    """
+    known = _names(task)
+    for name in names:
+        if name not in known:
+            raise unknown(f"metric of task {task.name}", name, known)
+    wanted = names or list(known)
+    asked = dict.fromkeys(known[name] for name in wanted)
+    rows = {family: _rows(observations, family) for family in asked}
+    stacked = np.concatenate(list(rows.values()), axis=1)
+    there = ~np.isnan(stacked)
+    both = np.concatenate([np.where(there, stacked, 0), there], axis=1)
+    summed = np.concatenate([weighted_sums(block, both) for block in counts])
+    found: dict[str, Floats] = {}
+    start, width = 0, stacked.shape[1]
+    for family, part in rows.items():
+        end = start + part.shape[1]
+        values = families.scores(
+            family, summed[:, start:end], summed[:, width + start : width + end]
+        )
+        found |= {f"{m}_corpus": v for m, v in zip(families.METRICS[family], values.T, strict=True)}
+        start = end
+    return {name: found[name] for name in wanted}
+
+
+def sample_scores(task: Task, observations: pa.Table) -> Floats:
+    """CIDEr-D of each image, [N]."""
+    return _rows(observations, "cider")[:, 0]
+
+
+def remarks(task: Task, observations: pa.Table) -> list[str]:
+    """What could not be computed and why, a line each; nothing where all was."""
+    texts = _texts(observations)
+    reasons = {family: families.reason(family, texts) for family in _families(task)}
+    return [f"{family} was {reason}" for family, reason in reasons.items() if reason]
+
+
+def _rows(observations: pa.Table, family: str) -> Floats:
+    """What a family of metrics is made of, [N, columns], from a table that is settled or not."""
+    if family in observations.column_names:
+        return matrix(observations, family)
+    return families.rows(family, _texts(observations))
+
+
+def _texts(observations: pa.Table) -> Texts:
+    candidates = observations.column("hypothesis").to_pylist()
+    references = observations.column("references").to_pylist()
+    return tuple(candidates), tuple(map(tuple, references))
+
+
+def _families(task: Task) -> list[str]:
+    return list(dict.fromkeys(Settings.model_validate(task.settings).metrics))
+
+
+def _names(task: Task) -> dict[str, str]:
+    """The family of each metric of the task."""
+    return {
+        f"{metric}_corpus": family
+        for family in _families(task)
+        for metric in families.METRICS[family]
+    }
+
+
+def _ability(model: torch.nn.Module, name: str) -> Any:
+    found = getattr(model, name, None)
+    if not callable(found):
+        raise RequestError(
+            f"{type(model).__name__} has no {name}(): it is no captioner",
+            f"a model of this kind is {INTERFACE}",
+        )
+    return found
+
+
+def _check(sample: str, caption: object) -> None:
+    """Refuse what is no caption."""
+    fault = ""
+    if not isinstance(caption, str):
+        fault = type(caption).__name__
+    elif len(caption) > MAX_CHARACTERS:
+        fault = f"one of {len(caption):,} characters, which begins {caption[:40]!r}"
+    else:
+        try:
+            caption.encode()
+        except UnicodeEncodeError:
+            fault = f"text that UTF-8 can't hold: {caption[:40]!a}"
+    if fault:
+        raise BenchError(
+            f"expected a caption of at most {MAX_CHARACTERS:,} characters for sample {sample}, "
+            f"the model returned {fault}",
+            "caption(images) returns strings; bound their length in the model",
+        )

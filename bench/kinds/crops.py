@@ -1,0 +1,269 @@
+"""Crop mapping: the class of every pixel, from series of images.
+
+Observed per patch, as in segmentation: its confusion matrix over the labelled pixels. A model is
+called with samples that have equally many dates of each series, so that it meets no padding.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench import pictures
+from bench.contract import Door
+from bench.data.series import Series, SeriesDataset
+from bench.entry import Recipe
+from bench.errors import BenchError
+from bench.kinds import Batch, Metrics, matrix, mirrored, mirrors, segmentation
+from bench.kinds.segmentation import labels, outputs, parts, sample_scores, schema
+from bench.metrics import confusion
+from bench.stats import weighted_sums
+from bench.task import Task
+
+__all__ = ["labels", "outputs", "parts", "sample_scores", "schema"]
+
+INTERFACE = (
+    "series by name, each (pixels float32 [N, dates, channels, H, W], days int64 [N, dates, 2]: "
+    "since the first day of the dataset, and of the year from 0) -> logits float32 "
+    "[N, classes, H, W]"
+)
+
+BATCH = 4
+
+UNRANKED = ""
+
+VOLATILE = ()
+
+SAMPLE_SCORE = segmentation.SAMPLE_SCORE
+
+_DAYS = " days"
+_NO_DATE = -1
+_AS_IT_IS = torch.nn.Identity()
+
+
+class Settings(BaseModel):
+    """Settings of a crop-mapping task.
+
+    Attributes:
+        background: the class that metrics averaged over ``crops`` leave out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    background: str
+
+
+class Options(BaseModel):
+    """What a recipe may say of training.
+
+    Attributes:
+        window: train on windows of so many pixels a side, at random places; 0 for whole patches.
+        windows: how many of each patch a step sees.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    window: Annotated[int, Field(ge=0, le=1024)] = 0
+    windows: Annotated[int, Field(ge=1, le=256)] = 1
+
+
+class Mapped(SeriesDataset, segmentation.Mapped, Protocol):
+    """A dataset of series that knows the class of every pixel."""
+
+
+def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
+    """Series brought to the contract, and reference maps uint8 [N, H, W].
+
+    A series is float32 [N, longest, channels, H, W] under its name, where ``longest`` is the most
+    dates of any sample; behind its last date it is 0 and its days are -1.
+
+    Raises:
+        BenchError: a series is missing, holds NaN or infinity, or isn't as large as the map.
+    """
+    found = [dataset.series(sample, door.contract.bands) for sample in samples]
+    maps = np.stack([dataset.reference_map(sample, door.contract.bands) for sample in samples])
+    inputs: dict[str, torch.Tensor] = {}
+    for name, longest in dataset.longest(door.contract.bands).items():
+        own = [next(s for s in series if s.name == name) for series in found]
+        entrance = _entrance(task, door, own[0].bands)
+        shape = entrance.shape(dict(zip(own[0].bands, own[0].pixels[0], strict=True)))
+        if shape[1:] != maps.shape[1:]:
+            raise BenchError(
+                f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
+                f"images of {name} to {shape[1]} x {shape[2]} px",
+                "crops are scored on the pixels of the map: use a contract of its size",
+            )
+        # NumPy's zeros, in huge pages: where nothing is written they cost nothing, and elsewhere a
+        # third of torch's.
+        pixels = np.zeros((len(samples), longest, *shape), np.float32)
+        days = np.full((len(samples), longest, 2), _NO_DATE, np.int64)
+        for sample, series, out, when in zip(samples, own, pixels, days, strict=True):
+            when[: len(series.days)] = series.days
+            _admit(entrance, sample, series, out)
+        inputs |= {name: torch.from_numpy(pixels), name + _DAYS: torch.from_numpy(days)}
+    return Batch(samples, inputs, torch.from_numpy(maps))
+
+
+def _entrance(task: Task, door: Door, bands: Sequence[str]) -> Door:
+    """The door for the bands of one series."""
+    contract = door.contract
+    places = [contract.bands.index(band) for band in bands]
+    return Door(
+        contract.model_copy(
+            update={
+                "bands": tuple(bands),
+                "mean": tuple(contract.mean[place] for place in places),
+                "std": tuple(contract.std[place] for place in places),
+            }
+        ),
+        task.bands,
+    )
+
+
+def _admit(entrance: Door, sample: str, series: Series, out: NDArray[np.float32]) -> None:
+    # A date at a time stays in the nearest cache.
+    for date, image in enumerate(series.pixels):
+        entrance.admit(dict(zip(series.bands, image, strict=True)), out[date])
+        if series.pixels.dtype.kind == "f" and not np.isfinite(out[date].sum()):
+            raise BenchError(
+                f"{series.name} of {sample} holds NaN or infinity on its date {date + 1}",
+                "compare the files with the published ones: `bench data verify`",
+            )
+
+
+def _mapped(task: Task, model: torch.nn.Module, batch: Batch) -> Batch:
+    """The batch with a model's logits [N, classes, H, W] in place of its inputs.
+
+    Raises:
+        BenchError: the model returned another shape.
+    """
+    order: list[int] = []
+    found = []
+    for rows, series in _groups(batch.inputs):
+        order += rows
+        found.append(model(series))
+        expected = (len(rows), len(task.classes), *batch.targets.shape[1:])
+        if found[-1].shape != expected:
+            raise BenchError(
+                f"expected logits of shape {list(expected)}, the model returned "
+                f"{list(found[-1].shape)}",
+                "a crop-mapping model returns one logit per sample, class and pixel",
+            )
+    back = torch.tensor(order, device=found[0].device).argsort()
+    return replace(batch, inputs=found[0] if len(found) == 1 else torch.cat(found)[back])
+
+
+def _groups(
+    inputs: Mapping[str, torch.Tensor],
+) -> Iterator[tuple[list[int], dict[str, tuple[torch.Tensor, torch.Tensor]]]]:
+    """The samples of equal lengths, and their series without what is behind their last dates."""
+    names = [name for name in inputs if not name.endswith(_DAYS)]
+    lengths = torch.stack([(inputs[name + _DAYS][..., 1] >= 0).sum(dim=1) for name in names], dim=1)
+    rows: dict[tuple[int, ...], list[int]] = {}
+    for row, length in enumerate(lengths.tolist()):
+        rows.setdefault(tuple(length), []).append(row)
+    for length, chosen in sorted(rows.items()):
+        # All of them need no copy.
+        index: Any = slice(None) if len(rows) == 1 else chosen
+        yield (
+            chosen,
+            {
+                name: (inputs[name][index, :dates], inputs[name + _DAYS][index, :dates])
+                for name, dates in zip(names, length, strict=True)
+            },
+        )
+
+
+def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """The confusion matrix of each patch."""
+    return segmentation.observe(task, _AS_IT_IS, _mapped(task, model, batch))
+
+
+def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
+    return segmentation.loss(task, _AS_IT_IS, _mapped(task, model, batch))
+
+
+def draw(
+    task: Task, dataset: Mapped, model: torch.nn.Module, batch: Batch
+) -> dict[str, pictures.Picture]:
+    """The reference and the predicted map of each patch."""
+    return segmentation.draw(task, dataset, _AS_IT_IS, _mapped(task, model, batch))
+
+
+def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+    """Mirror patches and cut windows out of them, as the recipe says, with their maps."""
+    options = Options.model_validate(recipe.options)
+    count, height, width = batch.targets.shape
+    if recipe.flips:
+        masks = mirrors(count, draw)
+        batch = _changed(batch, range(count), lambda pixels: mirrored(pixels, masks))
+    if side := min(options.window, height, width):
+        rows = [row for row in range(count) for _ in range(options.windows)]
+        tops = torch.randint(height - side + 1, (len(rows),), generator=draw).tolist()
+        lefts = torch.randint(width - side + 1, (len(rows),), generator=draw).tolist()
+        places = list(zip(rows, tops, lefts, strict=True))
+        batch = _changed(
+            batch,
+            rows,
+            lambda pixels: torch.stack(
+                [pixels[row, ..., y : y + side, x : x + side] for row, y, x in places]
+            ),
+        )
+    return batch
+
+
+def _changed(
+    batch: Batch, rows: Sequence[int], change: Callable[[torch.Tensor], torch.Tensor]
+) -> Batch:
+    """The batch with every image and map changed, days and ids being those of some rows."""
+    inputs = {
+        name: values[list(rows)] if name.endswith(_DAYS) else change(values)
+        for name, values in batch.inputs.items()
+    }
+    return Batch([batch.samples[row] for row in rows], inputs, change(batch.targets))
+
+
+def measure(task: Task, observations: pa.Table) -> Metrics:
+    """As segmentation; and accuracy, recall and IoU over ``crops``, see `_of_crops`."""
+    cells = matrix(observations, "confusion").sum(axis=0, dtype=np.int64)
+    return {**segmentation.scores(task, cells), **_of_crops(task, cells)}
+
+
+def replicate(
+    task: Task,
+    observations: pa.Table,
+    counts: Iterable[NDArray[np.uint16]],
+    names: Sequence[str] = (),
+) -> Metrics:
+    """The same of resampled observations."""
+    cells = matrix(observations, "confusion")
+    sums = np.concatenate([weighted_sums(block, cells) for block in counts])
+    found = {**segmentation.scores(task, sums), **_of_crops(task, sums)}
+    return {name: values for name, values in found.items() if not names or name in names}
+
+
+def _of_crops(task: Task, cells: NDArray[Any]) -> Metrics:
+    """Over the pixels whose reference isn't background, and the means over the other classes.
+
+    A crop taken for background is an error; background taken for a crop isn't counted. The scores
+    "without background" of F. Follath et al., arXiv:2406.16513.
+    """
+    classes = len(task.classes)
+    background = task.classes.index(Settings.model_validate(task.settings).background)
+    matrices = cells.reshape(*cells.shape[:-1], classes, classes).copy()
+    matrices[..., background, :] = 0
+    iou = np.delete(confusion.class_iou(matrices), background, axis=-1)
+    known = ~np.isnan(iou)
+    with np.errstate(invalid="ignore"):
+        mean = np.nansum(iou, axis=-1) / known.sum(axis=-1)
+    return {
+        "accuracy_crops": confusion.overall_accuracy(matrices),
+        "recall_crops": confusion.mean_class_accuracy(matrices),
+        "iou_crops": mean,
+    }

@@ -1,0 +1,285 @@
+"""Depth: metres of water above the seabed, for every pixel.
+
+Observed per image: sums of the errors of its pixels, over all depths and by ranges of true depth.
+Sums add up, so every score of a set of images follows from the sum of theirs: pixels are pooled, as
+in the code published with MagicBathyNet (https://github.com/pagraf/MagicBathyNet).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch.nn.functional import interpolate
+
+from bench import pictures
+from bench.contract import Door
+from bench.data import Dataset
+from bench.entry import Recipe
+from bench.errors import BenchError
+from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.metrics import depth as metrics
+from bench.stats import weighted_sums
+from bench.task import Task
+
+INTERFACE = (
+    "images float32 [N, channels, size, size] -> depths in metres float32 [N, 1, size, size], "
+    "positive below the surface"
+)
+
+BATCH = 8
+
+UNRANKED = ""
+
+VOLATILE = ()
+
+Options = NoOptions
+
+SAMPLE_SCORE = "minus the RMSE of the image in metres"
+
+_RANGES = metrics.ranges()
+_ROWS = 1 + len(_RANGES)
+_KNOWN = 1 - 1e-5  # a share of unknown depth that is rounding
+
+
+class Settings(BaseModel):
+    """Settings of a depth task.
+
+    Attributes:
+        side: pixels of a side of the grid on which depths are compared.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    side: Annotated[int, Field(ge=1, le=4096)]
+
+
+class Sounded(Dataset, Protocol):
+    """A dataset that knows how deep the water is."""
+
+    def depth(self, sample: str, bands: Sequence[str]) -> NDArray[np.float32]:
+        """Metres of water [height, width], NaN where unknown, in the finest grid of the bands."""
+        ...
+
+
+def outputs(task: Task) -> int:
+    """One depth per pixel."""
+    return 1
+
+
+def schema(task: Task) -> pa.Schema:
+    """One row per image.
+
+    ``sums`` [rows * 6] in the order of `bench.metrics.depth.SUMS`, of all pixels and of each range
+    of true depth; ``largest`` [rows] absolute error in metres, 0 where a row has no pixels.
+    """
+    cells = _ROWS * len(metrics.SUMS)
+    return pa.schema(
+        [
+            pa.field("sample", pa.string(), nullable=False),
+            pa.field("sums", pa.list_(pa.float64(), cells), nullable=False),
+            pa.field("largest", pa.list_(pa.float64(), _ROWS), nullable=False),
+        ]
+    )
+
+
+def load(task: Task, dataset: Sounded, door: Door, samples: Sequence[str]) -> Batch:
+    """Images brought to the contract, and true depths float32 [N, side, side], NaN for unknown."""
+    side = Settings.model_validate(task.settings).side
+    depths = [_on_grid(dataset.depth(name, door.contract.bands), side) for name in samples]
+    return Batch(samples, images(dataset, door, samples), torch.stack(depths))
+
+
+def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+    """The sums of errors of each image over the pixels of known depth."""
+    predicted, true = _predicted(model, batch).float(), batch.targets
+    valid = ~true.isnan()
+    wrong = (valid & ~predicted.isfinite()).flatten(1).any(dim=1).tolist()
+    if any(wrong):
+        raise BenchError(
+            f"the model returned NaN or infinity for sample {batch.samples[wrong.index(True)]}",
+            "check its weights and its input contract; no result was recorded",
+        )
+    sums, largest = metrics.moments(
+        predicted.cpu().numpy(), true.cpu().numpy(), valid.cpu().numpy()
+    )
+    return {
+        "sums": torch.from_numpy(sums.reshape(len(sums), -1)),
+        "largest": torch.from_numpy(np.nan_to_num(largest)),
+    }
+
+
+def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """RMSE over the pixels of known depth of each image, mean over images.
+
+    With one image a step it is the loss published with MagicBathyNet.
+    """
+    predicted, true = _predicted(model, batch), batch.targets
+    valid = ~true.isnan()
+    squared = torch.where(valid, predicted - true, 0).square().sum(dim=(1, 2))
+    mean = squared / valid.sum(dim=(1, 2)).clamp(min=1)
+    # A root has no slope at 0, where an image without any known depth is.
+    root: torch.Tensor = mean.clamp(min=1e-12).sqrt()
+    return root.mean()
+
+
+def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+    """Mirror images at random, together with their depths."""
+    if not recipe.flips:
+        return batch
+    masks = mirrors(len(batch.samples), draw)
+    return batch.each(lambda pixels: mirrored(pixels, masks))
+
+
+def measure(task: Task, observations: pa.Table) -> Metrics:
+    """RMSE, MAE, bias, standard deviation and R2 of the errors of all pixels, pooled.
+
+    Of all depths (``pixels``) and by range of true depth (``depths``), in metres but for R2; and
+    the largest error of any pixel, which isn't resampled.
+    """
+    sums, largest = _sums(observations), _largest(observations)
+    return _of(sums.sum(axis=0)) | {"max_error_pixels": metrics.max_error(largest)}
+
+
+def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+    """The ranges of true depth."""
+    return _RANGES
+
+
+def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+    """The pixels of each range of true depth."""
+    sums, largest = _sums(observations), matrix(observations, "largest")
+    found = {}
+    for row, name in enumerate(_RANGES, 1):
+        chosen = sums[:, row, 0] > 0
+        if chosen.any():
+            only = np.zeros((int(chosen.sum()), *sums.shape[1:]))
+            only[:, 0] = only[:, row] = sums[chosen, row]
+            worst = np.zeros(only.shape[:2])
+            worst[:, 0] = worst[:, row] = largest[chosen, row]
+            found[f"depth={name}"] = pa.table(
+                {
+                    "sample": observations.column("sample").filter(pa.array(chosen)),
+                    "sums": _lists(only.reshape(len(only), -1)),
+                    "largest": _lists(worst),
+                },
+                schema=schema(task),
+            )
+    return found
+
+
+def replicate(
+    task: Task,
+    observations: pa.Table,
+    counts: Iterable[NDArray[np.uint16]],
+    names: Sequence[str] = (),
+) -> Metrics:
+    """The same of resampled observations; NaN for the largest error.
+
+    A bootstrap says nothing about a maximum: no resample holds a larger one.
+    """
+    cells = matrix(observations, "sums")
+    sums = np.concatenate([weighted_sums(block, cells) for block in counts])
+    found = _of(sums.reshape(len(sums), _ROWS, -1))
+    found["max_error_pixels"] = np.full(len(sums), np.nan)
+    return {name: values for name, values in found.items() if not names or name in names}
+
+
+def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
+    """Minus the RMSE of each image in metres, [N]; NaN without any known depth."""
+    return -metrics.rmse(_sums(observations)[:, 0])
+
+
+def draw(
+    task: Task, dataset: Sounded, model: torch.nn.Module, batch: Batch
+) -> dict[str, pictures.Picture]:
+    """Predicted against true depth and errors by true depth; maps of each image."""
+    predicted = _predicted(model, batch).float().cpu().numpy().astype(np.float64)
+    true = batch.targets.cpu().numpy().astype(np.float64)
+    known = ~np.isnan(true)
+    if not known.any():
+        return {}
+    x, y = true[known], predicted[known]
+    low, high = min(0.0, float(x.min())), float(x.max())
+    found = {
+        "depth": pictures.panels(
+            {
+                "predicted by true depth, m": pictures.density(x, y, low, high),
+                "error by true depth, m (mean, std)": pictures.errors(x, y - x, low, high),
+            }
+        )
+    }
+    for name, depth, guess in zip(batch.samples, true, predicted, strict=True):
+        if np.isnan(depth).all():
+            continue
+        bounds = float(np.nanmin(depth)), float(np.nanmax(depth))
+        error = guess - depth
+        reach = max(0.1, float(np.nanquantile(np.abs(error), 0.98)))
+        found[f"sample-{name}"] = pictures.panels(
+            {
+                f"true, {bounds[0]:.1f} to {bounds[1]:.1f} m": pictures.shades(depth, *bounds),
+                "predicted": pictures.shades(guess, *bounds),
+                f"error, -{reach:.1f} to {reach:.1f} m": pictures.differences(error, reach),
+            }
+        )
+    return found
+
+
+def _of(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Scores of sums [..., rows, 6]: [...] of all pixels, [..., ranges] by depth."""
+    functions = (metrics.rmse, metrics.mae, metrics.bias, metrics.std, metrics.r2)
+    found = {}
+    for function in functions:
+        values = function(sums)
+        found[f"{function.__name__}_pixels"] = values[..., 0]
+        found[f"{function.__name__}_depths"] = values[..., 1:]
+    return found
+
+
+def _sums(observations: pa.Table) -> NDArray[np.float64]:
+    """[N, rows, 6]."""
+    cells = matrix(observations, "sums")
+    return cells.reshape(len(cells), _ROWS, -1)
+
+
+def _largest(observations: pa.Table) -> NDArray[np.float64]:
+    """[N], NaN where an image has no pixels."""
+    pixels = _sums(observations)[:, 0, 0]
+    return np.where(pixels > 0, matrix(observations, "largest")[:, 0], np.nan)
+
+
+def _lists(values: NDArray[np.float64]) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
+def _on_grid(depth: NDArray[np.float32], side: int) -> torch.Tensor:
+    """Depths at the pixels of the compared grid, NaN where one that they lie between is unknown."""
+    known = ~np.isnan(depth)
+    stacked = torch.from_numpy(np.stack([np.where(known, depth, np.float32(0)), known]))
+    values, share = _resized(stacked.float(), side, side).unbind()
+    return values.masked_fill(share < _KNOWN, torch.nan)
+
+
+def _resized(values: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """[N, h, w] -> [N, height, width], bilinear, corners on corners as for images."""
+    if values.shape[1:] == (height, width):
+        return values
+    resized: torch.Tensor = interpolate(
+        values[:, None], size=(height, width), mode="bilinear", align_corners=True
+    )
+    return resized[:, 0]
+
+
+def _predicted(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """What the model says, [N, side, side] in metres."""
+    depths: torch.Tensor = model(batch.inputs)
+    expected = (len(batch.samples), 1, *batch.inputs.shape[-2:])
+    if depths.shape != expected:
+        raise BenchError(
+            f"expected depths of shape {list(expected)}, the model returned {list(depths.shape)}",
+            "a depth model returns one depth per image and pixel",
+        )
+    return _resized(depths[:, 0], *batch.targets.shape[-2:])

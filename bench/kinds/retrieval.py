@@ -1,0 +1,358 @@
+"""Retrieval: pictures, or pairs of pictures of two dates, by sentences and sentences by pictures.
+
+Observed per picture: its embedding, those of its captions, and the captions, of which many are the
+same. Everything else follows from them.
+
+The gallery is every picture (or every caption) of the split. It isn't resampled and no slice makes
+it smaller: intervals say how much scores depend on which pictures are asked about.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch.nn.functional import cross_entropy, normalize
+
+from bench.contract import Door
+from bench.data import Dataset
+from bench.entry import Recipe
+from bench.errors import BenchError
+from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.metrics.captions.retrieved import word_scores, word_statistics
+from bench.metrics.embeddings import Embeddings, Indices
+from bench.metrics.nearest import top_k
+from bench.metrics.recalls import AT, hits, medians, recalls
+from bench.metrics.relevance import relevance_of_groups, relevance_of_pairs
+from bench.metrics.retrieval import rank_both_ways
+from bench.stats import weighted_sums
+from bench.task import Task
+from bench.towers import embedded
+
+INTERFACE = (
+    "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
+    "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the logarithm "
+    "of 1 / temperature"
+)
+
+ACCEPTS = ("retrieval",)
+"""Kinds for whose tasks an entry may have been made that is run on a task of this one."""
+
+BATCH = 64
+
+UNRANKED = ""
+
+VOLATILE = ()
+
+Options = NoOptions
+
+SAMPLE_SCORE = "mean of the six recalls of its own queries"
+
+_HASH = 16
+_LARGEST_SCALE = 100.0
+_DIRECTIONS = ("i2t", "t2i")
+_VARIANTS = ("", "optimistic", "distinct")
+_MEDIANS = tuple(f"median_rank_{way}" for way in _DIRECTIONS)
+
+
+class Settings(BaseModel):
+    """Settings of a retrieval task.
+
+    Attributes:
+        changes: pictures come as pairs of two dates. Queries are those of the pairs that show a
+            change, the gallery is every pair; and the words of what is found first are scored.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    changes: bool = False
+
+
+class Captioned(Dataset, Protocol):
+    """A dataset that knows what is written about a sample."""
+
+    def captions(self, sample: str) -> list[str]:
+        """Its captions, one at least."""
+        ...
+
+
+def outputs(task: Task) -> int:
+    """A model chooses the width of its embeddings itself."""
+    return 0
+
+
+def schema(task: Task) -> pa.Schema:
+    """One row per picture or pair.
+
+    ``image`` [width]; ``texts`` [captions * width]; ``captions``, which are the words where the
+    task scores words, else 16 digits of their SHA-256; there also ``changed``.
+    """
+    columns = {
+        "sample": pa.string(),
+        "image": pa.list_(pa.float32()),
+        "texts": pa.list_(pa.float32()),
+        "captions": pa.list_(pa.string()),
+    }
+    if _changes(task):
+        columns["changed"] = pa.bool_()
+    return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
+
+
+def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
+    """Images brought to the contract, their captions, and whether they show a change.
+
+    Raises:
+        BenchError: it isn't known whether a pair shows a change.
+    """
+    changed = torch.ones(len(samples), dtype=torch.bool)
+    if _changes(task):
+        stated = dataset.attributes(samples)["changed"]
+        if "unknown" in stated:
+            raise BenchError(
+                f"pair {samples[stated.index('unknown')]} isn't flagged as changed or unchanged",
+                "the task asks about changed pairs: use the published file of annotations",
+            )
+        changed = torch.tensor([flag == "yes" for flag in stated])
+    texts = [dataset.captions(sample) for sample in samples]
+    pixels = images(dataset, door, samples)
+    return Batch(samples, {"images": pixels, "texts": texts}, changed)
+
+
+def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, Any]:
+    """The embeddings of pictures and captions.
+
+    Raises:
+        BenchError: an embedding has another shape or width, is 0, NaN or infinite.
+    """
+    several = batch.inputs["texts"]
+    # People repeat each other: a sentence is embedded once.
+    first = {
+        text: sample for own, sample in zip(several, batch.samples, strict=True) for text in own
+    }
+    pictures = embedded(model, "encode_image", batch.inputs["images"], batch.samples, "picture")
+    sentences = embedded(model, "encode_text", list(first), list(first.values()), "a caption of")
+    if pictures.shape[1] != sentences.shape[1]:
+        raise BenchError(
+            f"the model gives pictures embeddings of {pictures.shape[1]} numbers and captions of "
+            f"{sentences.shape[1]}, first for {batch.samples[0]}",
+            "both must come out of the same model's projections",
+        )
+    place = {text: index for index, text in enumerate(first)}
+    found: dict[str, Any] = {
+        "image": list(pictures),
+        "texts": [sentences[[place[text] for text in own]].ravel() for own in several],
+        "captions": several if _changes(task) else [list(map(_digest, own)) for own in several],
+    }
+    if _changes(task):
+        found["changed"] = batch.targets
+    return found
+
+
+def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Symmetric InfoNCE (Radford et al. 2021) between pictures and the first caption of each.
+
+    Pairs of a batch whose captions are the same aren't negatives of each other. Each process of a
+    training on several devices contrasts its own part of a batch.
+    """
+    texts = [own[0] for own in batch.inputs["texts"]]
+    left = normalize(model.encode_image(batch.inputs["images"]), dim=-1)  # type: ignore[operator]
+    right = normalize(model.encode_text(texts), dim=-1)  # type: ignore[operator]
+    scale = model.logit_scale.exp().clamp(max=_LARGEST_SCALE)  # type: ignore[operator]
+    number = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+    group = torch.tensor([number[text] for text in texts], device=left.device)
+    alike = (group[:, None] == group) & ~torch.eye(len(texts), dtype=torch.bool, device=left.device)
+    scores = (scale * left @ right.T).float().masked_fill(alike, -torch.inf)
+    own = torch.arange(len(texts), device=left.device)
+    return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
+
+
+def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+    """Draw a caption for each picture, and mirror pictures as the recipe says, both dates alike."""
+    inputs = dict(batch.inputs)
+    if recipe.flips:
+        inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
+    drawn = torch.rand(len(batch.samples), generator=draw).tolist()
+    inputs["texts"] = [
+        [own[int(place * len(own))]] for own, place in zip(inputs["texts"], drawn, strict=True)
+    ]
+    return replace(batch, inputs=inputs)
+
+
+def settle(task: Task, observations: pa.Table) -> pa.Table:
+    """The ranks of each picture's queries among all there are; `measure` works from them.
+
+    Equal captions have the embedding of the first of them, so that they tie whatever batches they
+    were in.
+
+    Returns:
+        One row per picture: ``asked``, whether its queries count; for three ways of ranking (as
+        published with ties against the model, the same with ties for it, every distinct caption
+        once) ``i2t`` [3] and ``t2i`` [captions * 3]; ``share`` [captions], one over how many asked
+        captions are the same; where words are scored ``words`` [24], counts for both directions.
+    """
+    if "share" in observations.column_names:
+        return observations
+    pictures, texts, captions, owner = _unpacked(observations)
+    count = len(pictures)
+    number = captions.dictionary_encode().indices.to_numpy().astype(np.int64)
+    kept = np.unique(number, return_index=True)[1]
+    texts = texts[kept][number]
+    own = relevance_of_groups(np.arange(count), owner)
+    asked = np.ones(count, np.bool_)
+    if _changes(task):
+        asked = observations.column("changed").to_numpy()
+    usual = rank_both_ways(pictures, texts, own)
+    shared = relevance_of_pairs(owner, number, (count, len(kept)))
+    once = rank_both_ways(pictures, texts[kept], shared)
+    alike = np.bincount(number, asked[owner])[number]
+    share = np.divide(asked[owner], alike, out=np.zeros(len(owner)), where=alike > 0)
+    ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int32)
+    i2t = np.stack([usual[0].pessimistic, usual[0].optimistic, once[0].pessimistic], axis=1)
+    t2i = np.stack([usual[1].pessimistic, usual[1].optimistic, once[1].pessimistic[number]], axis=1)
+    columns = {
+        "sample": observations.column("sample"),
+        "asked": pa.array(asked),
+        "i2t": pa.FixedSizeListArray.from_arrays(pa.array(i2t.ravel()), 3),
+        "t2i": pa.ListArray.from_arrays(3 * ends, pa.array(t2i.ravel())),
+        "share": pa.ListArray.from_arrays(ends, pa.array(share)),
+    }
+    if _changes(task):
+        found = top_k(texts, pictures, 1)[0][:, 0], top_k(pictures, texts, 1)[0][:, 0]
+        words = word_statistics(captions.to_pylist(), owner, *found)
+        columns["words"] = pa.FixedSizeListArray.from_arrays(pa.array(words.ravel()), words[0].size)
+    return pa.table(columns)
+
+
+def measure(task: Task, observations: pa.Table) -> Metrics:
+    """Recall at 1, 5 and 10 and the median rank, of either direction; see `_metrics`."""
+    ones = np.ones((1, observations.num_rows), np.uint16)
+    return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
+
+
+def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+    """None: every metric is one number."""
+    return ()
+
+
+def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+    """None."""
+    return {}
+
+
+def replicate(
+    task: Task,
+    observations: pa.Table,
+    counts: Iterable[NDArray[np.uint16]],
+    names: Sequence[str] = (),
+) -> Metrics:
+    """The same of resampled pictures, each with its queries; ranks in the gallery stay."""
+    settled = settle(task, observations)
+    i2t, t2i, share, owner, asked = _ranks(settled)
+    count = len(asked)
+    everyone = np.arange(count)
+    ones = asked[owner].astype(np.float64)
+    columns = []
+    for variant, of_texts in enumerate((ones, ones, share)):
+        columns += [
+            hits(i2t[:, variant], everyone, asked.astype(np.float64), count),
+            hits(t2i[:, variant], owner, of_texts, count),
+        ]
+    words = matrix(settled, "words") if _changes(task) else np.empty((count, 0))
+    rows = np.concatenate([*columns, words, words * asked[:, None]], axis=1)
+    wants_medians = not names or not set(names).isdisjoint(_MEDIANS)
+    kept = asked[owner]
+    queries = ((i2t[asked, 0], everyone[asked]), (t2i[kept, 0], owner[kept]))
+    sums, middles = [], []
+    for block in counts:
+        sums.append(weighted_sums(block, rows))
+        if wants_medians:
+            middles.append([medians(ranks, owners, block) for ranks, owners in queries])
+    tied = bool((i2t[:, 0] != i2t[:, 1]).any() or (t2i[:, 0] != t2i[:, 1]).any())
+    found = _metrics(np.concatenate(sums), tied)
+    if wants_medians:
+        found |= dict(zip(_MEDIANS, np.concatenate(middles, axis=1), strict=True))
+    return {name: values for name, values in found.items() if not names or name in names}
+
+
+def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
+    """Recall at 1, 5 and 10 of each picture's own queries, mean of both directions, [N].
+
+    NaN for pairs that aren't asked about.
+    """
+    i2t, t2i, _, owner, asked = _ranks(settle(task, observations))
+    count, everyone = len(asked), np.arange(len(asked))
+    ways = [
+        hits(i2t[:, 0], everyone, asked.astype(np.float64), count),
+        hits(t2i[:, 0], owner, asked[owner].astype(np.float64), count),
+    ]
+    mean: NDArray[np.float64] = np.concatenate(list(map(recalls, ways)), axis=1).mean(axis=1)
+    return mean
+
+
+def _metrics(sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
+    """From sums over pictures [B, 24 and more] to metrics [B].
+
+    - ``recall_at_K_i2t``: share of pictures with one of their captions among the K best;
+      ``recall_at_K_t2i``: share of captions whose picture is among the K best. Ties count against
+      the model. ``recall_mean_i2t``, ``recall_mean_t2i``, ``recall_mean``: means of three and six.
+    - ``..._i2toptimistic`` ...: the same with ties for the model, where that differs.
+    - ``..._i2tdistinct`` ...: every distinct caption once, right for all pictures it was written
+      for, as SkyScript counts (Wang et al., AAAI 2024).
+    - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is found
+      first, mean of both directions; ``..._retrievedchanged`` for the queries of changed pairs.
+    """
+    found = {}
+    for index, variant in enumerate(_VARIANTS):
+        if variant == "optimistic" and not tied:
+            continue
+        ways = {
+            way: recalls(sums[:, 8 * index + 4 * side :][:, :4])
+            for side, way in enumerate(_DIRECTIONS)
+        }
+        for way, values in ways.items():
+            for k, value in zip(AT, values.T, strict=True):
+                found[f"recall_at_{k}_{way}{variant}"] = value
+            found[f"recall_mean_{way}{variant}"] = values.mean(axis=1)
+        found[f"recall_mean{variant}"] = np.mean([v.mean(axis=1) for v in ways.values()], axis=0)
+    words = sums[:, 24:]
+    if words.shape[1]:
+        for part, average in zip(np.split(words, 2, axis=1), ("", "changed"), strict=True):
+            for name, values in word_scores(part).items():
+                found[f"{name}_retrieved{average}"] = values
+    return found
+
+
+def _ranks(
+    settled: pa.Table,
+) -> tuple[Indices, Indices, NDArray[np.float64], Indices, NDArray[np.bool_]]:
+    """Ranks [N, 3] and [T, 3], shares [T], owners [T] and who is asked about [N]."""
+    share = settled.column("share").combine_chunks()
+    owner = np.repeat(np.arange(len(share)), share.value_lengths().to_numpy())
+    t2i = settled.column("t2i").combine_chunks().flatten().to_numpy().reshape(-1, 3)
+    asked = settled.column("asked").to_numpy()
+    return matrix(settled, "i2t"), t2i, share.flatten().to_numpy(), owner, asked
+
+
+def _unpacked(observations: pa.Table) -> tuple[Embeddings, Embeddings, pa.Array, Indices]:
+    """Embeddings [N, width] and [T, width], captions [T] and whose they are [T]."""
+    count = observations.num_rows
+    captions = observations.column("captions").combine_chunks()
+    owner = np.repeat(np.arange(count), captions.value_lengths().to_numpy())
+    flat = [
+        observations.column(name).combine_chunks().flatten().to_numpy()
+        for name in ("image", "texts")
+    ]
+    return flat[0].reshape(count, -1), flat[1].reshape(len(owner), -1), captions.flatten(), owner
+
+
+def _digest(caption: str) -> str:
+    return sha256(caption.encode()).hexdigest()[:_HASH]
+
+
+def _changes(task: Task) -> bool:
+    return Settings.model_validate(task.settings).changes

@@ -1,0 +1,131 @@
+"""Code of the user's own: ``python:MODULE:FACTORY``, only where the command line allows it.
+
+``FACTORY(in_channels=..., outputs=..., size=..., **arguments)`` returns a `torch.nn.Module`. The
+module is imported as Python would from the current folder, so it can do whatever the user can. It
+runs only with ``--allow-python`` on the same command line, and only what ``--model`` names there:
+an entry from elsewhere can't ask for it.
+"""
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import entry as entries
+from bench.contract import InputContract
+from bench.entry import Entry
+from bench.errors import RequestError
+from bench.files import sha256_file
+from bench.task import Task
+
+if TYPE_CHECKING:
+    import torch
+
+ALLOWED = "BENCH_ALLOWED_PYTHON"
+"""The environment variable that tells the processes of one command what may run."""
+
+_REQUEST = re.compile(r"(?P<name>[\w.]{1,120}:\w{1,100})(/(?P<input>[\w.-]{1,64}))?", re.A)
+_DIGITS = 16
+
+
+def allow(model: str) -> None:
+    """Let this process, and those it starts, run the code that ``--model`` names.
+
+    Raises:
+        RequestError: it names none.
+    """
+    source, _, rest = model.partition(":")
+    if source != "python":
+        raise RequestError(
+            f"--allow-python is for --model python:MODULE:FACTORY, not for {model:.100}",
+            "nothing else runs code from outside the harness: leave it away",
+        )
+    os.environ[ALLOWED] = _asked(rest)["name"]
+
+
+def entry(rest: str, task: Task) -> Entry:
+    """The untrained entry for ``MODULE:FACTORY`` or ``MODULE:FACTORY/INPUT``.
+
+    The module's own file is part of its architecture's name, by hash: what it imports isn't.
+
+    Raises:
+        RequestError: it isn't allowed, or there is no such module.
+    """
+    asked = _asked(rest)
+    given = asked["input"] or task.inputs[0]
+    _, digest = _imported(asked["name"])
+    factory = asked["name"].partition(":")[2]
+    return Entry.model_validate(
+        {
+            "name": f"python-{factory}-{given}",
+            "title": factory,
+            "task": task.name,
+            "task_digest": task.digest,
+            "input": task.input(given),
+            "model": {"architecture": f"python:{asked['name']}@{digest}"},
+            "recipe": entries.recipes(task),
+        }
+    )
+
+
+def build(
+    rest: str, arguments: Mapping[str, Any], contract: InputContract, outputs: int
+) -> "torch.nn.Module":
+    """What the factory returns.
+
+    Raises:
+        RequestError: it isn't allowed, has changed since, or returns no module.
+    """
+    from torch import nn
+
+    name, _, digest = rest.partition("@")
+    module, found = _imported(name)
+    if digest and digest != found:
+        raise RequestError(
+            f"python:{name} has another source ({found}) than this entry was made with ({digest})",
+            "restore the file, or train it again",
+        )
+    factory = getattr(module, name.partition(":")[2], None)
+    if not callable(factory):
+        raise RequestError(f"python:{name}: the module has no such function")
+    size = {"in_channels": len(contract.bands), "outputs": outputs, "size": contract.size}
+    model = factory(**size, **arguments)
+    if not isinstance(model, nn.Module):
+        raise RequestError(
+            f"python:{name} returned {type(model).__name__}, expected a torch.nn.Module"
+        )
+    return model
+
+
+def _asked(rest: str) -> re.Match[str]:
+    asked = _REQUEST.fullmatch(rest)
+    if asked is None:
+        raise RequestError(
+            f"python:{rest:.100} names no code", "write python:MODULE:FACTORY or .../INPUT"
+        )
+    return asked
+
+
+def _imported(name: str) -> tuple[Any, str]:
+    """The module of ``MODULE:FACTORY``, and the beginning of the hash of its file."""
+    if os.environ.get(ALLOWED) != name:
+        raise RequestError(
+            f"python:{name} is code from outside the harness",
+            f"if it is your own: --model python:{name} --allow-python",
+        )
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    module_name = name.partition(":")[0]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            f"python:{name} can't be imported: {error}", f"looked in {here} and what is installed"
+        ) from error
+    if module.__file__ is None:
+        raise RequestError(f"python:{name}: {module_name} is no file of Python")
+    return module, sha256_file(Path(module.__file__))[:_DIGITS]

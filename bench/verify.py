@@ -1,0 +1,189 @@
+"""``bench verify``: everything that entered the numbers of a run, hashed and scored again."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from bench import data, entry, integrity, kinds
+from bench import task as tasks
+from bench.errors import BenchError
+from bench.files import sha256_file
+from bench.runs import Run
+from bench.task import Task
+
+State = Literal["same", "differs", "not here"]
+
+_HUB = re.compile(r"hf:(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})@(?P<commit>[0-9a-f]{40})", re.A)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One thing that entered the numbers of a run, beside what its manifest says of it.
+
+    Attributes:
+        what: such as ``part-00000.parquet``, ``task digest`` or ``scores``.
+        state: whether it is the same, differs, or isn't here to be compared.
+        found: what was compared, in words.
+    """
+
+    what: str
+    state: State
+    found: str
+
+
+def verify(run: Run, results: Path) -> list[Compared]:
+    """Compare all that entered the numbers of a complete run with its manifest, and score again.
+
+    Args:
+        run: the run.
+        results: the results folder in whose ``entries`` its weights are looked for.
+
+    Raises:
+        BenchError: the run isn't complete, or its ``run.json`` isn't whole.
+    """
+    checked = integrity.check(run)
+    manifest = checked.manifest
+    edited = "run.json was edited" in checked.altered
+    found = [Compared("run.json", "differs" if edited else "same", "by the hash of its content")]
+    found += _files(run.hashes(), manifest.get("parts"))
+    drawn = (run.folder / "pictures").glob("*.png")
+    found += _files({path.name: sha256_file(path) for path in drawn}, manifest.get("pictures"))
+    task = _task(manifest)
+    found += _meaning(manifest, task)
+    found += _data(manifest, task)
+    found.append(_weights(manifest, task, results))
+    found += _scores(manifest, task, run)
+    return found
+
+
+def _files(there: Mapping[str, str], noted: Any) -> Iterator[Compared]:
+    noted = noted if isinstance(noted, dict) else {}
+    for name in sorted({*there, *noted}):
+        if name not in there:
+            yield Compared(name, "differs", "it is missing")
+        elif name not in noted:
+            yield Compared(name, "differs", "it was added")
+        else:
+            yield _hashes(name, str(noted[name]), there[name])
+
+
+def _hashes(what: str, noted: str, found: str) -> Compared:
+    if noted == found:
+        return Compared(what, "same", found[:12])
+    return Compared(what, "differs", f"{found[:12]}, noted was {noted[:12]}")
+
+
+def _task(manifest: dict[str, Any]) -> Task | None:
+    named = manifest["task"]
+    try:
+        return tasks.load(named.get("file") or named["name"])
+    except BenchError:
+        return None
+
+
+def _meaning(manifest: dict[str, Any], task: Task | None) -> Iterator[Compared]:
+    if task is None:
+        yield Compared("task digest", "not here", f"task {manifest['task']['name']}")
+    else:
+        yield _hashes("task digest", manifest["task"]["digest"], task.digest)
+
+
+def _data(manifest: dict[str, Any], task: Task | None) -> Iterator[Compared]:
+    """The fingerprint of the data and, of a whole run, of the ids of the scored split."""
+    if task is None:
+        return
+    official = manifest["track"] == "official"
+    root = data.official_root(task.dataset) if official else data.sample_root(task.dataset)
+    if not data.is_there(root):
+        yield Compared("data", "not here", f"{task.dataset} isn't at {root}")
+        return
+    dataset = data.reader(task.dataset).open_dataset(root)
+    fingerprint = dataset.fingerprint() if official else data.sample_sha256(root)
+    yield _hashes("data", manifest["data"]["data_sha256"], fingerprint)
+    if not manifest["partial"]:
+        ids = data.ids_sha256(dataset.ids(task.split))
+        yield _hashes("sample ids", manifest["data"]["ids_sha256"], ids)
+
+
+def _weights(manifest: dict[str, Any], task: Task | None, results: Path) -> Compared:
+    noted = manifest["entry"]["weights_sha256"]
+    if not noted:
+        return Compared("weights", "not here", "the entry has none")
+    path = _trained_here(manifest, task, results) or _from_hub(manifest["entry"])
+    if path is None:
+        return Compared("weights", "not here", f"{noted[:12]} is in no entry of {results}")
+    return _hashes("weights", noted, sha256_file(path))
+
+
+def _trained_here(manifest: dict[str, Any], task: Task | None, results: Path) -> Path | None:
+    """The weights of the very training that the manifest describes."""
+    trained = manifest["entry"].get("trained")
+    if task is None or not isinstance(trained, dict):
+        return None
+    for folder in sorted((results / "entries" / task.name).glob("*")):
+        try:
+            found = entry.load(folder, task)
+        except BenchError:
+            continue
+        same = found.trained and found.trained.model_dump(mode="json", exclude_none=True) == trained
+        if same and found.weights is not None and found.weights.is_file():
+            return found.weights
+    return None
+
+
+def _from_hub(described: dict[str, Any]) -> Path | None:
+    """The weights in the Hub's cache, for an entry that was fetched from there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    named = _HUB.fullmatch(str(described.get("source", "")))
+    try:
+        model = entry.Model.model_validate(described.get("model"))
+    except ValidationError:
+        return None
+    if named is None or not model.weights:
+        return None
+    cached = try_to_load_from_cache(named["repo"], model.weights, revision=named["commit"])
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _scores(manifest: dict[str, Any], task: Task | None, run: Run) -> Iterator[Compared]:
+    """The stored observations scored by this version of the harness."""
+    if task is None or task.digest != manifest["task"]["digest"]:
+        yield Compared("scores", "not here", "the task of this digest, to score again")
+        return
+    try:
+        observations = run.observations()
+        noted = manifest.get("observations_sha256")
+        if isinstance(noted, str):
+            hashed = run.observations_sha256(kinds.kind_of(task).VOLATILE)
+            yield _hashes("observations", noted, hashed)
+        again = kinds.score(task, observations, run.attributes())
+    except (BenchError, pa.ArrowException, ValueError, LookupError) as error:
+        # What isn't as it was written fails as it happens to.
+        yield Compared("scores", "differs", f"can't be scored: {error!s:.200}")
+        return
+    yield _compare_scores(manifest["scores"], [dataclasses.asdict(score) for score in again])
+
+
+def _compare_scores(noted: list[dict[str, Any]], again: list[dict[str, Any]]) -> Compared:
+    named = ("metric", "average", "label", "slice")
+    before = {tuple(score[key] for key in named): score for score in noted}
+    after = {tuple(score[key] for key in named): score for score in again}
+    differ = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    if not differ:
+        return Compared("scores", "same", f"{len(after):,} scores with their intervals")
+    metric, average, label, part = differ[0]
+    first = " ".join(filter(None, (f"{metric}_{average}", label, part)))
+    values = [(scores.get(differ[0]) or {}).get("value") for scores in (before, after)]
+    return Compared(
+        "scores",
+        "differs",
+        f"{len(differ):,} of {len({*before, *after}):,}, first {first}: {values[1]}, "
+        f"noted was {values[0]}",
+    )
