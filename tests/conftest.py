@@ -1,6 +1,12 @@
 """Shared fixtures."""
 
 import os
+
+# Before NumPy is imported: several processes test at once, and the threads of its linear algebra
+# wait for each other longer than they work. Those of torch stay as they are.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# isort: split
 import time
 from collections.abc import Iterator
 from pathlib import Path

@@ -27,11 +27,13 @@ def folder_of(path, **changes):
 def test_every_baseline_is_a_valid_entry_with_recipes_for_both_tracks(task):
     loaded = tasks.load(task)
     names = entry.baseline_names(tasks.load(task))
-    assert names
+    assert names or loaded.kind == "zeroshot"  # Models come from elsewhere there.
     for name in names:
         found = entry.baseline(name, loaded)
         assert found.name.startswith(name)
-        assert set(found.recipe) == {"official", "sample"}
+        published = "weights" in found.note  # Of others, to be converted first.
+        trained = found.model.learns and not published
+        assert set(found.recipe) >= ({"official", "sample"} if trained else set())
         assert found.weights is None
         assert found.authors
         assert found.licence

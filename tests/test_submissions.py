@@ -197,7 +197,7 @@ def test_one_bad_submission_never_stops_the_rest(hub, ran, tmp_path):
         "wild": "refused",
         "last": "reproduced",
     }
-    assert "nested 1000 deep" in outcomes["bad"].reason
+    assert "nested more than 32 deep" in outcomes["bad"].reason
     assert "HTTP 404" in outcomes["lost"].reason
     assert "unknown task '/etc/passwd.toml'" in outcomes["unfit"].reason
     assert "run.json is not JSON" in outcomes["wild"].reason

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bench.curves import Interval
 
 
+_FAR = 10_000
+"""A BD-rate beyond this many percent only says that the curves hardly meet."""
+
+
 def verb(
     entries: Annotated[
         list[str],
@@ -102,6 +106,8 @@ def verb(
 def _shown(number: "Interval", digits: int, unit: str) -> list[str]:
     if number.value is None:
         return ["-", "-"]
+    if number.value > _FAR:
+        return [f"over {_FAR:,}{unit}", "-"]
     if number.low is None or number.high is None:
         return [f"{number.value:.{digits}f}{unit}", "-"]
     return [

@@ -19,9 +19,9 @@ def open_dataset(root: Path) -> HySpecNet:
 
 def write_sample(root: Path) -> None:
     """Write the simulated data of the sample track under ``root``."""
-    from bench.simulate import hyspecnet as simulated
+    from bench.simulate.hyspecnet import write
 
-    simulated.write(root)
+    write(root)
 
 
 def prepare(root: Path, workers: int, progress: Progress) -> Path:

@@ -89,7 +89,7 @@ def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
     for area, surface in enumerate(SURFACES, 1):
         rows = observations.filter(_array(observations, "pixels", 1)[:, area] > 0)
         if rows.num_rows:
-            found[f"surface={surface}"] = _only(rows, area)
+            found[f"pixels={surface}"] = _only(rows, area)
     return found
 
 

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Kind
-from bench.predict import ahead, arithmetic, observe, to_device
+from bench.predict import ahead, arithmetic, laid_out, observe, to_device
 from bench.scales import direction
 from bench.task import Task
 from bench.train.folder import Workshop
@@ -66,8 +66,7 @@ class Learner(LightningModule):
 
     def __init__(self, network: torch.nn.Module, lesson: Lesson) -> None:
         super().__init__()
-        # About a quarter faster for convolutions, on processors as well.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = laid_out(network)
         self.lesson = lesson
         self._losses: list[torch.Tensor] = []
 

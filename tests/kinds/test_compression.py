@@ -158,8 +158,8 @@ def test_resampled_scores_are_the_scores_of_the_resampled_table():
 def test_land_and_water_are_scored_on_their_own_pixels():
     given, model = batch(), Stepped()
     slices = compression.parts(TASK, observed(model, given))
-    assert set(slices) == {"surface=land", "surface=water"}
-    water = slices["surface=water"]
+    assert set(slices) == {"pixels=land", "pixels=water"}
+    water = slices["pixels=water"]
     assert water.column("sample").to_pylist() == ["s1", "s2", "s3"]
     found = compression.measure(TASK, water)
     for point, name in enumerate(model.points):
@@ -351,9 +351,9 @@ def test_values_out_of_range_are_clipped_and_nan_is_refused():
 def results(tmp_path_factory, sample_data):
     """A learned and a classical codec on a few images of the sample track."""
     folder = tmp_path_factory.mktemp("compression")
-    brief = recipe(pixels=8).model_copy(update={"select": "loss", "clip_norm": 1.0, "batch": 10})
+    brief = recipe(crop=8).model_copy(update={"select": "loss", "clip_norm": 1.0, "batch": 10})
     for name, base, arguments, recipes in (
-        ("brief", "cae1d", {"rates": "4", "bits": "6"}, {"sample": brief}),
+        ("brief", "cae3d", {"rates": "32", "bits": "6"}, {"sample": brief}),
         ("finer", "pca", {"components": "8 16 32 64"}, {}),
     ):
         found = entries.baseline(base, TASK)
@@ -372,7 +372,7 @@ def results(tmp_path_factory, sample_data):
 
 def request(folder, model, **changes):
     return Request(
-        task=TASK.name, model=model, track="sample", limit=2, results=folder / "results", **changes
+        task=TASK.name, model=model, track="sample", limit=1, results=folder / "results", **changes
     )
 
 
@@ -380,11 +380,11 @@ def test_learned_and_classical_codecs_run_end_to_end(results):
     folder, manifests = results
     learned = manifests["brief"]
     points = {s["label"] for s in learned["scores"] if s["average"] == "points"}
-    assert points == {"cr4", "cr4-6bit"}
+    assert points == {"cr32", "cr32-6bit"}
     drawn = [s for s in learned["scores"] if s["average"] == "actual" and not s["slice"]]
     assert len(drawn) == 2
     assert all(s["low"] <= s["value"] <= s["high"] for s in drawn)
-    assert learned["entry"]["trained"]["recipe"]["options"] == {"pixels": 8}
+    assert learned["entry"]["trained"]["recipe"]["options"] == {"crop": 8}
     # Nothing is learnt by principal components: no entry was trained for them.
     trained = (folder / "results/entries").glob("*/[!.]*")
     assert {path.name.split("-")[0] for path in trained} == {"brief"}
