@@ -4,12 +4,17 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.kinds import Batch, Kind
+from bench.kinds._rounds import Rounds
 from bench.task import Task
 
 _REPEATS = 10
@@ -19,6 +24,8 @@ _SECONDS = 2.0
 def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dict[str, Any]:
     """Measure a model on one batch that is already on its device.
 
+    Of the networks of a federation's rounds that is the last one.
+
     Returns:
         ``parameters`` on the executed path; ``macs`` per sample (half of the floating-point
         operations that PyTorch counts); ``latency_ms``, the median for one sample;
@@ -26,8 +33,9 @@ def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dic
         ``peak_memory`` in bytes (of the device on CUDA, else of the process).
     """
     one = batch.pick([0])
+    model = model.last if isinstance(model, Rounds) else model
     device = next(batch.tensors()).device
-    with torch.inference_mode():
+    with torch.inference_mode(), _without_gradients(model):
         parameters = _executed_parameters(kind, task, model, one)
         # Now what is done once for all samples, such as embedding the names of classes, is done.
         with FlopCounterMode(display=False) as counter:
@@ -45,19 +53,42 @@ def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dic
     }
 
 
-def _executed_parameters(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> int:
-    used: dict[int, int] = {}
-
-    def note(module: torch.nn.Module, _: Any) -> None:
-        used.update((id(p), p.numel()) for p in module.parameters(recurse=False))
-
-    hooks = [module.register_forward_pre_hook(note) for module in model.modules()]
+@contextmanager
+def _without_gradients(model: torch.nn.Module) -> Iterator[None]:
+    """A model whose weights ask for no gradient: the counter of operations would follow them."""
+    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in learnt:
+        parameter.requires_grad_(False)
     try:
-        kind.observe(task, model, batch)
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
-    return sum(used.values())
+        for parameter in learnt:
+            parameter.requires_grad_(True)
+
+
+class _Used(TorchFunctionMode):
+    """Notes every parameter that an operation makes a tensor of, by its module's call or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: dict[int, int] = {}
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        # Whoever asks for a shape or a device computes nothing with it.
+        if any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result)):
+            given = tree_leaves((args, kwargs))
+            used = (leaf for leaf in given if isinstance(leaf, torch.nn.Parameter))
+            self.sizes.update((id(parameter), parameter.numel()) for parameter in used)
+        return result
+
+
+def _executed_parameters(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> int:
+    with _Used() as used:
+        kind.observe(task, model, batch)
+    return sum(used.sizes.values())
 
 
 def _median_seconds(

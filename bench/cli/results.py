@@ -23,6 +23,8 @@ from bench.errors import BenchError, RequestError
 if TYPE_CHECKING:
     import datetime
 
+    from bench.folds import Summary
+
 app = typer.Typer(
     help="Show what is known; ask in SQL; export, import and rebuild what is behind it."
 )
@@ -76,14 +78,17 @@ def show(
         folder, published, task=task, entry=entry, track=track, since=_day(since), until=_day(until)
     )
     beside = _reported(folder, task, entry) if published else []
+    over_folds = _over_folds(folder, rows, task=task, entry=entry, track=track)
     if as_json:
-        print_json({"results": rows} | ({"reported": beside} if published else {}))
+        more = {"reported": beside} if published else {}
+        print_json({"results": rows, "folds": [vars(found) for found in over_folds]} | more)
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, _COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
     else:
         _print(rows, beside)
+        _print_folds(over_folds)
 
 
 @app.command()
@@ -169,6 +174,42 @@ def export(
         print(f"wrote {out}", file=sys.stderr)
 
 
+@app.command()
+def benefit(
+    context: typer.Context,
+    track: Annotated[str, typer.Option("--track", help="official or sample.")] = "sample",
+    as_json: Json = False,
+    results: Results = None,
+) -> None:
+    """Show what training with each augmentation gains, beside how consistent it is."""
+    from bench.benefit import benefits, claim
+
+    rows = benefits(results_folder(results or context.obj), track)
+    if as_json:
+        print_json({"benefits": [vars(row) for row in rows], "claim": claim(rows)})
+        return
+    verdicts = {None: "", True: "consistent", False: "inconsistent"}
+    print_table(
+        ["augmentation", "at", "ratio", "95 % interval", "", "gain", "95 % interval", "", "seeds"],
+        [
+            [
+                row.name,
+                f"{row.strength:g}",
+                number(row.ratio),
+                interval(row.ratio_low, row.ratio_high),
+                verdicts[row.consistent],
+                number(row.gain),
+                interval(row.low, row.high),
+                row.verdict,
+                row.seeds,
+            ]
+            for row in rows
+        ],
+        right=[1, 2, 5, 8],
+    )
+    print(f"\n{claim(rows)}")
+
+
 @app.command("import")
 def take(
     context: typer.Context,
@@ -211,6 +252,19 @@ def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:
     return [{key: row[key] for key in _COLUMNS} for row in found]
 
 
+def _over_folds(
+    folder: Path, rows: list[dict[str, Any]], *, task: str | None, **wanted: Any
+) -> "list[Summary]":
+    """Means over the folds of a task, of whichever fold it is; of every task without any."""
+    from bench import task as tasks
+    from bench.folds import summaries
+
+    if task is not None:
+        named = next((names for names in tasks.folds().values() if task in names), [])
+        rows = [row for name in named for row in _rows(folder, True, task=name, **wanted)]
+    return summaries(rows)
+
+
 def _reported(folder: Path, task: str | None, entry: str | None) -> list[dict[str, Any]]:
     from bench import reported
 
@@ -247,6 +301,30 @@ def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> 
             f"\n{_cut(task)}, reported by publications, under protocols of their own (not ranked)"
         )
         _print_reported(same)
+
+
+def _print_folds(found: "Sequence[Summary]") -> None:
+    tables: dict[tuple[str, str, str], list[Summary]] = {}
+    for summary in found:
+        tables.setdefault((summary.task, summary.track, summary.metric), []).append(summary)
+    for (task, track, metric), members in tables.items():
+        print(f"\n{task} over its {members[0].of} folds, {track} track")
+        print_table(
+            ["entry", f"mean {metric}", "std over folds", "folds", "inputs", "division", "trust"],
+            [
+                [
+                    _cut(summary.entry),
+                    number(summary.mean),
+                    number(summary.std),
+                    f"{summary.folds} of {summary.of}",
+                    _cut(summary.inputs),
+                    summary.division,
+                    summary.trust,
+                ]
+                for summary in members
+            ],
+            right=[1, 2],
+        )
 
 
 def _print_ours(members: Sequence[dict[str, Any]]) -> None:

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
+from bench.folds import summaries
 from bench.leaderboard.boards import Board, boards
 from bench.leaderboard.images import embedded
 from bench.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
@@ -84,6 +86,7 @@ def render(results: Path) -> str:
             for board, columns, pictures in zip(all_boards, columns_of, drawn, strict=True)
         ],
         "reported": published(reported, names, words),
+        "folds": _folds(found, names, words),
         "standings": {
             track: crossed([all_boards[index] for index in indices], indices, words)
             for track, indices in across.items()
@@ -188,6 +191,33 @@ def _comparable(all_boards: list[Board], track: str, declared: Mapping[str, Task
     return list(chosen.values())
 
 
+def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[dict[str, Any]]:
+    """Means over the folds of a task, each with the positions of the tasks that are its folds."""
+    rows = [
+        {
+            **{field.name: getattr(result, field.name) for field in fields(result)},
+            "metric": f"{result.primary.metric}_{result.primary.average}",
+            "value": result.primary.value,
+        }
+        for result in found
+        if result.primary
+    ]
+    groups = tasks.folds()
+    return [
+        {
+            "of": [names.index(name) for name in groups[summary.task]],
+            "track": summary.track,
+            "entry": words(summary.entry),
+            "inputs": words(summary.inputs),
+            "trust": words(summary.trust),
+            "folds": summary.folds,
+            "mean": float(f"{summary.mean:.4g}"),
+            "std": float(f"{summary.std:.2g}"),
+        }
+        for summary in summaries(rows)
+    ]
+
+
 def _task(name: str, task: Task | None, all_boards: Iterable[Board]) -> dict[str, Any]:
     """What the section of a task says beside its results."""
     own = [board for board in all_boards if board.task == name]
@@ -230,7 +260,7 @@ def _contract(task: Task, name: str) -> dict[str, str]:
     contract = task.input(name)
     return {
         "bands": " ".join(contract.bands),
-        "size": f"{contract.size} x {contract.size} px",
+        "size": f"{contract.size} x {contract.size} px" if contract.size else "native size",
         "resampling": contract.resampling,
         "units": ", ".join(f"{sensor} in {unit}" for sensor, unit in contract.units.items()),
         "statistics": contract.statistics,

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from bench import leaderboard
+from bench import task as tasks
 from tests.leaderboard.fabricated import manifest, many, recorded, score
 from tests.leaderboard.test_images import drawn, noted, png
 
@@ -292,6 +293,20 @@ def test_rate_distortion_curves_are_drawn_where_there_are_points(chromium, tmp_p
         "return document.querySelector('.line').closest('svg').getAttribute('aria-label')"
     )
     assert label == "psnr against bpppc: hycot 41.00 at 1, 42.10 at 2.1, 44.20 at 4.2"
+
+
+def test_means_over_folds_stand_below_the_board_of_each_fold(chromium, tmp_path):
+    first = "pastis-crop-mapping"
+    runs = []
+    for name, value in ((first, 0.5), (f"{first}-fold2", 0.6)):
+        meaning = {"digest": tasks.load(name).digest, "primary": "iou_macro", "kind": "crops"}
+        runs.append(manifest(name, "net-s2", value, metric="iou", of_task=meaning))
+    leaderboard.write(recorded(tmp_path, *runs), tmp_path / "page.html")
+    for name in (first, f"{first}-fold2"):
+        chromium.open(tmp_path / "page.html", f"#task={name}")
+        (text,) = chromium.texts(".folds tbody tr")
+        assert " ".join(text.split()) == "net-s2 sentinel-2-l2a rerun 0.55 0.071 2 of 5"
+    assert chromium.complaints() == []
 
 
 BAD = (

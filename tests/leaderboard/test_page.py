@@ -206,3 +206,23 @@ def test_the_verb_writes_the_file(showcase, tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert out.read_text(encoding="utf-8") == leaderboard.render(showcase)
+
+
+def test_means_over_folds_are_carried_with_their_tasks(tmp_path):
+    first, second = "pastis-crop-mapping", "pastis-crop-mapping-fold2"
+    made = [
+        manifest(
+            name,
+            "net-s2",
+            value,
+            metric="iou",
+            of_task={"digest": tasks.load(name).digest, "primary": "iou_macro", "kind": "crops"},
+        )
+        for name, value in ((first, 0.5), (second, 0.6))
+    ]
+    found = content(leaderboard.render(recorded(tmp_path, *made)))
+    (row,) = found["folds"]
+    named = [found["words"][found["tasks"][index]["name"]] for index in row["of"]]
+    assert named == [first, second, *(f"{first}-fold{number}" for number in (3, 4, 5))]
+    assert (row["track"], found["words"][row["entry"]]) == ("official", "net-s2")
+    assert (row["mean"], row["std"], row["folds"]) == (0.55, 0.071, 2)

@@ -284,6 +284,15 @@ function download(board, table, form) {
   else save(name, "application/json", `${JSON.stringify(records, null, 1)}\n`);
 }
 
+// Curves of the chosen entries, or of the three best.
+function Curves({ board, picked }) {
+  const rows = picked.length ? picked : rowsOf(board).slice(0, 3);
+  return curvesOf(board)
+    .filter((curve) => rows.some((row) => curve.points.some((point) => number(point.column, row.index))))
+    .map((curve) => html`<section class="far" key=${curve.key}><h3>${curve.key}</h3>
+      <${CurveChart} curve=${curve} rows=${rows} board=${board} /></section>`);
+}
+
 function Parts({ board, rows }) {
   const { primary } = board.task;
   const carried = scoresOf(board);
@@ -298,13 +307,12 @@ function Parts({ board, rows }) {
       return groups.set(key, [...(groups.get(key) ?? []), s]);
     }, new Map());
   const whose = rows.length > 1 ? "the chosen entries" : rows[0]?.entry;
+  const label = curvesOf(board).length ? "rate point" : "class";
   return html`
-    ${curvesOf(board).map((curve) => html`<section class="far" key=${curve.key}><h3>${curve.key}</h3>
-      <${CurveChart} curve=${curve} rows=${rows} board=${board} /></section>`)}
-    ${classes.length > 0 && html`<section class="far"><h3>By class</h3>
+    ${classes.length > 0 && html`<section class="far"><h3>By ${label}</h3>
       <p class="quiet">${primary.split("_")[0]} of <bdi>${whose}</bdi>; whiskers are 95 % intervals. Choose up to
         three entries in the table to see them side by side.</p>
-      <${BarTable} caption="Scores by class" heading="Class" lines=${classes} rows=${rows} /></section>`}
+      <${BarTable} caption=${`Scores by ${label}`} heading=${label} lines=${classes} rows=${rows} /></section>`}
     ${[...slices].map(([attribute, scores]) => html`<section class="far" key=${attribute}><h3>By ${attribute}</h3>
       <p class="quiet">${primary} of <bdi>${whose}</bdi> on the samples of each ${attribute}.</p>
       <${BarTable} caption=${`Scores by ${attribute}`} heading=${attribute} rows=${rows}
@@ -344,6 +352,20 @@ function Reported({ board }) {
     </tbody></table></div></details>`;
 }
 
+function Folds({ board }) {
+  if (!board.folds.length) return null;
+  const names = ["Entry", "Inputs", "Trust", "Mean", "Std", "Folds"];
+  return html`<section class="folds"><h3>Over all folds</h3>
+    <div class="scroll" role="region" tabindex="0" aria-label="Means over folds"><table>
+    <thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+    <tbody>${board.folds.map((row) => html`<tr><th scope="row"><bdi>${word(row.entry)}</bdi></th>
+      <td>${word(row.inputs)}</td><td><span class="trust">${word(row.trust)}</span></td>
+      <td class="numeric">${row.mean}</td><td class="numeric">${row.std}</td>
+      <td class="numeric">${row.folds} of ${row.of.length}</td></tr>`)}</tbody></table></div>
+    <p class="quiet note">Std is the standard deviation over folds, which share training samples: it is no
+      interval for the mean.</p></section>`;
+}
+
 function TaskView({ task }) {
   const own = boards.filter((board) => board.task === task);
   if (!own.length) {
@@ -379,8 +401,10 @@ function TaskView({ task }) {
       told from its first one (unpaired tests, corrected for all pairs; <code>bench compare</code> pairs samples
       and sees more); the small numbers beside a rank are the ranks that stay open. Intervals are 95 % bootstrap intervals over test samples and say nothing of training seeds.
       ${board.reported.length ? " Reported numbers stand where their value would, without a rank." : ""}</p>
+    <${Folds} board=${board} />
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
     <${Cost} board=${board} picks=${picks} />
+    <${Still} of=${[board, picks.join()]} draw=${() => html`<${Curves} board=${board} picked=${picked} />`} />
     <${Still} of=${[board, picks.join()]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
     <${Reported} board=${board} />
     ${opened && html`<${Opened} key=${opened.key} row=${opened} board=${board} />`}`;

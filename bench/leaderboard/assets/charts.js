@@ -196,7 +196,8 @@ function CurveChart({ curve, rows, board }) {
           y1=${y(p.score.low)} y2=${y(p.score.high)} />`}
         <circle class="dot" cx=${x(p.rate)} cy=${y(p.score.value)} r="4" /></g>`)}
     </g>`)}
-  </svg><figcaption class="quiet">${curve.key}; vertical lines are 95 % intervals.</figcaption></figure>`;
+  </svg><figcaption class="quiet">${lines.map((line, index) => html`<span key=${line.row.key}><span
+      class="key pick${index}" aria-hidden="true"></span><bdi>${line.row.entry}</bdi>; </span>`)}vertical lines are 95 % intervals.</figcaption></figure>`;
 }
 
 // A critical-difference diagram (Demsar 2006), one line for each entry: names keep their size on a

@@ -77,6 +77,9 @@ function readBoard(columns, index) {
     reported: columns.track === "official" && columns.current
       ? page.reported.filter((row) => row.task === columns.task)
       : [],
+    folds: columns.current
+      ? page.folds.filter((row) => row.track === columns.track && row.of.includes(columns.task))
+      : [],
   };
 }
 

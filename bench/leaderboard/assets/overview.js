@@ -24,9 +24,8 @@ function Strip({ board }) {
 
 function TaskLine({ task, track }) {
   const board = usualBoard(task, track);
-  const name = html`<th scope="row"><a ...${follow({ task: task.name, ...(board && board !== boards.find((b) => b.task === task) ? { board: board.key } : {}) })}><bdi>${task.title}</bdi></a>
+  const name = html`<th scope="row"><a ...${follow({ task: task.name, ...(board !== boards.find((b) => b.task === task) ? { board: board.key } : {}) })}><bdi>${task.title}</bdi></a>
     <span class="under always"><code>${task.name}</code> · ${task.kind}</span></th>`;
-  if (!board) return html`<tr>${name}<td colspan="5" class="quiet">no ${track} results yet</td></tr>`;
   const rows = rowsOf(board).slice(0, board.ranked);
   const first = rows.filter((row) => row.tier === 1);
   const names = first.slice(0, 2).map((row) => row.entry).join(", ");
@@ -43,15 +42,24 @@ function TaskLine({ task, track }) {
 
 function TaskList({ track }) {
   const having = tasks.filter((task) => usualBoard(task, track));
-  const all = track === "official" ? [...new Set([...having, ...tasks])] : having;
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="Tasks, ${track} track">
+  return html`${having.length > 0 && html`<div class="scroll" role="region" tabindex="0" aria-label="Tasks, ${track} track">
     <table class="tasks"><caption class="unseen">Tasks, ${track} track</caption>
     <thead><tr><th scope="col">Task</th><th scope="col" class="numeric count">Entries</th>
       <th scope="col">All entries<span class="under always key-text"><span
         class="key top" aria-hidden="true"></span>first tier, best one's interval</span></th>
       <th scope="col" class="numeric">Best</th><th scope="col">First tier</th><th scope="col" class="date">Newest run</th></tr></thead>
-    <tbody>${all.map((task) => html`<${TaskLine} key=${task.name} task=${task} track=${track} />`)}</tbody>
-  </table></div>`;
+    <tbody>${having.map((task) => html`<${TaskLine} key=${task.name} task=${task} track=${track} />`)}</tbody>
+  </table></div>`}
+  ${track === "official" && html`<${Waiting} waiting=${tasks.filter((task) => !having.includes(task))} />`}`;
+}
+
+// Tasks that nobody has an official result on yet, in as little room as they need.
+function Waiting({ waiting }) {
+  if (!waiting.length) return null;
+  return html`<details class="waiting" open=${waiting.length <= SHOWN_TASKS}>
+    <summary>${plural(waiting.length, "task has", "tasks have")} no official results yet</summary>
+    <ul>${waiting.map((task) => html`<li key=${task.name}><a ...${follow({ task: task.name })}><bdi>${task.title}</bdi></a>
+      <span class="quiet"> <code>${task.name}</code></span></li>`)}</ul></details>`;
 }
 
 // Entries across tasks, as a table of its own for each track.

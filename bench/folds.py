@@ -1,0 +1,87 @@
+"""Several folds of one dataset as one number: the mean over them and how far they spread.
+
+The folds of a task share most of their training samples, so the spread says how much scores differ
+from fold to fold and is no interval for the mean.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from bench import task as tasks
+from bench.scales import direction
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An entry on the folds of a task.
+
+    Attributes:
+        task: the first fold's, whose name stands for all.
+        track, entry, inputs, division, trust, metric: what the runs have in common.
+        folds: how many folds have a score.
+        of: how many there are.
+        mean: over the folds that have one; of several seeds on a fold, their mean counts.
+        std: standard deviation over these folds, with folds - 1.
+    """
+
+    task: str
+    track: str
+    entry: str
+    inputs: str
+    division: str
+    trust: str
+    metric: str
+    folds: int
+    of: int
+    mean: float
+    std: float
+
+
+class _Common(NamedTuple):
+    task: str
+    track: str
+    entry: str
+    inputs: str
+    division: str
+    trust: str
+    metric: str
+
+
+def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
+    """The entries with a score on two or more folds; complete ones first, then by their mean.
+
+    Args:
+        rows: primary scores, with ``task``, ``task_digest``, ``track``, ``entry``, ``inputs``,
+            ``division``, ``trust``, ``seed``, ``started``, ``partial``, ``altered``, ``metric``
+            (as a task's ``primary``) and ``value``. Of the runs of one seed the newest counts;
+            those that aren't ranked, or are of an earlier version of their task, don't.
+    """
+    groups = tasks.folds()
+    first_of = {name: first for first, named in groups.items() for name in named}
+    ordered = sorted(rows, key=lambda row: row["started"])
+    present = {row["task"] for row in ordered} & set(first_of)
+    digests = {name: tasks.load(name).digest for name in present}
+    found: dict[_Common, dict[str, dict[int, float]]] = defaultdict(dict)
+    for row in ordered:
+        name, value = row["task"], row["value"]
+        unranked = row["partial"] or row["altered"] or value is None
+        if unranked or digests.get(name) != row["task_digest"]:
+            continue
+        told = {field: row[field] for field in _Common._fields if field != "task"}
+        common = _Common(task=first_of[name], **told)
+        found[common].setdefault(name, {})[row["seed"]] = value
+    made = []
+    for common, by_fold in found.items():
+        if len(by_fold) > 1:
+            values = [fmean(seeds.values()) for seeds in by_fold.values()]
+            whole = len(groups[common.task])
+            made.append(Summary(*common, len(values), whole, mean=fmean(values), std=stdev(values)))
+    return sorted(made, key=_order)
+
+
+def _order(summary: Summary) -> tuple[Any, ...]:
+    missing, sign = summary.of - summary.folds, direction(summary.metric)
+    return summary.task, summary.track, missing, -sign * summary.mean, summary.entry
