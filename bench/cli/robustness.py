@@ -1,0 +1,83 @@
+"""``bench robustness``: what errors of maps cost."""
+
+from typing import Annotated
+
+import typer
+
+from bench.cli import _request as options
+from bench.cli._console import (
+    Json,
+    Quiet,
+    Results,
+    interval,
+    number,
+    print_json,
+    print_table,
+    reporting,
+)
+from bench.errors import RequestError
+
+
+def verb(
+    task: options.Task,
+    model: options.Model,
+    noise: Annotated[
+        list[str],
+        typer.Option(
+            help="A noise and its magnitudes, such as dilate=2,8 (pixels) or swap=0.1,0.3 (share);"
+            " may be repeated. Known: dilate, erode, shift, swap, flip."
+        ),
+    ],
+    track: options.Track = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "32-true",
+    seed: options.Seed = 0,
+    as_json: Json = False,
+    results: Results = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train by maps with errors, and show the score against how wrong the labels became.
+
+    bench robustness --task reben-cutmix --model cutmix-lp-map-s2 --noise dilate=2,8
+    """
+    import dataclasses
+
+    from bench import robustness
+
+    grid = dict(map(_magnitudes, noise))
+    asked = options.request(task, model, track, device, 1, 1, precision, seed, False, results)
+    with reporting(quiet) as report:
+        found = robustness.points(asked, grid, report)
+    if as_json:
+        print_json([dataclasses.asdict(point) for point in found])
+        return
+    print_table(
+        ["noise", "magnitude", "added", "removed", "wrong labels", "score", "95 % interval", "run"],
+        [
+            [
+                point.noise,
+                f"{point.magnitude:g}",
+                *(number(share) for share in (point.added, point.removed, point.wrong)),
+                number(point.value),
+                interval(point.low, point.high),
+                point.run,
+            ]
+            for point in sorted(found, key=lambda point: point.wrong)
+        ],
+        right=[1, 2, 3, 4, 5],
+    )
+    print(
+        "\nadded: of the labels that aren't set, the share that maps set by mistake; removed: of "
+        "those that are set, the share that they lack; wrong: of all labels. Counted on the "
+        "training split, before images are mixed"
+    )
+
+
+def _magnitudes(text: str) -> tuple[str, list[float]]:
+    name, _, sizes = text.partition("=")
+    try:
+        return name, [float(size) for size in sizes.split(",")]
+    except ValueError as error:
+        raise RequestError(
+            f"--noise {text[:80]!r}: expected a name and numbers", "such as --noise dilate=2,8"
+        ) from error
