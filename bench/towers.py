@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import normalize
 
 from bench.errors import BenchError
+from bench.metrics.zeroshot import class_embeddings
+from bench.prompts import fill
+
+_SENTENCES_AT_ONCE = 256
+
+_Named = tuple[str, tuple[str, ...]]
+_classes: WeakKeyDictionary[torch.nn.Module, dict[_Named, NDArray[np.float32]]] = (
+    WeakKeyDictionary()
+)
 
 
 def embedded(
@@ -45,3 +56,56 @@ def embedded(
             "check its weights and its input contract; no result was recorded",
         )
     return values
+
+
+def class_vectors(
+    model: torch.nn.Module, prompts: str, names: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """A unit vector for each class under a set of prompts, made once for a model.
+
+    The tower of sentences must not change as long as the model lives.
+
+    Args:
+        model: with ``encode_text``.
+        prompts: a set of `bench.prompts`.
+        names: what the set calls the classes.
+
+    Returns:
+        [classes, width], as `bench.metrics.zeroshot.class_embeddings` makes it.
+
+    Raises:
+        BenchError: as `embedded`.
+    """
+    known = _classes.setdefault(model, {})
+    if (prompts, names) not in known:
+        filled = [fill(prompts, name) for name in names]
+        sentences = [sentence for several in filled for sentence in several]
+        with torch.no_grad():
+            parts = [
+                embedded(model, "encode_text", some, some, "sentence")
+                for start in range(0, len(sentences), _SENTENCES_AT_ONCE)
+                if (some := sentences[start : start + _SENTENCES_AT_ONCE])
+            ]
+        vectors = np.concatenate(parts)
+        known[prompts, names] = class_embeddings(vectors.reshape(len(names), -1, vectors.shape[1]))
+    return known[prompts, names]
+
+
+def frozen_logits(
+    model: torch.nn.Module, pictures: torch.Tensor, head: NDArray[np.float32]
+) -> torch.Tensor:
+    """The zero-shot classifier as a layer: exp(logit_scale) x cosine, no slope but of pictures.
+
+    MindTheModalityGap (A. Zavras et al., ISPRS Journal 2025, arXiv:2402.09816) trains through it.
+
+    Args:
+        model: with ``logit_scale``.
+        pictures: [N, width] embeddings of any norm.
+        head: [classes, width] `class_vectors`.
+
+    Returns:
+        float32 [N, classes].
+    """
+    scale = model.logit_scale.detach().exp()  # type: ignore[operator]
+    classes = torch.from_numpy(head).to(pictures.device)
+    return scale * normalize(pictures.float(), dim=-1) @ classes.T

@@ -1,0 +1,97 @@
+"""A multispectral tower beside CLIP's two: trained to embed bands as CLIP embeds their composite.
+
+A. Zavras et al., Mind the modality gap: Towards a remote sensing vision-language model via
+cross-modal alignment, ISPRS Journal 2025, arXiv:2402.09816, and
+https://github.com/Orion-AI-Lab/MindTheModalityGap. There a plane of zeros stands for the band that
+Level-2A lacks, as the student begins with weights that know it; here it takes the bands there are.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.models.open_clip import towers
+
+_RGB = 3
+_STUDENT = "student."
+
+
+class Aligned(nn.Module):
+    """Composites and bands float32 [N, 3 + bands, size, size] and sentences -> [N, width].
+
+    The towers of ``clip`` are frozen; they teach the student and read the sentences.
+
+    Args:
+        in_channels: three of the composite, normalised as for CLIP, then reflectances.
+        outputs: isn't used.
+        size: of an image, in pixels.
+        clip: the configuration of open_clip that the towers are of.
+        student: timm's name of the multispectral tower.
+        drop_path: its stochastic depth.
+        **config: what differs from both configurations, such as ``"vision_cfg.layers"`` and
+            ``"student.depth"``.
+
+    Raises:
+        ValueError: there is no band behind the composite, or no such student.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,  # noqa: ARG002 - every architecture takes it
+        size: int,
+        clip: str = "ViT-B-32",
+        student: str = "vit_small_patch16_224",
+        drop_path: float = 0.2,
+        **config: Any,
+    ) -> None:
+        from timm import create_model
+
+        super().__init__()
+        if in_channels <= _RGB:
+            raise ValueError(f"expected bands behind the three of a composite, found {in_channels}")
+        own = {name for name in config if name.startswith(_STUDENT)}
+        self.clip = towers(clip, size, {name: config[name] for name in config.keys() - own})
+        self.clip.requires_grad_(False)
+        try:
+            self.student = create_model(
+                student,
+                pretrained=False,
+                in_chans=in_channels - _RGB,
+                img_size=size,
+                num_classes=self.clip.encode_text([""]).shape[1],
+                drop_path_rate=drop_path,
+                **{name.removeprefix(_STUDENT): config[name] for name in own},
+            )
+        except (RuntimeError, TypeError, AssertionError) as error:
+            raise ValueError(f"student {student}: {error}") from error
+
+    @property
+    def logit_scale(self) -> torch.Tensor:
+        """The logarithm of 1 / temperature of the frozen towers."""
+        scale: torch.Tensor = self.clip.logit_scale
+        return scale
+
+    def train(self, mode: bool = True) -> "Aligned":
+        """Training mode of the student; its teacher doesn't change."""
+        super().train(mode)
+        self.clip.eval()
+        return self
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeddings of the bands, whose reflectances are cut to 0 to 1."""
+        embedded: torch.Tensor = self.student(images[:, _RGB:].clamp(0, 1))
+        return embedded
+
+    @torch.no_grad()
+    def encode_composite(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeddings of the composites by the teacher."""
+        embedded: torch.Tensor = self.clip.encode_image(images[:, :_RGB])
+        return embedded
+
+    @torch.no_grad()
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        """Embeddings of sentences by the teacher."""
+        embedded: torch.Tensor = self.clip.encode_text(texts)
+        return embedded

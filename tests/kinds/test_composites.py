@@ -1,0 +1,216 @@
+"""Retrieval between composites and bands, and what is learnt through a frozen classifier."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from torch import nn
+
+from bench import data, kinds
+from bench import entry as entries
+from bench import task as tasks
+from bench.contract import Door
+from bench.entry import Recipe
+from bench.errors import BenchError, RequestError
+from bench.kinds import Batch, retrieval, zeroshot
+from bench.metrics.zeroshot import class_embeddings
+from bench.predict import observe
+from bench.prompts import fill
+
+TASK = tasks.load("reben-alignment-retrieval")
+LABELS = tasks.load("reben-zeroshot")
+WIDTH = 8
+
+
+class Pair(nn.Module):
+    """Two linear towers and sentences by their length; only the bands' tower ought to learn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        draw = torch.Generator().manual_seed(0)
+        self.teacher = nn.Parameter(torch.randn(3, WIDTH, generator=draw))
+        self.student = nn.Parameter(torch.randn(2, WIDTH, generator=draw))
+        self.words = nn.Parameter(torch.randn(400, WIDTH, generator=draw))
+        self.logit_scale = nn.Parameter(torch.tensor(1.5))
+
+    def encode_composite(self, images: torch.Tensor) -> torch.Tensor:
+        return images[:, :3].mean(dim=(2, 3)) @ self.teacher
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        return images[:, 3:].mean(dim=(2, 3)) @ self.student
+
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        return self.words[[len(text) for text in texts]]
+
+
+def batch(count: int = 6) -> Batch:
+    draw = torch.Generator().manual_seed(1)
+    images = torch.randn(count, 5, 2, 2, generator=draw)
+    targets = (torch.rand(count, 19, generator=draw) < 0.3).float()
+    return Batch([f"s{n}" for n in range(count)], {"images": images}, targets)
+
+
+def unit(values: np.ndarray) -> np.ndarray:
+    return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+
+def of_labels(model: Pair, embedded: np.ndarray, targets: np.ndarray) -> float:
+    """The binary cross-entropy of the frozen classifier, from its definition in float64."""
+    words = model.words.detach().double().numpy()
+    classes = [
+        unit(unit(words[[len(text) for text in fill("rs-transclip", name)]]).mean(axis=0))
+        for name in LABELS.classes
+    ]
+    logits = np.exp(1.5) * unit(embedded) @ np.stack(classes).T
+    chance = 1 / (1 + np.exp(-logits))
+    return float(-np.mean(targets * np.log(chance) + (1 - targets) * np.log(1 - chance)))
+
+
+def test_the_loss_is_mse_and_a_share_of_the_classifiers() -> None:
+    model, given = Pair(), batch()
+    means = given.inputs["images"].double().mean(dim=(2, 3)).numpy()
+    wanted = means[:, :3] @ model.teacher.detach().double().numpy()
+    found = means[:, 3:] @ model.student.detach().double().numpy()
+    expected = np.mean((found - wanted) ** 2)
+    expected += 0.05 * of_labels(model, found, given.targets.numpy())
+    loss = retrieval.loss(TASK, model, given)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    # Neither teacher nor sentences nor temperature learn anything.
+    assert model.teacher.grad is model.words.grad is model.logit_scale.grad is None
+    assert model.student.grad is not None
+    assert model.student.grad.abs().sum() > 0
+
+
+class Pictures(Pair):
+    """The same for pictures of RGB."""
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        return self.encode_composite(images)
+
+
+def test_patching_learns_through_the_frozen_classifier() -> None:
+    model, given = Pictures(), batch()
+    given = Batch(given.samples, given.inputs["images"], given.targets.to(torch.uint8))
+    embedded = given.inputs[:, :3].double().mean(dim=(2, 3)).numpy()
+    embedded = embedded @ model.teacher.detach().double().numpy()
+    loss = zeroshot.loss(LABELS, model, given)
+    assert loss.item() == pytest.approx(of_labels(model, embedded, given.targets.numpy()), rel=1e-5)
+    loss.backward()
+    assert model.teacher.grad is not None
+    assert model.words.grad is model.logit_scale.grad is None
+    # Where a picture shows one class, what is minimised is cross-entropy.
+    settings = {"prompts": ["remoteclip"], "tuned": True}
+    single = LABELS.model_copy(update={"settings": settings})
+    one = np.arange(6)
+    targets = torch.from_numpy(np.eye(19, dtype=np.uint8)[one])
+    texts = [fill("remoteclip", name)[0] for name in LABELS.classes]
+    words = model.encode_text(texts).detach().numpy()
+    logits = np.exp(1.5) * unit(embedded) @ class_embeddings(words[:, None]).T
+    expected = np.log(np.exp(logits).sum(axis=1)) - logits[one, one]
+    found = zeroshot.loss(single, model, Batch(given.samples, given.inputs, targets))
+    assert found.item() == pytest.approx(expected.mean(), rel=1e-5)
+
+
+def observed(model: nn.Module, *batches: Batch) -> pa.Table:
+    kind, cpu = kinds.kind_of(TASK), torch.device("cpu")
+    with torch.inference_mode():
+        return observe(TASK, kind, model, batches, cpu, kind.schema(TASK))
+
+
+class Same(Pair):
+    """Embeds bands as what is told of them, which is the composite's embedding."""
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        return 3 * self.encode_composite(images)
+
+
+def test_a_perfect_student_finds_every_place_and_a_useless_one_none() -> None:
+    given = batch()
+    rows = observed(Same(), given.pick([0, 1, 2]), given.pick([3, 4, 5]))
+    found = retrieval.measure(TASK, rows)
+    assert found["recall_mean"] == found["recall_at_1_rgb2ms"] == found["recall_at_1_ms2rgb"] == 1
+    assert found["median_rank_rgb2ms"] == 1
+    assert not [name for name in found if "i2t" in name or "distinct" in name]
+    assert retrieval.sample_scores(TASK, rows).tolist() == [1.0] * 6
+    place = rows.schema.get_field_index("texts")
+    form = rows.schema.field("texts")
+    tied = rows.set_column(place, form, pa.array(rows["texts"].to_pylist()[:1] * 6, form.type))
+    nothing = retrieval.measure(TASK, tied)
+    assert nothing["recall_at_1_rgb2ms"] == 0
+    assert nothing["recall_at_1_rgb2msoptimistic"] == 1
+
+
+def test_directions_are_those_of_their_names() -> None:
+    # Composite 0 is nearest to the bands of place 1, all bands are nearest to their own composite.
+    pictures = np.array([[1.0, 0.2], [0.0, 1.0], [-1.0, 0.0]])
+    bands = np.array([[1.0, -0.3], [0.7, 1.0], [-1.0, 0.1]])
+    cosines = unit(pictures) @ unit(bands).T
+    rows = pa.table(
+        {
+            "sample": ["a", "b", "c"],
+            "image": list(pictures),
+            "texts": list(bands),
+            "captions": [["a"], ["b"], ["c"]],
+        },
+        schema=retrieval.schema(TASK),
+    )
+    found = retrieval.measure(TASK, rows)
+    own = np.diag(cosines)
+    assert found["recall_at_1_rgb2ms"] == (own == cosines.max(axis=1)).mean()
+    assert found["recall_at_1_ms2rgb"] == (own == cosines.max(axis=0)).mean()
+
+
+def test_models_that_embed_one_side_only_are_refused() -> None:
+    class Narrow(Pair):
+        def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+            return super().encode_image(images)[:, 1:]
+
+    with pytest.raises(BenchError, match="no encode_composite"):
+        observed(nn.Identity(), batch())
+    with pytest.raises(BenchError, match=r"of 8 numbers .* 7, first for s0"):
+        observed(Narrow(), batch())
+
+
+def test_bands_stand_behind_a_composite_of_themselves(sample_data: Path) -> None:
+    root = data.ensure_sample("reben-rgb", lambda text: None)
+    dataset = data.reader("reben-rgb").open_dataset(root)
+    patch = dataset.ids("test")[:1]
+    contract = TASK.input("rgb-s2").model_copy(update={"size": 24})
+    found = retrieval.load(TASK, dataset, Door(contract, TASK.bands), patch)
+    assert found.inputs["images"].shape == (1, 15, 24, 24)
+    assert found.targets.shape == (1, 19)
+    assert found.targets.sum() >= 1
+    # The teacher sees what a model of the input clip sees; bands are reflectances.
+    clip = TASK.input("clip").model_copy(update={"size": 24})
+    alone = zeroshot.load(LABELS, dataset, Door(clip, TASK.bands), patch).inputs
+    torch.testing.assert_close(found.inputs["images"][:, :3], alone, rtol=0, atol=1e-5)
+    mean = dataset.read(patch[0], ["B8A"])["B8A"].mean() / 10_000
+    band = contract.bands.index("B8A")
+    assert float(found.inputs["images"][0, band].mean()) == pytest.approx(mean, rel=0.05)
+    for bands in (("R", "G", "B"), ("B02", "B03", "B04", "B08")):
+        fewer = contract.model_copy(
+            update={"bands": bands, "mean": (0.0,) * len(bands), "std": (1.0,) * len(bands)}
+        )
+        with pytest.raises(RequestError, match="for bands behind it, the contract has"):
+            retrieval.load(TASK, dataset, Door(fewer, TASK.bands), patch)
+
+
+def test_what_is_mirrored_is_mirrored_on_both_sides() -> None:
+    recipe = entries.baseline("ms-aligned", TASK).recipe["sample"]
+    assert isinstance(recipe, Recipe)
+    assert recipe.flips
+    given = batch(32)
+    seen = retrieval.augment(TASK, recipe, given, torch.Generator().manual_seed(0))
+    images, before = seen.inputs["images"], given.inputs["images"]
+    turned = {"": before, "h": before.flip(-1), "v": before.flip(-2), "hv": before.flip(-1, -2)}
+    how = [
+        next(name for name, kept in turned.items() if torch.equal(kept[n], image))
+        for n, image in enumerate(images)
+    ]
+    assert set(how) == set(turned)
+    plain = recipe.model_copy(update={"flips": False})
+    still = retrieval.augment(TASK, plain, given, torch.Generator())
+    assert torch.equal(still.inputs["images"], before)
