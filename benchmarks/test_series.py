@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import bench.torch_setup  # noqa: F401  # isort: skip
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
 from bench import data, predict
 from bench import task as tasks
 from bench.contract import Door
@@ -15,6 +17,7 @@ from bench.data import pastis
 from bench.data.pastis_dataset import file
 from bench.data.pastis_metadata import METADATA
 from bench.kinds import crops
+from bench.metrics.confusion import confusion_matrices
 from bench.models import baseline
 from bench.runs import Run
 from tests.baselines import straightforward_tsvit as plain
@@ -125,6 +128,31 @@ def test_windows_from_the_store(benchmark, root):
     found = crops.load(TASK, dataset, DOOR, chosen).inputs["S2"]
     for row, expected in zip(found, peer(), strict=True):
         torch.testing.assert_close(row[: len(expected)], expected, rtol=0, atol=1e-6)
+
+
+def test_confusion_of_class_maps(benchmark):
+    rng, classes = np.random.default_rng(0), 20
+    fields = rng.integers(0, classes, (256, 16, 16))
+    target = fields.repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
+    noise = rng.integers(0, classes, target.shape)
+    prediction = np.where(rng.random(target.shape) < 0.2, noise, target).astype(np.uint8)
+    target[rng.random(target.shape) < 0.05] = 255
+    labels, guesses = torch.from_numpy(target).long(), torch.from_numpy(prediction).long()
+    calls = {
+        "ours": lambda: confusion_matrices(target, prediction, classes, ignore=255),
+        "peer": lambda: multiclass_confusion_matrix(guesses, labels, classes, ignore_index=255),
+    }
+    own, peer = alternate(benchmark, calls, 3)
+    benchmark.extra_info.update(
+        name="confusion matrices of 256 maps of 256 x 256 px and 20 classes",
+        peer="torchmetrics multiclass_confusion_matrix, one matrix for all maps",
+        ratio=round(peer / own, 1),
+        target=20,
+        limit="incrementing one counter per pixel",
+    )
+    found = calls["ours"]()
+    assert found.shape == (256, classes, classes)
+    np.testing.assert_array_equal(found.sum(axis=0), calls["peer"]().numpy())
 
 
 def test_a_step_of_tsvit(benchmark):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.data.formats import npy
 from bench.data.pastis_metadata import METADATA, Patch, days, declared, patches
 from bench.data.pastis_store import STORE, Store
-from bench.data.series import Series
+from bench.data.series import Series, by_band, by_series
 from bench.errors import BenchError, unknown
 from bench.files import sha256_file
 
@@ -148,11 +148,7 @@ class Pastis:
 
     def read(self, sample: str, bands: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named bands of a sample, each [dates * height, width]: date below date."""
-        return {
-            band: series.pixels[:, index].reshape(-1, series.pixels.shape[-1])
-            for series in self.series(sample, bands)
-            for index, band in enumerate(series.bands)
-        }
+        return by_band(self.series(sample, bands))
 
     def pixels(self, patch: str, series: str) -> NDArray[Any]:
         """All images of a series of a patch [dates, bands, height, width].
@@ -219,14 +215,7 @@ class Pastis:
             ) from error
 
     def _named(self, bands: Sequence[str]) -> dict[str, list[str]]:
-        """The bands of each series, series in the order in which bands name them first."""
-        series_of = {band: name for name, own in declared()["series"].items() for band in own}
-        found: dict[str, list[str]] = {}
-        for band in bands:
-            if band not in series_of:
-                raise unknown("band", band, series_of)
-            found.setdefault(series_of[band], []).append(band)
-        return found
+        return by_series(bands, declared()["series"])
 
     def _per_side(self, patch: str) -> int:
         """How many windows lie side by side in a patch; as published where it isn't on disk."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data import Dataset
+from bench.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,30 @@ class Series:
     bands: Sequence[str]
     pixels: NDArray[Any]
     days: NDArray[np.int64]
+
+
+def by_series(bands: Sequence[str], series: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The wanted bands of each series, series in the order in which bands name them first.
+
+    Raises:
+        RequestError: a band is in none.
+    """
+    series_of = {band: name for name, own in series.items() for band in own}
+    found: dict[str, list[str]] = {}
+    for band in bands:
+        if band not in series_of:
+            raise unknown("band", band, series_of)
+        found.setdefault(series_of[band], []).append(band)
+    return found
+
+
+def by_band(found: Sequence[Series]) -> dict[str, NDArray[Any]]:
+    """Each band of some series as one image [dates * height, width], date below date."""
+    return {
+        band: series.pixels[:, index].reshape(-1, series.pixels.shape[-1])
+        for series in found
+        for index, band in enumerate(series.bands)
+    }
 
 
 class SeriesDataset(Dataset, Protocol):

@@ -40,7 +40,7 @@ _VOID = 0.03  # share of fields whose crop isn't told
 _EDGE = 0.6  # pixels from the border of a field that belong to none
 _COVER = {211: 10.0, 231: 1.5, 311: 1.0, 112: 0.6}
 _FIELDS = (211, 231)
-_WORKERS = min(4, os.cpu_count() or 1)
+WORKERS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def optical(seed: int, scene: Scene, grown: Grown) -> NDArray[np.int16]:
             "pastis", seed, scene.number, day,
             land=grown.land, ground=seen, weather=optics.sky(rng, clouds), bands=bands,
         )  # fmt: skip
-        images.append([_on_grid(image[name]) for name in names])
+        images.append([on_grid(image[name]) for name in names])
     stored: NDArray[np.int16] = np.minimum(images, np.iinfo(np.int16).max).astype(np.int16)
     return stored
 
@@ -201,7 +201,7 @@ def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
         BenchError: ``root`` holds something, or can't be written.
     """
     scenes = plan()[:patches]
-    with new_folder(root) as folder, ThreadPoolExecutor(_WORKERS) as pool:
+    with new_folder(root) as folder, ThreadPoolExecutor(WORKERS) as pool:
         for series in ("TARGET", *_DATES):
             file(folder, series, "0").parent.mkdir()
         moments = list(pool.map(lambda scene: _write_patch(folder, seed, scene), scenes))
@@ -256,7 +256,7 @@ def _date(day: int) -> datetime.date:
     return start + datetime.timedelta(days=day)
 
 
-def _on_grid(band: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def on_grid(band: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """A band of 20 m pixels on the grid of 10 m."""
     factor = SIZE // len(band)
     return band.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -145,16 +145,25 @@ class Patch:
         return labels_of(self.reference_map)
 
 
-def plan(seed: int = 0) -> list[Acquisition]:
+def plan(
+    seed: int = 0,
+    regions: Sequence[Region] = REGIONS,
+    times: tuple[int, int, int] = (1, 1, 1),
+) -> list[Acquisition]:
     """All acquisitions of the dataset: train, then validation, then test; by patch id in each.
 
     Every fourth location has two dates, in the same split. The first location of a region in train
     and in test has one more, under snow or clouds.
+
+    Args:
+        seed: of everything.
+        regions: which of the regions.
+        times: how many times as many locations as a region says, in train, validation and test.
     """
     planned: list[Acquisition] = []
-    for region in REGIONS:
-        for split, count in zip(_SPLITS, region.locations, strict=True):
-            planned += _plan_split(seed, region, split, count)
+    for region in regions:
+        for split, count, more in zip(_SPLITS, region.locations, times, strict=True):
+            planned += _plan_split(seed, region, split, count * more)
     return sorted(planned, key=lambda item: (_SPLITS.index(item.split), item.patch_id))
 
 
@@ -252,18 +261,24 @@ def labels_of(reference_map: NDArray[np.uint16]) -> list[str]:
     return sorted({_CLASS_OF[code] for code in codes if code in _CLASS_OF})
 
 
-def write(root: Path, seed: int = 0, patches: int | None = None) -> None:
+def write(
+    root: Path,
+    seed: int = 0,
+    patches: int | None = None,
+    planned: Sequence[Acquisition] | None = None,
+) -> None:
     """Write the dataset under ``root`` in the official layout; ``root`` appears as a whole.
 
     Args:
         root: a folder that doesn't exist yet, or is empty.
         seed: of everything; the same seed writes the same bytes.
         patches: how many, evenly from all splits; all by default (336, about 95 MB).
+        planned: from which; by default what `plan` says for the seed.
 
     Raises:
         BenchError: ``root`` holds something, or can't be written.
     """
-    planned = plan(seed)
+    planned = plan(seed) if planned is None else planned
     if patches is not None:
         chosen = np.linspace(0, len(planned) - 1, patches).round().astype(int)
         planned = [planned[index] for index in chosen]

@@ -1,0 +1,227 @@
+"""An opened EOekoLand: a year of images of up to three sensors, and the crop of every pixel."""
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data import declaration
+from bench.data.formats import json_text, npy
+from bench.data.series import Series, by_band, by_series
+from bench.errors import BenchError, unknown
+
+LISTS = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
+"""The published list of each split."""
+
+COLUMN = "image_file"
+
+_LARGEST = 1 << 24
+_PIXELS = ("<i2", "<u2", "<i4", "<f4", "<f8")
+_LABELS = ("|u1", "|i1", "<i2", "<u2", "<i4", "<i8", "<f4", "<f8")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+
+
+@cache
+def declared() -> Mapping[str, Any]:
+    """The declaration of the dataset."""
+    return declaration("eoekoland")
+
+
+class EOekoLand:
+    """An opened dataset.
+
+    A sample is a patch, named as its files are without ``.npz``. Days are those of its own year, so
+    that the patches of all years lie on the same dates.
+
+    Args:
+        root: the folder of the dataset.
+
+    Raises:
+        BenchError: there are no lists.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lists: dict[str, list[str]] = {}
+        if not any((root / name).is_file() for name in LISTS.values()):
+            raise BenchError(
+                f"expected {', '.join(LISTS.values())} under {root}, found none",
+                "`bench data list` shows the layout",
+            )
+
+    @property
+    def layout(self) -> str:
+        """``npz``."""
+        return "npz"
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of the lists, which declare patches and splits."""
+        digest = hashlib.sha256()
+        for name in LISTS.values():
+            digest.update(json_text.text(self.root / name, _LARGEST).encode())
+        return digest.hexdigest()
+
+    def ids(self, split: str) -> list[str]:
+        """The patches of a split, sorted, on disk or not.
+
+        Raises:
+            RequestError: there is no such split.
+            BenchError: a list is missing or damaged, or a patch is listed twice.
+        """
+        if split not in LISTS:
+            raise unknown("split", split, LISTS)
+        if not self._lists:
+            found = {name: _listed(self.root / file) for name, file in LISTS.items()}
+            whole = [sample for samples in found.values() for sample in samples]
+            twice = [sample for sample, count in Counter(whole).items() if count > 1]
+            if twice:
+                raise BenchError(
+                    f"expected every patch once in the lists under {self.root}, found {twice[0]} "
+                    "again",
+                    "splits that overlap would be learnt from and tested on",
+                )
+            self._lists = found
+        return list(self._lists[split])
+
+    def present(self, bands: Sequence[str]) -> list[str]:
+        """The patches with an archive of every modality of these bands, sorted.
+
+        Raises:
+            RequestError: a band is unknown.
+        """
+        held = [
+            {path.name.removesuffix(".npz") for path in (self.root / name).glob("*.npz")}
+            for name in _named(bands)
+        ]
+        return sorted(set.intersection(*held)) if held else []
+
+    def longest(self, bands: Sequence[str]) -> dict[str, int]:
+        """The dates of every series, by its name."""
+        return dict.fromkeys(_named(bands), declared()["dates"])
+
+    def series(self, sample: str, bands: Sequence[str]) -> list[Series]:
+        """The series of a patch that hold these bands.
+
+        As published, NaN and infinity become the mean of their band.
+
+        Raises:
+            RequestError: a band is unknown.
+            BenchError: an archive is missing, damaged, or of another number of dates, bands or
+                pixels.
+        """
+        day = declared()["step"] * np.arange(declared()["dates"], dtype=np.int64)
+        found = []
+        for name, named in _named(bands).items():
+            known, side = declared()["series"][name]["bands"], declared()["series"][name]["side"]
+            shape = (declared()["dates"], len(known), side, side)
+            pixels = self._array(sample, name, "image_stack", _PIXELS, shape)
+            if pixels.shape != shape:
+                raise BenchError(
+                    f"patch {sample}: expected {name} of {' x '.join(map(str, shape))} (dates, "
+                    f"bands, height, width), found {' x '.join(map(str, pixels.shape))}",
+                    "compare it with the published layout: `bench data list`",
+                )
+            if list(named) != known:
+                pixels = pixels[:, [known.index(band) for band in named]]
+            if pixels.dtype.kind == "f":
+                means = [declared()["statistics"]["train"][band][0] for band in named]
+                fill = np.array(means, pixels.dtype)[:, None, None]
+                pixels = np.where(np.isfinite(pixels), pixels, fill)
+            found.append(Series(name, named, pixels, np.stack([day, day], axis=1)))
+        return found
+
+    def read(self, sample: str, bands: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """The named bands of a patch, each [dates * height, width]: date below date."""
+        return by_band(self.series(sample, bands))
+
+    def reference_map(self, sample: str, bands: Sequence[str]) -> NDArray[np.uint8]:
+        """The class of every pixel uint8 [side, side], in the finest grid of these bands.
+
+        A label in another grid than its images, such as that of Sentinel-2 beside Planet Fusion, is
+        brought to theirs by the nearest pixel, as published.
+
+        Raises:
+            RequestError: a band is unknown.
+            BenchError: the archive is missing or damaged, or holds a label that is no class.
+        """
+        sides = {name: declared()["series"][name]["side"] for name in _named(bands)}
+        finest = max(sides, key=lambda name: sides[name])
+        side, most = sides[finest], len(declared()["classes"]) - 1
+        labels = self._array(sample, finest, "label", _LABELS, (1024, 1024))
+        # Written so that NaN is refused too.
+        if not (labels.min() >= 0 and labels.max() <= most and (labels == np.rint(labels)).all()):
+            raise BenchError(
+                f"patch {sample}: expected labels from 0 to {most}, found {labels.min()} to "
+                f"{labels.max()}",
+                "compare it with the published classes: `bench info eoekoland-crop-mapping`",
+            )
+        rows, columns = (nearest(side, n) for n in labels.shape)
+        return labels[rows[:, None], columns].astype(np.uint8)
+
+    def attributes(self, samples: Sequence[str]) -> dict[str, list[str]]:
+        """The year of each patch; ``unknown`` where no archive tells it."""
+        return {"year": [self._year(sample) for sample in samples]}
+
+    def _year(self, sample: str) -> str:
+        for name in declared()["series"]:
+            try:
+                return str(int(self._array(sample, name, "year", ("<i8", "<i4", "<i2"), ())))
+            except BenchError:
+                continue
+        return "unknown"
+
+    def _array(
+        self, sample: str, series: str, name: str, types: Sequence[str], largest: Sequence[int]
+    ) -> NDArray[Any]:
+        if not _NAME.fullmatch(sample):
+            raise BenchError(f"expected the name of a patch, found {sample[:100]!r}")
+        try:
+            return npy.member(self.root / series / f"{sample}.npz", name, types, largest)
+        except FileNotFoundError as error:
+            raise BenchError(
+                f"patch {sample} has no {series} under {self.root}",
+                "`bench data verify eoekoland` counts what is there",
+            ) from error
+
+
+def nearest(wanted: int, given: int) -> NDArray[np.int64]:
+    """Which of so many given pixels lies nearest to the centre of each wanted one."""
+    return (2 * np.arange(wanted) + 1) * given // (2 * wanted)
+
+
+def _listed(path: Path) -> list[str]:
+    """The patches of a list, sorted.
+
+    Raises:
+        BenchError: it is missing, or has no column of file names.
+    """
+    rows = csv.DictReader(io.StringIO(json_text.text(path, _LARGEST), newline=""))
+    found = []
+    try:
+        if COLUMN not in (columns := rows.fieldnames or []):
+            raise ValueError(f"the columns {', '.join(columns):.80}")
+        for row in rows:
+            name = (row[COLUMN] or "").replace("\\", "/").rpartition("/")[2].removesuffix(".npz")
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{row[COLUMN]!r:.80} in row {rows.line_num}")
+            found.append(name)
+        if not found:
+            raise ValueError("none")
+    except (ValueError, csv.Error) as error:
+        raise BenchError(
+            f"{path}: expected names of files in a column {COLUMN}, found {error}",
+            "the lists of the publication have one",
+        ) from error
+    return sorted(found)
+
+
+def _named(bands: Sequence[str]) -> dict[str, list[str]]:
+    return by_series(bands, {name: s["bands"] for name, s in declared()["series"].items()})
