@@ -141,7 +141,8 @@ def compare(claims: Claims | None, manifest: Mapping[str, Any]) -> tuple[Verdict
     """Whether the score that ranks, as it was found here, is the one that was claimed.
 
     Reproduced is a claim within `TOLERANCE` of the score and within its interval. Where the task's
-    own score is undefined, every score that is claimed must hold.
+    own score is undefined, every score that is claimed must hold. Where all that is observed was
+    handed in, a score that is the same says nothing.
 
     Args:
         claims: what was claimed.
@@ -170,7 +171,11 @@ def compare(claims: Claims | None, manifest: Mapping[str, Any]) -> tuple[Verdict
     shown = [
         f"{name} {claims.scores[name]:.4f}, found {found[name]['value']:.4f}" for name in wrong
     ]
-    return ("not reproduced", f"claimed {'; '.join(shown)}") if wrong else ("reproduced", "")
+    if wrong:
+        return "not reproduced", f"claimed {'; '.join(shown)}"
+    if manifest["trust"] == "reported":
+        return "not compared", "it hands in what is observed: nothing of it was computed here"
+    return "reproduced", ""
 
 
 def _holds(claimed: float, found: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The pictures of a run: what its kind draws of its first samples, as PNG in its folder."""
+"""The pictures of a run: what its kind draws of some of its samples, as PNG in its folder."""
 
 import re
 from hashlib import sha256
@@ -14,12 +14,9 @@ from bench.files import write_bytes
 if TYPE_CHECKING:
     from bench.predict import Job
 
-SAMPLES = 3
-"""How many samples are drawn."""
-
 
 def draw(job: "Job") -> dict[str, str]:
-    """Draw the first samples of a run.
+    """Draw samples of a run, spread evenly over its list of them.
 
     Returns:
         The SHA-256 of each picture by the name of its file in the folder ``pictures`` of the run;
@@ -35,7 +32,8 @@ def draw(job: "Job") -> dict[str, str]:
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(task), device)
     door = Door(job.entry.input, task.bands)
-    batch = to_device(kind.load(task, dataset, door, job.samples[:SAMPLES]), device)
+    chosen = pictures.spread(job.samples, kind.DRAWN)
+    batch = to_device(kind.load(task, dataset, door, chosen), device)
     with torch.inference_mode(), arithmetic(device, job.precision):
         drawn = kind.draw(task, dataset, model, batch)
     contents = {f"{_plain(name)}.png": pictures.png(drawn[name]) for name in drawn}

@@ -7,11 +7,21 @@ each of the task's own.
 """
 
 import re
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from bench import bounded_toml
 from bench import task as tasks
@@ -19,7 +29,7 @@ from bench.contract import InputContract
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import sha256_file, sha256_json, write_bytes
 from bench.paths import shipped
-from bench.task import Task, in_one_line
+from bench.task import Name, Task, in_one_line
 
 MAX_DECLARATION = 1 << 20
 """Largest ``entry.toml`` that is opened, in bytes."""
@@ -37,6 +47,31 @@ def _no_device(name: str) -> str:
     return name
 
 
+class Blend(BaseModel):
+    """Weights between those that a training began with and those that it ended with.
+
+    Attributes:
+        alphas: the shares of the latter that are tried.
+        control: the task that shows what is forgotten.
+        keep: the share that is kept, one of them; None: the one with the best mean of target and
+            control.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alphas: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1, max_length=101)
+    ]
+    control: Name
+    keep: float | None = None
+
+    @model_validator(mode="after")
+    def _kept_is_tried(self) -> Self:
+        if self.keep is not None and self.keep not in self.alphas:
+            raise ValueError(f"keep {self.keep} is none of the alphas {list(self.alphas)}")
+        return self
+
+
 class Recipe(BaseModel):
     """How an entry is trained. Defaults are absent on purpose: a recipe is complete or wrong.
 
@@ -45,17 +80,19 @@ class Recipe(BaseModel):
         batch: samples per step.
         learning_rate: reached after ``warmup_steps`` of linear growth from ``start_factor`` of it,
             then lowered along half a cosine to ``end_factor`` of it at the last step.
-        weight_decay: of AdamW.
+        weight_decay: of the optimizer.
         patience: epochs without a better primary score on the validation split before it stops.
         flips: mirror training samples at random in both directions.
         matmul_precision: of ``torch.set_float32_matmul_precision``.
-        optimizer: AdamW, or Adam, whose weight decay is part of the gradient.
+        optimizer: AdamW; or Adam, whose weight decay is part of the gradient; or SGD with momentum
+            0.9 and a weight decay as Adam's.
         clip_norm: to which length the gradient of all parameters is cut at each step; None: never.
         select: which epoch is kept: the best by the task's ``primary`` score on the validation
             split, or by the ``loss`` there.
         options: what else the kind of the task lets a recipe say.
         arguments: of the architecture, where this recipe trains another size of it than the entry
             says.
+        blend: what is made of the best epoch at the end; None: nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,19 +107,100 @@ class Recipe(BaseModel):
     patience: Annotated[int, Field(ge=1)]
     flips: bool
     matmul_precision: Literal["highest", "high", "medium"]
-    optimizer: Literal["adamw", "adam"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     select: Literal["primary", "loss"] = "primary"
     options: dict[str, Scalar] = {}
     arguments: dict[str, Scalar] = {}
+    # Absent from declarations, and so from what they are compared by, where it changes nothing.
+    blend: Annotated[Blend | None, Field(exclude_if=lambda blend: blend is None)] = None
 
 
 class Fit(BaseModel):
-    """A recipe in closed form: the architecture's own ``fit`` sees the training split once."""
+    """A recipe without steps.
+
+    Attributes:
+        method: ``fit``: the architecture's own ``fit`` sees the training split once; ``start``:
+            nothing is learnt, the weights are those that a training would begin with.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Literal["fit"]
+    method: Literal["fit", "start"]
+
+
+class Federated(BaseModel):
+    """A recipe for many clients that keep their samples, and a server that only sees weights.
+
+    Attributes:
+        method: ``federated``.
+        scenario: which client holds what: ``ds2``, a client holds images of one country; ``ds1``,
+            clients of the same sizes, images at random; ``ds3``, one country in one season;
+            ``pooled``, all images of these clients in one place, the reference without federation.
+        clients: how many clients; None: one for each country (and season).
+        algorithm: ``fedavg`` averages the weights of clients as they come, ``fedavg-weighted`` by
+            how many samples a client holds; ``moon`` averages as ``fedavg`` does, and clients
+            learn with a contrastive loss as well.
+        mu: how much that loss counts; of ``moon`` alone, as is the next.
+        temperature: of that loss.
+        rounds: how often all clients train and the server averages.
+        local_epochs: passes of a client over its samples in a round.
+        batch: samples per step of a client.
+        learning_rate: of Adam, constant; every client begins each round with a new optimiser.
+        matmul_precision: of ``torch.set_float32_matmul_precision``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["federated"]
+    scenario: Literal["ds1", "ds2", "ds3", "pooled"]
+    clients: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    algorithm: Literal["fedavg", "fedavg-weighted", "moon"]
+    mu: Annotated[float, Field(gt=0)] | None = None
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    rounds: Annotated[int, Field(ge=1, le=1_000)]
+    local_epochs: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    matmul_precision: Literal["highest", "high", "medium"]
+
+    @model_validator(mode="after")
+    def _contrast_is_moons(self) -> Self:
+        given = self.mu is not None, self.temperature is not None
+        if given != ((self.algorithm == "moon"),) * 2:
+            raise ValueError("mu and temperature belong to moon, which needs both")
+        return self
+
+
+def _method(recipe: Any) -> str:
+    """Which form a recipe has: one with steps says no method."""
+    given = recipe.get if isinstance(recipe, dict) else partial(getattr, recipe)
+    return str(given("method", "steps"))
+
+
+AnyRecipe = Annotated[
+    Annotated[Recipe, Tag("steps")]
+    | Annotated[Fit, Tag("fit")]
+    | Annotated[Fit, Tag("start")]
+    | Annotated[Federated, Tag("federated")],
+    Discriminator(_method),
+]
+"""Any recipe; a malformed one is told what its own form lacks, not what all others do."""
+
+
+class Start(BaseModel):
+    """A baseline whose trained weights a training begins with.
+
+    Attributes:
+        task, model: the task and its baseline; it is trained first where it wasn't yet.
+        into: the part of the architecture that they fill, a dotted name; empty for all of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: Name
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")]
+    into: Annotated[str, Field(pattern=r"^([A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7})?$")] = ""
 
 
 class Model(BaseModel):
@@ -95,12 +213,13 @@ class Model(BaseModel):
         learns: False for what has no weights, such as JPEG 2000.
         weights_prefix: what every tensor's name in that file begins with, before the name that the
             architecture gives it.
+        start: what training begins with; None for random weights and ``pretrained`` ones.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Annotated[
-        str, Field(pattern=r"^[a-z0-9_]+:[A-Za-z0-9_.@-]{1,128}(:[A-Za-z0-9_@]{1,128})?$")
+        str, Field(pattern=r"^[a-z0-9_]+:[A-Za-z0-9_.@-]{1,128}(:[A-Za-z0-9_.@]{1,128})?$")
     ]
     arguments: dict[str, Scalar] = {}
     weights: Annotated[
@@ -110,17 +229,92 @@ class Model(BaseModel):
     ] = ""
     learns: bool = True
     weights_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_]{1,64}\.){0,8}$")] = ""
+    start: Annotated[Start | None, Field(exclude_if=lambda start: start is None)] = None
+
+
+class Tried(BaseModel):
+    """What one share of the trained weights scored.
+
+    Attributes:
+        alpha: the share.
+        target: the primary metric of the task on its validation split.
+        control: that of the control task.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alpha: float
+    target: float
+    control: float
+
+
+class Round(BaseModel):
+    """One round of a federation.
+
+    Attributes:
+        clients: whose weights were averaged.
+        left_out: why others' weights weren't, by client.
+        loss: what those clients minimised, mean over their steps and then over them.
+        seconds: of the whole round.
+        slowest: seconds of the client that took longest.
+        macs: multiply-accumulates of all clients.
+        bytes_down, bytes_up: what the server sent, and what clients sent back.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clients: int
+    left_out: Annotated[dict[str, str], Field(exclude_if=lambda left_out: not left_out)] = {}
+    loss: float
+    seconds: float
+    slowest: float
+    macs: int
+    bytes_down: int
+    bytes_up: int
+
+
+class Held(BaseModel):
+    """What a client of a federation holds: how many samples, and of how many classes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples: int
+    classes: int
+
+
+class Federation(BaseModel):
+    """Who took part in a federated training, and what it took.
+
+    Attributes:
+        clients: what each holds, by name.
+        parameters: numbers that a client and the server send each other, running statistics
+            included.
+        rounds: what happened in each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clients: dict[str, Held]
+    parameters: int
+    rounds: list[Round]
 
 
 class Trained(BaseModel):
-    """How the weights of an entry came to be."""
+    """How the weights of an entry came to be.
+
+    Attributes:
+        federation: of a federated training.
+        start: the SHA-256 of the weights that training began with, if they are another entry's.
+        facts: what there is to say of the training samples, by name.
+        alpha, tried: the share that was chosen where weights were blended, and all of them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str
     track: Literal["official", "sample"]
     seed: int
-    recipe: Recipe | Fit
+    recipe: AnyRecipe
     epochs_run: int
     steps: int
     samples_seen: int
@@ -128,6 +322,11 @@ class Trained(BaseModel):
     validation: float | None = None
     data: str
     harness: str
+    start: Annotated[str, Field(exclude_if=lambda start: not start)] = ""
+    facts: Annotated[dict[str, Scalar], Field(exclude_if=lambda facts: not facts)] = {}
+    alpha: float | None = None
+    tried: Annotated[list[Tried], Field(exclude_if=lambda tried: not tried)] = []
+    federation: Federation | None = None
 
 
 class Predictions(BaseModel):
@@ -213,7 +412,7 @@ class Entry(Declaration):
 
     input: InputContract
     model: Model
-    recipe: dict[Literal["official", "sample"], Recipe | Fit] = {}
+    recipe: dict[Literal["official", "sample"], AnyRecipe] = {}
     sample: Model | None = None
     trained: Trained | None = None
 
@@ -282,7 +481,11 @@ def baseline(name: str, task: Task) -> Entry:
         for given in inputs:
             full = f"{path.parent.name}-{given}"
             if name == full or (name == path.parent.name and given == inputs[0]):
-                recipe = recipes(task) | raw.pop("recipe", {})
+                recipe = _completed(raw.pop("recipe", {}), recipes(task))
+                if own := raw.pop("options", {}):
+                    # What distinguishes it from others with the same recipes.
+                    for track, one in recipe.items():
+                        recipe[track] = one | {"options": one.get("options", {}) | own}
                 return _entry(
                     raw
                     | {"name": full, "task": task.name, "task_digest": task.digest}
@@ -302,6 +505,20 @@ def recipes(task: Task) -> dict[str, Any]:
     """The recipes of a task by track: what a model is trained with that brings none."""
     path = baseline_folder(task) / "recipes.toml"
     return _read(path) if path.is_file() else {}
+
+
+def _completed(own: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """The recipes of a baseline by track, and the shared ones of its task where it has none.
+
+    A federated one takes from a shared one what it doesn't say itself: scenarios and algorithms
+    are compared under one schedule.
+    """
+    federated = {
+        track: shared[track] | recipe
+        for track, recipe in own.items()
+        if track in shared and _method(recipe) == _method(shared[track]) == "federated"
+    }
+    return shared | own | federated
 
 
 def load(folder: Path, task: Task) -> Entry:

@@ -21,7 +21,7 @@ from bench import data, entry, integrity, kinds, models, predictions, provenance
 from bench import task as tasks
 from bench.contract import inputs_of
 from bench.data import Dataset
-from bench.entry import Entry, Predicted
+from bench.entry import Entry, Predicted, Recipe
 from bench.errors import BenchError, RequestError
 from bench.files import atomic_path, sha256_json
 from bench.runs import Run
@@ -252,6 +252,7 @@ def _samples(request: Request, material: _Material, model: Entry) -> tuple[list[
 def _trained(
     request: Request, material: _Material, model: Entry, report: Report, *, again: bool = False
 ) -> Entry:
+    from bench.train import check_options
     from bench.train import train as follow
 
     task, track = material.task, material.track
@@ -264,10 +265,17 @@ def _trained(
     if track == "official":
         for split in (task.training, task.validation):
             _check_official(material, split)
+    kind, recipe = kinds.kind_of(task), model.recipe[track]
+    if isinstance(recipe, Recipe):
+        check_options(model, kind, recipe)
+    start = _start(request, model, track, report)
+    teacher = _teacher(request, kind, recipe, track, report)
     key = sha256_json(
         {
             "entry": model.digest(),
-            "recipe": model.recipe[track].model_dump(),
+            **({"start": start.weights_sha256()} if start else {}),
+            **({"teacher": teacher.weights_sha256()} if teacher else {}),
+            "recipe": recipe.model_dump(),
             "task": task.digest,
             "data": _fingerprint(material),
             "seed": request.seed,
@@ -288,7 +296,7 @@ def _trained(
         return follow(
             model,
             task,
-            kinds.kind_of(task),
+            kind,
             material.dataset,
             track=track,
             seed=request.seed,
@@ -298,7 +306,36 @@ def _trained(
             nodes=request.nodes,
             precision=request.precision,
             progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
+            start=start,
+            teacher=teacher,
         )
+
+
+def _start(request: Request, model: Entry, track: Track, report: Report) -> Entry | None:
+    """The trained entry whose weights a training begins with, if it names one."""
+    if model.model.start is None:
+        return None
+    task, name = model.model.start.task, model.model.start.model
+    return _first(dataclasses.replace(request, task=task, model=name, track=track), report)
+
+
+def _teacher(
+    request: Request, kind: object, recipe: object, track: Track, report: Report
+) -> Entry | None:
+    """The trained entry that a training learns from besides its samples, if it names one."""
+    if not (isinstance(recipe, Recipe) and isinstance(kind, kinds.Prepares)):
+        return None
+    name = kind.teacher(recipe)
+    if not name:
+        return None
+    return _first(dataclasses.replace(request, model=name, track=track), report)
+
+
+def _first(before: Request, report: Report) -> Entry:
+    """What must be trained before another training."""
+    material, first = _resolve(before, report)
+    assert isinstance(first, Entry)
+    return _trained(before, material, first, report)
 
 
 def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[object]:
@@ -328,7 +365,7 @@ def _rescore(
     if request.limit is not None or request.ids is not None:
         raise RequestError("predictions are scored as a whole", "leave --limit and --ids away")
     predictions.kind_of(material.task)
-    samples = material.dataset.ids(material.task.split)
+    samples = predictions.expected(material.task, material.dataset)
     unknown = dataclasses.replace(request, precision="not declared")
     elsewhere = dataclasses.replace(material, device="not declared")
     return _evaluate(unknown, elsewhere, model, samples, False, report)

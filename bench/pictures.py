@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Colour = tuple[int, int, int]
+Item = TypeVar("Item")
 
 SIDE = 256
 """Pixels of a side of what is plotted."""
@@ -30,6 +32,12 @@ _SHADES = ((253, 231, 37), (94, 201, 98), (33, 145, 140), (59, 82, 139), (68, 1,
 _DIVERGING = ((33, 102, 172), (146, 197, 222), (247, 247, 247), (244, 165, 130), (178, 24, 43))
 _LEFT, _TOP, _BOTTOM, _GAP, _TITLE = 26, 6, 16, 8, 14
 _BINS = 24
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many items, evenly spread from the first to the last."""
+    places = np.linspace(0, len(items) - 1, min(most, len(items)))
+    return [items[place] for place in np.rint(places).astype(int)]
 
 
 def png(picture: Picture) -> bytes:
@@ -69,10 +77,16 @@ def differences(values: Floats, reach: float) -> Picture:
 
 
 def classes(indices: NDArray[np.uint8], colours: Sequence[Colour]) -> Picture:
-    """Classes [height, width] in their colours; black where an index has none."""
-    table = np.zeros((256, 3), np.uint8)
+    """Classes [height, width] in their colours; white where an index has none."""
+    table = np.full((256, 3), _PAPER, np.uint8)
     table[: len(colours)] = colours
     return table[indices]
+
+
+def enlarged(picture: Picture) -> Picture:
+    """A small picture with every pixel as a square of several, so that it can be seen."""
+    times = max(1, SIDE // 2 // max(picture.shape[:2]))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def legend(colours: Mapping[str, Colour]) -> Picture:

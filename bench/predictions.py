@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench import kinds, parquet
+from bench import data, kinds, parquet
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
 from bench.kinds import Predictable
@@ -44,6 +44,15 @@ def schema(task: Task) -> pa.Schema:
 def claimed(task: Task) -> bool:
     """Whether predictions of a task are all that is observed, so that nothing is computed here."""
     return set(kinds.kind_of(task).schema(task).names) <= set(schema(task).names)
+
+
+def expected(task: Task, dataset: Dataset) -> list[str]:
+    """The ids of the samples that are to be predicted for a copy of a dataset.
+
+    Where only links are published, those that have what the first of the task's inputs asks for.
+    """
+    bands = task.input(task.inputs[0]).bands
+    return data.scored_ids(dataset, task.dataset, task.split, bands)
 
 
 def samples(path: Path, task: Task) -> list[str]:
@@ -125,9 +134,9 @@ def told(task: Task) -> Iterator[dict[str, str]]:
     """Each column of a file of predictions in words: name, type, range and what it holds."""
     for field in schema(task):
         metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
-        low, high = metadata.get("low"), metadata.get("high")
-        finite = "finite" if low is None and high is None else f"{low or ''} to {high or ''}"
-        text = pa.types.is_string(field.type)
+        low, high = (f"{float(metadata[k]):g}" if k in metadata else "" for k in ("low", "high"))
+        finite = f"{low} to {high}" if low or high else "finite"
+        text = pa.types.is_string(getattr(field.type, "value_type", field.type))
         yield {
             "column": field.name,
             "type": str(field.type),

@@ -33,6 +33,9 @@ _FRACTIONS = (
     "sq rq pq"
 )
 
+_DEVIATION = Scale("deviation", 0.0, math.inf, higher_is_better=False)
+_RATIO = Scale("ratio", 0.0, math.inf, higher_is_better=False)
+
 _SCALES = {
     **dict.fromkeys(_FRACTIONS.split(), _FRACTION),
     "ap_gain": _GAIN,
@@ -57,6 +60,13 @@ _SCALES = {
     "std": Scale("m", 0.0, math.inf, higher_is_better=False),
     "median_rank": Scale("place", 1.0, math.inf, higher_is_better=False),
     "seconds": Scale("s", 0.0, math.inf, higher_is_better=False),
+    "rounds": Scale("round", 1.0, math.inf, higher_is_better=False),
+    "macs": Scale("MAC", 0.0, math.inf, higher_is_better=False),
+    "bytes": Scale("byte", 0.0, math.inf, higher_is_better=False),
+    "parameters": Scale("parameter", 0.0, math.inf, higher_is_better=False),
+    **dict.fromkeys(["s_noaug", "s_aug", "spread"], _DEVIATION),
+    **dict.fromkeys(["ratio", "ratio_l2", "ratio_angle", "ratio_nearest", "ratio_z"], _RATIO),
+    "consistent": _FRACTION,
 }
 
 

@@ -61,7 +61,7 @@ class Outcome:
         entry, task, track: what was run.
         metric: the score that ranks.
         claimed, value, low, high: that score as it was claimed and as it was found.
-        trust: ``rescored`` or ``rerun``.
+        trust: ``rerun``, ``rescored``, or ``reported`` where nothing could be computed here.
         run: the run that is recorded; empty where there is none.
         makeshift: whether the sample track stood in for official data that isn't here.
         key: of what decided this outcome beside the files of the commit.

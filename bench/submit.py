@@ -30,6 +30,9 @@ WEIGHTS = "model.safetensors"
 
 _EVALUATED = f".eval_results/{TAG}.yaml"
 
+_STALE = (WEIGHTS, _EVALUATED)
+"""What another entry, or another run of this one, may have left in the repository."""
+
 _LICENCES = {
     *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "gpl-3.0", "agpl-3.0", "lgpl-3.0"),
     *("mpl-2.0", "unlicense", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nd-4.0"),
@@ -63,6 +66,8 @@ class Plan:
             f"make the model repository {self.repo}, if it isn't there",
             f"commit to it, at once, those of these {len(self.files)} files that differ",
         ]
+        if gone := [path for path in _STALE if path not in self.files]:
+            found.append(f"remove from it, in that commit, {' and '.join(gone)}, if they are there")
         if self.leaderboard:
             name = f"submissions/{self.repo.replace('/', '--')}.toml"
             found.append(f"open a pull request at the dataset {self.leaderboard}: {name}")
@@ -124,9 +129,7 @@ def submit(plan: Plan, results: Path) -> Submitted:
     Raises:
         BenchError: the Hub refuses, or can't be reached; repeat it.
     """
-    published = hub.publish(
-        plan.repo, plan.files, f"{plan.entry.name}: {plan.run.name}", (WEIGHTS, _EVALUATED)
-    )
+    published = hub.publish(plan.repo, plan.files, f"{plan.entry.name}: {plan.run.name}", _STALE)
     submission = Submission(
         repo=plan.repo,
         revision=published.commit,

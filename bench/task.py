@@ -39,10 +39,12 @@ class Task(BaseModel):
         name, version: what it is called; a version never changes its meaning.
         kind: the family: a module of `bench.kinds`.
         title, about, protocol, superseded_by: words; they don't enter the digest, nor does
-            ``baselines``.
+            ``baselines`` or ``folds_of``.
         dataset: a dataset of `bench.data`, whose classes, bands and statistics the task uses.
         split: the split that is scored.
         baselines: the task whose baselines this one shares, by name; its own where empty.
+        folds_of: the task that is the first of several ways to part the same data, of which this is
+            another one; the scores of an entry on all of them are averaged.
         training, validation: the splits that are learnt from and that choose between epochs.
         splits: the official splits.
         inputs: named contracts of the dataset that belong to the closed division; the first is
@@ -62,6 +64,7 @@ class Task(BaseModel):
     protocol: str
     superseded_by: str = ""
     baselines: Name | Literal[""] = ""
+    folds_of: Name | Literal[""] = ""
     dataset: Name
     split: Name
     training: Name = _ROLES["training"]
@@ -152,6 +155,16 @@ class Task(BaseModel):
 def names() -> list[str]:
     """The names of all tasks that ship with the harness."""
     return sorted(path.stem for path in shipped("tasks").glob("*.toml"))
+
+
+def folds() -> dict[str, list[str]]:
+    """The tasks that ship with several folds, by the first one's name; it comes first."""
+    found: dict[str, list[str]] = {}
+    for name in names():
+        raw = tomllib.loads((shipped("tasks") / f"{name}.toml").read_text(encoding="utf-8"))
+        if first := raw.get("folds_of"):
+            found.setdefault(first, [first]).append(name)
+    return found
 
 
 def find(name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +12,15 @@ from pydantic import ValidationError
 
 from bench import data, entry, integrity, kinds
 from bench import task as tasks
+from bench.contract import InputContract
 from bench.errors import BenchError
 from bench.files import sha256_file
 from bench.runs import Run
 from bench.task import Task
 
 State = Literal["same", "differs", "not here"]
+
+_Name = tuple[str, str, str, str]
 
 _HUB = re.compile(r"hf:(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})@(?P<commit>[0-9a-f]{40})", re.A)
 
@@ -107,8 +110,17 @@ def _data(manifest: dict[str, Any], task: Task | None) -> Iterator[Compared]:
     fingerprint = dataset.fingerprint() if official else data.sample_sha256(root)
     yield _hashes("data", manifest["data"]["data_sha256"], fingerprint)
     if not manifest["partial"]:
-        ids = data.ids_sha256(dataset.ids(task.split))
-        yield _hashes("sample ids", manifest["data"]["ids_sha256"], ids)
+        bands = _bands(manifest) or task.input(task.inputs[0]).bands
+        ids = data.scored_ids(dataset, task.dataset, task.split, bands)
+        yield _hashes("sample ids", manifest["data"]["ids_sha256"], data.ids_sha256(ids))
+
+
+def _bands(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """What the model was fed with; nothing where predictions were handed in."""
+    try:
+        return InputContract.model_validate(manifest["entry"].get("input")).bands
+    except ValidationError:
+        return ()
 
 
 def _weights(manifest: dict[str, Any], task: Task | None, results: Path) -> Compared:
@@ -168,13 +180,32 @@ def _scores(manifest: dict[str, Any], task: Task | None, run: Run) -> Iterator[C
         # What isn't as it was written fails as it happens to.
         yield Compared("scores", "differs", f"can't be scored: {error!s:.200}")
         return
-    yield _compare_scores(manifest["scores"], [dataclasses.asdict(score) for score in again])
+    before, after = map(_by_name, (manifest["scores"], map(dataclasses.asdict, again)))
+    remarks = _remarks(manifest, task, observations)
+    lost = {
+        key
+        for key in before.keys() & after.keys()
+        if remarks and after[key]["value"] is None and before[key]["value"] is not None
+    }
+    if lost:
+        yield Compared(f"{len(lost)} scores", "not here", "; ".join(remarks))
+    yield _compare_scores(*({k: s[k] for k in s if k not in lost} for s in (before, after)))
 
 
-def _compare_scores(noted: list[dict[str, Any]], again: list[dict[str, Any]]) -> Compared:
-    named = ("metric", "average", "label", "slice")
-    before = {tuple(score[key] for key in named): score for score in noted}
-    after = {tuple(score[key] for key in named): score for score in again}
+def _remarks(manifest: dict[str, Any], task: Task, observations: pa.Table) -> list[str]:
+    """What could be computed where the run was made, and can't be here."""
+    kind: object = kinds.kind_of(task)
+    found = kind.remarks(task, observations) if isinstance(kind, kinds.Remarks) else ()
+    return [remark for remark in found if remark not in manifest.get("remarks", ())]
+
+
+def _by_name(scores: Iterable[dict[str, Any]]) -> dict[_Name, dict[str, Any]]:
+    return {(s["metric"], s["average"], s["label"], s["slice"]): s for s in scores}
+
+
+def _compare_scores(
+    before: Mapping[_Name, dict[str, Any]], after: Mapping[_Name, dict[str, Any]]
+) -> Compared:
     differ = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     if not differ:
         return Compared("scores", "same", f"{len(after):,} scores with their intervals")

@@ -37,6 +37,19 @@ def spoilt_weights(folder, change):
     return folder
 
 
+def rounds(within, count):
+    return MODEL | {"architecture": f"rounds:{within}", "arguments": {"rounds": count}}
+
+
+def several_rounds(folder):
+    """An entry that holds its network twice, as after two rounds."""
+    model_entry(folder, model=rounds("timm:test_resnet", 2))
+    path = folder / "model.safetensors"
+    tensors = {f"rounds.{i}.{n}": t.clone() for i in (0, 1) for n, t in load_file(path).items()}
+    save_file(tensors | {"account": torch.zeros(2, 3, dtype=torch.int64)}, path)
+    return folder
+
+
 def spoilt_predictions(folder, change):
     ids, _ = submissions.samples()
     values = submissions.logits(len(ids))
@@ -144,6 +157,8 @@ FAILING = [
     ("model.architecture", lambda p: model_entry(p, model=MODEL | {"architecture": "pickle:x"})),
     ("model.builds", lambda p: model_entry(p, model=MODEL | {"architecture": "timm:resnet5000"})),
     ("model.builds", lambda p: model_entry(p, model=MODEL | {"arguments": {"stem_type": 1}})),
+    ("model.builds", lambda p: model_entry(p, model=rounds("python:os", 2))),
+    ("model.builds", lambda p: model_entry(p, model=rounds("timm:test_resnet", 10**9))),
     ("model.weights_there", lambda p: model_entry(p, model={"architecture": "timm:test_resnet"})),
     ("model.weights_there", lambda p: model_entry(p, model=MODEL | {"weights": "a.safetensors"})),
     ("model.weights_finite", lambda p: spoilt_weights(p, poison)),
@@ -200,13 +215,13 @@ def test_a_file_larger_than_what_is_opened_is_found(tmp_path):
     assert set(failed(tmp_path)) == {"files.sizes"}
 
 
-@pytest.mark.parametrize("make", [model_entry, predicted_entry])
+@pytest.mark.parametrize("make", [model_entry, several_rounds, predicted_entry])
 def test_a_good_submission_passes_everything(tmp_path, make):
     findings = check(make(tmp_path), None)
     assert [f for f in findings if not f.passed] == []
     assert all(f.found and not f.hint for f in findings)
     ids = {f.id for f in findings}
-    assert ("model.runs" in ids) == (make is model_entry)
+    assert ("model.runs" in ids) == (make is not predicted_entry)
     assert ("predictions.samples" in ids) == (make is predicted_entry)
 
 

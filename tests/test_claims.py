@@ -52,6 +52,12 @@ def test_a_claim_outside_a_narrow_interval_does_not_hold():
     assert compare(claims(0.50005), found(0.5, 0.4999, 0.5001))[0] == "reproduced"
 
 
+def test_what_was_handed_in_whole_is_not_reproduced_by_scoring_it():
+    made = found(0.5) | {"trust": "reported"}
+    assert compare(claims(0.5), made)[0] == "not compared"
+    assert compare(claims(0.6), made)[0] == "not reproduced"
+
+
 def test_without_a_ranking_score_every_claimed_one_must_hold():
     made = found(0.5)
     made["scores"].append(made["scores"][0] | {"metric": "f1", "value": 0.25})

@@ -10,14 +10,25 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from bench import data, draw, evaluate, kinds, leaderboard, models, predict, weights
+from bench import (
+    data,
+    draw,
+    evaluate,
+    kinds,
+    leaderboard,
+    models,
+    pictures,
+    predict,
+    weights,
+)
 from bench import entry as entries
 from bench import task as tasks
-from bench.cli import _command_line
+from bench.cli import _command_line, _request
 from bench.data.magicbathynet_rasters import read as read_raster
 from bench.data.magicbathynet_rasters import write as write_raster
 from bench.errors import BenchError
 from bench.evaluate import Request
+from bench.metrics import depth as metrics
 from bench.runs import Run
 from bench.simulate import magicbathynet as simulated
 from tests.leaderboard.test_page import content
@@ -53,12 +64,25 @@ def test_light_reaches_shallow_ground_only(fitted):
     assert manifest["entry"]["trained"]["recipe"] == {"method": "fit"}
 
 
-def test_the_first_samples_are_drawn_and_noted(fitted):
+def test_a_run_prints_scores_by_depth(fitted, capsys):
+    results, manifest = fitted
+    _request.show(manifest, results)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    heading = lines.index(["depth", "rmse", "mae", "bias", "std", "r2"])
+    named = {(s["metric"], s["label"]): s["value"] for s in manifest["scores"]}
+    assert lines[heading + 2] == [
+        *("0-2", "m"),
+        *(f"{named[metric, '0-2 m']:.4f}" for metric in lines[heading][1:]),
+    ]
+    assert [" ".join(line[:-5]) for line in lines[heading + 2 :][:5]] == metrics.ranges()
+
+
+def test_samples_are_drawn_and_noted(fitted):
     results, manifest = fitted
     run = Run(results / "runs" / manifest["run"])
-    first = run.observations()["sample"].to_pylist()[:3]
+    drawn = pictures.spread(run.observations()["sample"].to_pylist(), 3)
     noted = manifest["pictures"]
-    assert sorted(noted) == ["depth.png", *(f"sample-{name}.png" for name in first)]
+    assert sorted(noted) == ["depth.png", *(f"sample-{name}.png" for name in drawn)]
     for name, digest in noted.items():
         content = (run.folder / "pictures" / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == digest

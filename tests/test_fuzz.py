@@ -30,6 +30,7 @@ from tests.submissions import declare, logits, model_entry, words
 
 TASK = tasks.load("reben-mlc")
 SCHEMA = predictions.schema(TASK)
+WORDS = words("reben-mlc")
 BLOCKS = 20
 COUNT = int(os.environ.get("BENCH_FUZZ", "1000"))
 PATIENCE_S = 60
@@ -142,7 +143,7 @@ def test_mangled_declarations(tmp_path, valid, block):
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_hostile_values(tmp_path, valid, block):
     for rng in of_block(block, 1):
-        declaration = words("reben-mlc", input="s1")
+        declaration = WORDS | {"input": "s1"}
         declaration["model"] = {"architecture": "timm:test_resnet", "weights": "model.safetensors"}
         if rng.random() < 0.5:
             declaration["predictions"] = {"file": "predictions.parquet"}

@@ -37,8 +37,17 @@ def held(folder):
 
 
 def impatient(monkeypatch):
-    monkeypatch.setattr(hubs, "TIMEOUT_S", 0.2)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(hubs, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+
+
+def until_met(hub, work):
+    """Try until the fault is met: on a busy machine the impatient give up before."""
+    for _ in range(20):
+        with contextlib.suppress(BenchError):
+            work()
+        if hub.met:
+            return
 
 
 def test_an_entry_is_published_in_one_commit_and_proposed_once(hub, board):
@@ -79,6 +88,15 @@ def test_somebody_elses_request_of_the_same_title_is_not_ours(hub, board, monkey
     assert len(hub.requests[f"datasets/{BOARD}"]) == 2
 
 
+def told_in_one_line():
+    try:
+        hand_in()
+    except BenchError as error:
+        assert "\n" not in str(error)
+        assert "secret" not in str(error)
+        raise
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("endpoint", [*WRITING, "info"])
 def test_what_fails_leaves_nothing_half_done_and_can_be_repeated(
@@ -88,11 +106,7 @@ def test_what_fails_leaves_nothing_half_done_and_can_be_repeated(
     with monkeypatch.context() as patience:
         if fault == "stall":
             impatient(patience)
-        try:
-            hand_in()
-        except BenchError as error:
-            assert "\n" not in str(error)
-            assert "secret" not in str(error)
+        until_met(hub, told_in_one_line)
     assert hub.met
     assert held(hub.root / REPO) in ({}, FILES)
     hub.fault = None
@@ -111,16 +125,16 @@ def test_fetching_that_fails_can_be_repeated(endpoint, fault, hub, tmp_path, mon
 
     def fetch():
         there = hubs.look(REPO)
-        return hubs.fetch(there, "model.safetensors", 1 << 20, tmp_path / "to").read_bytes()
+        path = hubs.fetch(there, "model.safetensors", 1 << 20, tmp_path / "to")
+        assert path.read_bytes() == FILES["model.safetensors"]
 
     with monkeypatch.context() as patience:
         if fault == "stall":
             impatient(patience)
-        with contextlib.suppress(BenchError):
-            assert fetch() == FILES["model.safetensors"]
+        until_met(hub, fetch)
     assert hub.met
     hub.fault = None
-    assert fetch() == FILES["model.safetensors"]
+    fetch()
     assert TOKEN not in "".join(capfd.readouterr())
 
 

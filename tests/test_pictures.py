@@ -34,7 +34,7 @@ def test_a_map_of_classes_is_small():
     picture = pictures.classes(indices, colours)
     assert tuple(picture[0, 45]) == colours[1]
     assert len(pictures.png(picture)) < 4000
-    assert pictures.classes(np.array([[200]], np.uint8), colours).tolist() == [[[0, 0, 0]]]
+    assert pictures.classes(np.array([[200]], np.uint8), colours).tolist() == [[[255, 255, 255]]]
 
 
 def test_shades_fall_from_light_to_dark_and_are_grey_without_a_value():
@@ -118,3 +118,11 @@ def test_a_legend_names_every_colour():
     assert picture[6, 6].tolist() == [255, 128, 0]
     assert picture[20, 6].tolist() == [0, 0, 255]
     assert (picture[:, 17:] != 255).any()
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "places"),
+    [(10, 3, [0, 4, 9]), (9, 3, [0, 4, 8]), (2, 3, [0, 1]), (1, 3, [0]), (0, 3, []), (5, 1, [0])],
+)
+def test_items_are_spread_from_first_to_last(count, most, places):
+    assert pictures.spread(range(count), most) == places

@@ -71,6 +71,7 @@ def test_a_plan_holds_the_entry_its_run_and_a_card(mine, tmp_path):
     assert "model-index" not in metadata
     assert "bench run --task reben-mlc --model hf:alice/mine" in body
     assert any("board/entries" in call for call in plan.calls)
+    assert any("remove from it" in call and ".eval_results" in call for call in plan.calls)
 
 
 def test_official_scores_go_where_the_hub_shows_them(mine, tmp_path):

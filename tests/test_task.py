@@ -25,7 +25,7 @@ def test_every_task_loads_and_names_what_exists(name):
     assert task.name == name
     assert kind.schema(task).names[0] == "sample"
     assert kind.outputs(task) == {"depth": 1}.get(task.kind, len(task.classes)) or (
-        task.kind in ("captioning", "compression", "retrieval", "zeroshot")
+        task.kind in ("captioning", "compression", "consistency", "retrieval", "zeroshot")
     )
     assert set(task.inputs) <= set(task.declaration["inputs"])
     assert len(set(task.digests.values())) == len(task.digests) == task.version

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -5,6 +6,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from bench import evaluate, kinds
+from bench import task as tasks
 from bench.cli.verify import verb
 from bench.errors import BenchError
 from bench.evaluate import Request
@@ -74,6 +76,24 @@ def test_what_was_changed_under_a_fresh_hash_differs(copied, change, differs):
     rewritten(run, change)
     found = states(results, run)
     assert {what for what, state in found.items() if state == "differs"} == differs
+
+
+def test_what_needs_a_program_that_is_not_here_does_not_differ(copied, monkeypatch):
+    """As METEOR does, which needs Java."""
+    results, run = copied
+
+    def without(task, observations, attributes):
+        made = score(task, observations, attributes)
+        return [dataclasses.replace(made[0], value=None), *made[1:]]
+
+    score = kinds.score
+    monkeypatch.setattr(kinds, "score", without)
+    assert states(results, run)["scores"] == "differs"
+    multilabel = kinds.kind_of(tasks.load("reben-mlc"))
+    reason = ["ap was not computed: no java"]
+    monkeypatch.setattr(multilabel, "remarks", lambda task, table: reason, raising=False)
+    found = states(results, run)
+    assert (found["1 scores"], found["scores"]) == ("not here", "same")
 
 
 def test_a_part_that_was_edited_differs_and_so_do_its_scores(copied):

@@ -12,11 +12,12 @@ import pytest
 import tomli_w
 from typer.testing import CliRunner
 
-from bench import cli, evaluate, predictions, runs, store
+from bench import cli, evaluate, kinds, predictions, runs, store
 from bench import task as tasks
 from bench.errors import BenchError
 from bench.evaluate import Request
 from tests.hub.server import TOKEN, commit_of
+from tests.tiny import tiny
 
 TASK = tasks.load("reben-mlc")
 FILLED = {
@@ -44,32 +45,39 @@ def fill_in(folder, **changes):
     path.write_text(tomli_w.dumps(tomllib.loads(path.read_text()) | FILLED | changes))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples():
+    """Intervals of so few resamples mean nothing; the sandbox makes its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kinds, "RESAMPLES", 8)
+        yield
+
+
 @pytest.fixture(scope="module")
-def trained(sample_data, tmp_path_factory):
-    """A tiny network, trained by the sample recipe, and its run."""
-    results = tmp_path_factory.mktemp("trained")
-    request = Request(TASK.name, "timm:test_resnet/s1", track="sample", results=results)
-    manifest = evaluate.run(request)
-    (weights,) = results.rglob("model.safetensors")
-    return weights, runs.find(results, manifest["run"])
+def ran(sample_data, tmp_path_factory):
+    """The weights of a tiny network, and its run."""
+    results = tmp_path_factory.mktemp("ran")
+    folder = tiny(results / "entry")
+    manifest = evaluate.run(Request(TASK.name, str(folder), track="sample", results=results))
+    return folder / "model.safetensors", runs.find(results, manifest["run"])
 
 
 @pytest.fixture
-def with_model(trained, tmp_path):
+def with_model(ran, tmp_path):
     folder = tmp_path / "mine"
     bench("init", folder, "--task", TASK.name)
     model = {"architecture": "timm:test_resnet", "weights": "model.safetensors"}
     fill_in(folder, input="s1", model=model)
-    shutil.copy(trained[0], folder / "model.safetensors")
+    shutil.copy(ran[0], folder / "model.safetensors")
     return folder, str(folder)
 
 
 @pytest.fixture
-def with_predictions(trained, tmp_path):
+def with_predictions(ran, tmp_path):
     folder = tmp_path / "mine"
     bench("init", folder, "--task", TASK.name, "--predictions")
     fill_in(folder)
-    predicted = trained[1].observations().select(predictions.schema(TASK).names)
+    predicted = ran[1].observations().select(predictions.schema(TASK).names)
     pq.write_table(predicted, folder / "predictions.parquet")
     return folder, f"predictions:{folder}"
 
@@ -77,7 +85,7 @@ def with_predictions(trained, tmp_path):
 @pytest.mark.parametrize(
     ("made", "trust"), [("with_model", "rerun"), ("with_predictions", "rescored")]
 )
-def test_an_entry_becomes_a_row(made, trust, request, hub, tmp_path):
+def test_an_entry_becomes_a_row(made, trust, request, ran, hub, tmp_path):
     folder, model = request.getfixturevalue(made)
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     bench("check", folder)
@@ -93,7 +101,7 @@ def test_an_entry_becomes_a_row(made, trust, request, hub, tmp_path):
 
     (row,) = json.loads(bench("submissions", "sync", "--results", ours, "--json"))["submissions"]
     assert (row["state"], row["trust"], row["revision"]) == ("reproduced", trust, commit)
-    assert row["value"] == row["claimed"]
+    assert row["value"] == row["claimed"] == ran[1].manifest()["scores"][0]["value"]
     with store.connect(ours, write=False) as connection:
         found = connection.execute("select entry, trust, track, altered from runs").fetchall()
     assert found == [("mine", trust, "sample", False)]

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ARCHITECTURES = frozenset({"baseline", "open_clip", "timm"})
-"""Where an architecture may come from: code that is installed with the harness."""
+ARCHITECTURES = frozenset({"baseline", "open_clip", "rounds", "timm"})
+"""Where an architecture may come from: code that is installed with the harness.
+
+``rounds`` is made of those of ``baseline`` and ``timm``, and refuses others itself.
+"""
 
 
 _MEMORY = 32 << 30

@@ -36,7 +36,9 @@ def samples(subject: Subject) -> str | None:
     declared = task.splits[task.split]
     if (len(found), data.ids_sha256(found)) == (declared.size, declared.ids_sha256):
         return f"all {len(found):,} of the official track"
-    known = {track: dataset.ids(task.split) for track, dataset in _datasets(subject).items()}
+    known = {
+        track: predictions.expected(task, dataset) for track, dataset in _datasets(subject).items()
+    }
     for track, ids in known.items():
         if sorted(found) == ids:
             return f"all {len(found):,} of the {track} track"
@@ -63,7 +65,7 @@ def fit(subject: Subject) -> str | None:
         raise Unmet from error
     asked = set(piece.column("sample").to_pylist())
     for track, dataset in _datasets(subject).items():
-        if asked <= set(dataset.ids(task.split)):
+        if asked <= set(predictions.expected(task, dataset)):
             predictions.kind_of(task).from_predictions(task, dataset, piece)
             return f"{piece.num_rows} rows on the {track} track"
     return None

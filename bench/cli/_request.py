@@ -106,7 +106,8 @@ def show(manifest: dict[str, Any], results: Path) -> None:
         print(f"\nnot ranked, {manifest['task']['primary']} is undefined: {_unranked(manifest)}")
     for remark in manifest.get("remarks", ()):
         print(f"\n{remark}")
-    _points([s for s in scores if s["average"] == "points" and not s["slice"]])
+    for heading in ("point", "depth"):
+        _by_label(heading, [s for s in scores if s["average"] == f"{heading}s" and not s["slice"]])
     of_classes = [s for s in scores if s["average"] == "classes"]
     main = manifest["task"]["primary"].rpartition("_")[0]
     if any(s["metric"] == main for s in of_classes):
@@ -140,15 +141,15 @@ def _unranked(manifest: dict[str, Any]) -> str:
     return kinds.kind_of(task.load(manifest["task"]["file"] or manifest["task"]["name"])).UNRANKED
 
 
-def _points(scores: Sequence[dict[str, Any]]) -> None:
-    """What is known of each point of a curve: a line a point, a column a metric."""
+def _by_label(heading: str, scores: Sequence[dict[str, Any]]) -> None:
+    """What is known of each point of a curve, or range of depth: a line each, a column a metric."""
     labels = list(dict.fromkeys(score["label"] for score in scores))
     metrics = list(dict.fromkeys(score["metric"] for score in scores))
     if not labels:
         return
     value = {(score["label"], score["metric"]): number(score["value"]) for score in scores}
     rows = [[label, *(value.get((label, metric), "") for metric in metrics)] for label in labels]
-    print_table(["point", *metrics], rows, right=list(range(1, len(metrics) + 1)))
+    print_table([heading, *metrics], rows, right=list(range(1, len(metrics) + 1)))
 
 
 def _scores(heading: str, scores: Sequence[dict[str, Any]], primary: str) -> None:

@@ -89,3 +89,5 @@ def _show_predictions(task: "Task", as_json: bool) -> None:
         [[c["column"], c["type"], c["range"], c["about"]] for c in columns],
     )
     print(f"\na row: {json.dumps(example)}")
+    if predictions.claimed(task):
+        print("nothing of it can be computed here: a result is marked as reported")

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -251,10 +252,72 @@ class Kind(Protocol):
 class Draws(Protocol):
     """What the module of a kind may offer beside `Kind`: pictures of what was predicted."""
 
+    DRAWN: int
+    """How many samples are given to be drawn; they are spread evenly over those of a run."""
+
     def draw(
         self, task: Task, dataset: Dataset, model: "torch.nn.Module", batch: Batch
     ) -> "Mapping[str, NDArray[np.uint8]]":
         """By name, in RGB [height, width, 3]; what is drawn of one sample is named after it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Where a training takes place.
+
+    Attributes:
+        folder: keeps what is made once, until the training is finished.
+        device: the network's.
+        seed: of the training.
+        teacher: builds the trained classifier that `Prepares.teacher` named; None where it named
+            none.
+        teacher_sha256: of its weights.
+    """
+
+    folder: Path
+    device: str
+    seed: int
+    teacher: "Callable[[], torch.nn.Module] | None" = None
+    teacher_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """How training samples are read.
+
+    Attributes:
+        load: reads some of them, as `Kind.augment` wants them.
+        facts: what there is to say of them, by name; part of the trained entry.
+    """
+
+    load: Callable[[Sequence[str]], Batch]
+    facts: "Mapping[str, float | str]"
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """What a kind offers beside `Kind` whose recipes may ask for more than `Kind.load` reads."""
+
+    def teacher(self, recipe: "Recipe") -> str:
+        """The baseline whose trained weights training needs; empty for none."""
+        ...
+
+    def prepare(
+        self,
+        task: Task,
+        recipe: "Recipe",
+        dataset: Dataset,
+        door: Door,
+        samples: Sequence[str],
+        studio: Studio,
+    ) -> Prepared:
+        """Make ready for training on some samples; those of validation are read by `Kind.load`.
+
+        Raises:
+            RequestError: the recipe asks for what isn't there.
+            BenchError: a sample is damaged.
+        """
         ...
 
 

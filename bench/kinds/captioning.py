@@ -21,7 +21,18 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError, RequestError, unknown
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds import (
+    SAMPLE,
+    Batch,
+    Metrics,
+    NoOptions,
+    images,
+    matrix,
+    mirrored,
+    mirrors,
+    told,
+)
+from bench.kinds._predicted import beside
 from bench.metrics.captions import families
 from bench.metrics.captions.families import Texts
 from bench.stats import weighted_sums
@@ -86,17 +97,42 @@ def schema(task: Task) -> pa.Schema:
     return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
 
 
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample`` and ``caption``."""
+    about = f"one sentence, of at most {MAX_CHARACTERS:,} characters"
+    # A character takes at most four bytes.
+    return pa.schema([SAMPLE, told("caption", pa.string(), about, longest=4 * MAX_CHARACTERS)])
+
+
+def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Table:
+    """Captions as they are, beside those of people from the dataset.
+
+    Raises:
+        BenchError: a caption is longer than `MAX_CHARACTERS`, or nobody described the sample.
+    """
+    samples, given = (table.column(name).to_pylist() for name in ("sample", "caption"))
+    for sample, caption in zip(samples, given, strict=True):
+        _check(sample, caption)
+    known = {"hypothesis": given, "references": _references(dataset, samples)}
+    return beside(schema(task), table, known)
+
+
 def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and for each a list of captions.
 
     Raises:
         BenchError: a sample has no caption.
     """
+    captions = _references(dataset, samples)
+    return Batch(samples, images(dataset, door, samples), captions)
+
+
+def _references(dataset: Captioned, samples: Sequence[str]) -> list[list[str]]:
     captions = [dataset.captions(sample) for sample in samples]
     for sample, several in zip(samples, captions, strict=True):
         if not several:
             raise BenchError(f"sample {sample} has no caption", "leave it out of --ids")
-    return Batch(samples, images(dataset, door, samples), captions)
+    return captions
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, list[Any]]:
@@ -283,6 +319,6 @@ def _check(sample: str, caption: object) -> None:
     if fault:
         raise BenchError(
             f"expected a caption of at most {MAX_CHARACTERS:,} characters for sample {sample}, "
-            f"the model returned {fault}",
+            f"found {fault}",
             "caption(images) returns strings; bound their length in the model",
         )

@@ -29,7 +29,7 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, images, mirrored, mirrors
+from bench.kinds import Batch, _codec_predictions, images, mirrored, mirrors
 from bench.kinds._codec_scores import (  # Half of what a kind offers.
     SURFACES,
     Settings,  # noqa: F401
@@ -55,6 +55,9 @@ BATCH = 1
 UNRANKED = "its rate points don't span the rates that rank"
 
 VOLATILE = ("encode_seconds", "decode_seconds")
+
+_ROWS = 64
+"""Of predictions that are checked at a time."""
 
 _REPEATED = 16
 """One in so many images is encoded twice."""
@@ -134,6 +137,26 @@ def load(task: Task, dataset: Scenes, door: Door, samples: Sequence[str]) -> Bat
     return Batch(samples, pixels.clamp_(0, 1), torch.from_numpy(surfaces))
 
 
+def prediction_schema(task: Task) -> pa.Schema:
+    """All that is observed of an image: without streams nothing can be computed again.
+
+    The channels are those of the first of the task's inputs.
+    """
+    return _codec_predictions.prediction_schema(len(task.input(task.inputs[0]).bands))
+
+
+def from_predictions(task: Task, dataset: Scenes, table: pa.Table) -> pa.Table:
+    """What was observed elsewhere, as it is; the dataset says which areas an image has.
+
+    Raises:
+        BenchError: it can't be so; see `_codec_predictions.check`.
+    """
+    for batch in table.to_batches(_ROWS):
+        for row in batch.to_pylist():
+            _codec_predictions.check(row, _pixels(dataset.regions(row["sample"])))
+    return table.cast(schema(task))
+
+
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, list[Any]]:
     """Every image through every rate point.
 
@@ -155,7 +178,7 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, li
         ]
         rows["points"].append(list(model.points))  # type: ignore[arg-type]
         rows["channels"].append(len(original))
-        rows["pixels"].append([surfaces.size, *_areas(surfaces)])
+        rows["pixels"].append(_pixels(surfaces))
         for name in found[0]:
             rows[name].append(np.concatenate([point[name] for point in found], axis=None).tolist())
     rows["ssim"] = [[None if math.isnan(v) else v for v in row] for row in rows["ssim"]]
@@ -199,8 +222,9 @@ def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> 
     return batch
 
 
-def _areas(surfaces: NDArray[np.uint8]) -> list[int]:
-    return [int((surfaces == area).sum()) for area in range(len(SURFACES))]
+def _pixels(surfaces: NDArray[np.uint8]) -> list[int]:
+    """Of the whole image and of each surface."""
+    return [surfaces.size, *(int((surfaces == area).sum()) for area in range(len(SURFACES)))]
 
 
 def _compressed(

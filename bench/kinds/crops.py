@@ -20,6 +20,7 @@ from bench.data.series import Series, SeriesDataset
 from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, matrix, mirrored, mirrors, segmentation
+from bench.kinds._predicted import beside, confusions, map_schema
 from bench.kinds.segmentation import labels, outputs, parts, sample_scores, schema
 from bench.metrics import confusion
 from bench.stats import weighted_sums
@@ -38,6 +39,8 @@ BATCH = 4
 UNRANKED = ""
 
 VOLATILE = ()
+
+DRAWN = 3
 
 SAMPLE_SCORE = segmentation.SAMPLE_SCORE
 
@@ -74,6 +77,24 @@ class Options(BaseModel):
 
 class Mapped(SeriesDataset, segmentation.Mapped, Protocol):
     """A dataset of series that knows the class of every pixel."""
+
+
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample`` and ``map``: the pixels of the reference map, a byte each."""
+    return map_schema(len(task.classes), None)
+
+
+def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
+    """The confusion matrix of each map with the reference map.
+
+    Raises:
+        BenchError: a map has another number of pixels than its reference.
+    """
+    bands = task.input(task.inputs[0]).bands
+    samples = table.column("sample").to_pylist()
+    references = [dataset.reference_map(sample, bands) for sample in samples]
+    matrices = confusions(table, references, len(task.classes), segmentation.VOID)
+    return beside(schema(task), table, {"confusion": matrices})
 
 
 def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:

@@ -20,7 +20,18 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds import (
+    SAMPLE,
+    Batch,
+    Metrics,
+    NoOptions,
+    images,
+    matrix,
+    mirrored,
+    mirrors,
+    told,
+)
+from bench.kinds._predicted import beside
 from bench.metrics import depth as metrics
 from bench.stats import weighted_sums
 from bench.task import Task
@@ -36,12 +47,15 @@ UNRANKED = ""
 
 VOLATILE = ()
 
+DRAWN = 9
+
 Options = NoOptions
 
 SAMPLE_SCORE = "minus the RMSE of the image in metres"
 
 _RANGES = metrics.ranges()
 _ROWS = 1 + len(_RANGES)
+_MAPS = 3  # of the drawn images that are shown as maps
 _KNOWN = 1 - 1e-5  # a share of unknown depth that is rounding
 
 
@@ -86,21 +100,56 @@ def schema(task: Task) -> pa.Schema:
     )
 
 
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample`` and ``depth`` float32 [side * side]."""
+    side = Settings.model_validate(task.settings).side
+    about = f"metres, positive below the surface, of {side} x {side} px, row by row"
+    return pa.schema([SAMPLE, told("depth", pa.list_(pa.float32(), side * side), about)])
+
+
+def from_predictions(task: Task, dataset: Sounded, table: pa.Table) -> pa.Table:
+    """The sums of errors of each image.
+
+    The truth is that in the finest grid that the first of the task's inputs has.
+    """
+    side = Settings.model_validate(task.settings).side
+    bands = task.input(task.inputs[0]).bands
+    samples, found = table.column("sample").to_pylist(), []
+    for start in range(0, table.num_rows, BATCH):
+        some = samples[start : start + BATCH]
+        made = matrix(table.slice(start, BATCH), "depth").reshape(-1, side, side)
+        found.append(_errors(some, torch.tensor(made), _truth(task, dataset, some, bands)))
+    known = {name: torch.cat([part[name] for part in found]).numpy() for name in found[0]}
+    return beside(schema(task), table, known)
+
+
 def load(task: Task, dataset: Sounded, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and true depths float32 [N, side, side], NaN for unknown."""
+    depths = _truth(task, dataset, samples, door.contract.bands)
+    return Batch(samples, images(dataset, door, samples), depths)
+
+
+def _truth(
+    task: Task, dataset: Sounded, samples: Sequence[str], bands: Sequence[str]
+) -> torch.Tensor:
     side = Settings.model_validate(task.settings).side
-    depths = [_on_grid(dataset.depth(name, door.contract.bands), side) for name in samples]
-    return Batch(samples, images(dataset, door, samples), torch.stack(depths))
+    return torch.stack([_on_grid(dataset.depth(name, bands), side) for name in samples])
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     """The sums of errors of each image over the pixels of known depth."""
-    predicted, true = _predicted(model, batch).float(), batch.targets
+    return _errors(batch.samples, _predicted(model, batch).float(), batch.targets)
+
+
+def _errors(
+    samples: Sequence[str], predicted: torch.Tensor, true: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """What is observed of depths [N, side, side]."""
     valid = ~true.isnan()
     wrong = (valid & ~predicted.isfinite()).flatten(1).any(dim=1).tolist()
     if any(wrong):
         raise BenchError(
-            f"the model returned NaN or infinity for sample {batch.samples[wrong.index(True)]}",
+            f"the model returned NaN or infinity for sample {samples[wrong.index(True)]}",
             "check its weights and its input contract; no result was recorded",
         )
     sums, largest = metrics.moments(
@@ -196,7 +245,7 @@ def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
 def draw(
     task: Task, dataset: Sounded, model: torch.nn.Module, batch: Batch
 ) -> dict[str, pictures.Picture]:
-    """Predicted against true depth and errors by true depth; maps of each image."""
+    """Predicted against true depth and errors by true depth, of all images; maps of a few."""
     predicted = _predicted(model, batch).float().cpu().numpy().astype(np.float64)
     true = batch.targets.cpu().numpy().astype(np.float64)
     known = ~np.isnan(true)
@@ -212,13 +261,13 @@ def draw(
             }
         )
     }
-    for name, depth, guess in zip(batch.samples, true, predicted, strict=True):
-        if np.isnan(depth).all():
-            continue
+    rows = [row for row in range(len(true)) if known[row].any()]
+    for row in pictures.spread(rows, _MAPS):
+        depth, guess = true[row], predicted[row]
         bounds = float(np.nanmin(depth)), float(np.nanmax(depth))
         error = guess - depth
         reach = max(0.1, float(np.nanquantile(np.abs(error), 0.98)))
-        found[f"sample-{name}"] = pictures.panels(
+        found[f"sample-{batch.samples[row]}"] = pictures.panels(
             {
                 f"true, {bounds[0]:.1f} to {bounds[1]:.1f} m": pictures.shades(depth, *bounds),
                 "predicted": pictures.shades(guess, *bounds),

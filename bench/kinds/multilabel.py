@@ -17,18 +17,21 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
-from bench.errors import BenchError
+from bench.errors import BenchError, RequestError
 from bench.kinds import (
     SAMPLE,
     Batch,
     Metrics,
-    NoOptions,
+    Prepared,
+    Studio,
+    _cutmix,
     images,
     matrix,
     mirrored,
     mirrors,
     told,
 )
+from bench.kinds._predicted import beside
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
 from bench.task import Task
 
@@ -40,9 +43,19 @@ UNRANKED = ""
 
 VOLATILE = ()
 
-Options = NoOptions
-
 SAMPLE_SCORE = "minus binary cross-entropy, mean over classes"
+
+
+class Options(_cutmix.Options):
+    """What a recipe may say of training: how images are mixed, and augmented before that.
+
+    Attributes:
+        augmentation: one of `bench.augmentations`, on a random half of the images.
+        strength: its magnitude.
+    """
+
+    augmentation: str = "none"
+    strength: float = 0
 
 
 class Settings(BaseModel):
@@ -88,10 +101,7 @@ def prediction_schema(task: Task) -> pa.Schema:
 def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
     """Logits as they are, beside targets from the dataset."""
     targets = dataset.multilabels(table.column("sample").to_pylist())
-    form = schema(task).field("targets").type
-    flat = pa.array(np.ascontiguousarray(targets, np.uint8).reshape(-1))
-    column = pa.FixedSizeListArray.from_arrays(flat, form.list_size)
-    return table.add_column(1, "targets", column).cast(schema(task))
+    return beside(schema(task), table, {"targets": targets})
 
 
 def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
@@ -111,11 +121,71 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-    """Mirror images at random; which classes occur doesn't change."""
-    if not recipe.flips:
+    """Mirror and augment images, which changes no label, and mix those made ready for it."""
+    options = Options.model_validate(recipe.options)
+    masks = mirrors(len(batch.samples), draw) if recipe.flips else None
+    if masks is not None:
+        batch = replace(batch, inputs=mirrored(batch.inputs, masks))
+    if options.augmentation != "none":
+        batch = replace(batch, inputs=_augmented(task, options, batch.inputs, draw))
+    if not isinstance(batch.targets, Mapping):
         return batch
-    masks = mirrors(len(batch.samples), draw)
-    return replace(batch, inputs=mirrored(batch.inputs, masks))
+    return _cutmix.mixed(options, batch, masks, draw)
+
+
+def _augmented(
+    task: Task, options: Options, inputs: torch.Tensor, draw: torch.Generator
+) -> torch.Tensor:
+    from bench import augmentations
+
+    return augmentations.in_training(
+        inputs,
+        task.input(task.inputs[0]),
+        task.declaration["statistics"]["bounds"],
+        options.augmentation,
+        options.strength,
+        draw,
+    )
+
+
+def teacher(recipe: Recipe) -> str:
+    """The classifier whose explanations say where classes are, if the recipe mixes by them."""
+    options = Options.model_validate(recipe.options)
+    return options.classifier if options.strategy == "cutmix-lp-gradcam" else ""
+
+
+def prepare(
+    task: Task,
+    recipe: Recipe,
+    dataset: Labelled,
+    door: Door,
+    samples: Sequence[str],
+    studio: Studio,
+) -> Prepared:
+    """Read training samples with what the recipe's strategy of mixing needs."""
+    options = Options.model_validate(recipe.options)
+    _check_augmentation(task, options, door)
+
+    def read(chosen: Sequence[str]) -> Batch:
+        return load(task, dataset, door, chosen)
+
+    return _cutmix.prepared(options, task, dataset, door, samples, studio, read)
+
+
+def _check_augmentation(task: Task, options: Options, door: Door) -> None:
+    if options.augmentation == "none":
+        return
+    from bench import augmentations
+
+    augmentations.check(options.augmentation, options.strength, len(door.contract.bands))
+    own = task.input(task.inputs[0])
+    bounds = task.declaration["statistics"].get("bounds", {})
+    if door.contract != own or not set(own.bands) <= set(bounds):
+        raise RequestError(
+            f"augmentation {options.augmentation} needs the first input of task {task.name}, and "
+            f"bounds of its bands; declared are bounds of {' '.join(bounds) or 'no bands'}",
+            "train it on augmentation-benefit, with the input s2",
+        )
 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:

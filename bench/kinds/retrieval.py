@@ -1,5 +1,8 @@
 """Retrieval: pictures, or pairs of pictures of two dates, by sentences and sentences by pictures.
 
+Or composites by the measured bands of the same place, and bands by composites: then the bands stand
+where a caption does.
+
 Observed per picture: its embedding, those of its captions, and the captions, of which many are the
 same. Everything else follows from them.
 
@@ -23,7 +26,9 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds import Batch, Metrics, NoOptions, _embedded, images, matrix, mirrored, mirrors
+from bench.kinds import _composites as composites
+from bench.kinds._predicted import beside
 from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.embeddings import Embeddings, Indices
 from bench.metrics.nearest import top_k
@@ -37,7 +42,8 @@ from bench.towers import embedded
 INTERFACE = (
     "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
     "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the logarithm "
-    "of 1 / temperature"
+    "of 1 / temperature. Where composites are asked for, encode_image embeds the bands behind the "
+    "first three, and encode_composite(images) -> [N, width] those three"
 )
 
 ACCEPTS = ("retrieval",)
@@ -55,9 +61,7 @@ SAMPLE_SCORE = "mean of the six recalls of its own queries"
 
 _HASH = 16
 _LARGEST_SCALE = 100.0
-_DIRECTIONS = ("i2t", "t2i")
 _VARIANTS = ("", "optimistic", "distinct")
-_MEDIANS = tuple(f"median_rank_{way}" for way in _DIRECTIONS)
 
 
 class Settings(BaseModel):
@@ -66,18 +70,25 @@ class Settings(BaseModel):
     Attributes:
         changes: pictures come as pairs of two dates. Queries are those of the pairs that show a
             change, the gallery is every pair; and the words of what is found first are scored.
+        composites: nothing is said of pictures. The query is their composite, the first three
+            bands, the gallery all others, and the other way round.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     changes: bool = False
+    composites: bool = False
 
 
 class Captioned(Dataset, Protocol):
-    """A dataset that knows what is written about a sample."""
+    """A dataset that knows what is written about a sample; or, for composites, what it shows."""
 
     def captions(self, sample: str) -> list[str]:
         """Its captions, one at least."""
+        ...
+
+    def multilabels(self, samples: Sequence[str]) -> NDArray[np.uint8]:
+        """Whether each class occurs, 0 or 1, [N, classes]."""
         ...
 
 
@@ -103,24 +114,54 @@ def schema(task: Task) -> pa.Schema:
     return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
 
 
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample``, ``image`` float32 [width] and ``texts`` float32 [captions * width]."""
+    return _embedded.prediction_schema(of_composites=_of_composites(task))
+
+
+def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Table:
+    """Embeddings as they are, beside captions from the dataset.
+
+    Raises:
+        BenchError: a picture doesn't have one embedding for each caption, all of one width, or one
+            of them is 0; or it isn't known whether a pair shows a change.
+    """
+    samples = table.column("sample").to_pylist()
+    texts = [[s] if _of_composites(task) else dataset.captions(s) for s in samples]
+    _embedded.check(table, list(map(len, texts)))
+    words = texts if _changes(task) else [list(map(_digest, own)) for own in texts]
+    known = {"captions": words, "changed": _changed(task, dataset, samples)}
+    return beside(schema(task), table, known)
+
+
 def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, their captions, and whether they show a change.
 
+    Of composites `bench.kinds._composites.load`.
+
     Raises:
+        RequestError: composites are asked for, and the contract has none.
         BenchError: it isn't known whether a pair shows a change.
     """
-    changed = torch.ones(len(samples), dtype=torch.bool)
-    if _changes(task):
-        stated = dataset.attributes(samples)["changed"]
-        if "unknown" in stated:
-            raise BenchError(
-                f"pair {samples[stated.index('unknown')]} isn't flagged as changed or unchanged",
-                "the task asks about changed pairs: use the published file of annotations",
-            )
-        changed = torch.tensor([flag == "yes" for flag in stated])
+    if _of_composites(task):
+        return composites.load(task, dataset, door, samples)
+    changed = torch.tensor(_changed(task, dataset, samples))
     texts = [dataset.captions(sample) for sample in samples]
     pixels = images(dataset, door, samples)
     return Batch(samples, {"images": pixels, "texts": texts}, changed)
+
+
+def _changed(task: Task, dataset: Captioned, samples: Sequence[str]) -> list[bool]:
+    """Whether each pair shows a change; true where the task doesn't ask."""
+    if not _changes(task):
+        return [True] * len(samples)
+    stated = dataset.attributes(samples)["changed"]
+    if "unknown" in stated:
+        raise BenchError(
+            f"pair {samples[stated.index('unknown')]} isn't flagged as changed or unchanged",
+            "the task asks about changed pairs: use the published file of annotations",
+        )
+    return [flag == "yes" for flag in stated]
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, Any]:
@@ -129,6 +170,9 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, An
     Raises:
         BenchError: an embedding has another shape or width, is 0, NaN or infinite.
     """
+    if _of_composites(task):
+        names = [[_digest(sample)] for sample in batch.samples]
+        return composites.observed(model, batch) | {"captions": names}
     several = batch.inputs["texts"]
     # People repeat each other: a sentence is embedded once.
     first = {
@@ -158,7 +202,11 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
     Pairs of a batch whose captions are the same aren't negatives of each other. Each process of a
     training on several devices contrasts its own part of a batch.
+
+    Of composites `bench.kinds._composites.loss`.
     """
+    if _of_composites(task):
+        return composites.loss(task, model, batch)
     texts = [own[0] for own in batch.inputs["texts"]]
     left = normalize(model.encode_image(batch.inputs["images"]), dim=-1)  # type: ignore[operator]
     right = normalize(model.encode_text(texts), dim=-1)  # type: ignore[operator]
@@ -176,6 +224,8 @@ def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> 
     inputs = dict(batch.inputs)
     if recipe.flips:
         inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
+    if _of_composites(task):
+        return replace(batch, inputs=inputs)
     drawn = torch.rand(len(batch.samples), generator=draw).tolist()
     inputs["texts"] = [
         [own[int(place * len(own))]] for own, place in zip(inputs["texts"], drawn, strict=True)
@@ -264,7 +314,8 @@ def replicate(
         ]
     words = matrix(settled, "words") if _changes(task) else np.empty((count, 0))
     rows = np.concatenate([*columns, words, words * asked[:, None]], axis=1)
-    wants_medians = not names or not set(names).isdisjoint(_MEDIANS)
+    middle = [f"median_rank_{way}" for way in _directions(task)]
+    wants_medians = not names or not set(names).isdisjoint(middle)
     kept = asked[owner]
     queries = ((i2t[asked, 0], everyone[asked]), (t2i[kept, 0], owner[kept]))
     sums, middles = [], []
@@ -273,9 +324,9 @@ def replicate(
         if wants_medians:
             middles.append([medians(ranks, owners, block) for ranks, owners in queries])
     tied = bool((i2t[:, 0] != i2t[:, 1]).any() or (t2i[:, 0] != t2i[:, 1]).any())
-    found = _metrics(np.concatenate(sums), tied)
+    found = _metrics(task, np.concatenate(sums), tied)
     if wants_medians:
-        found |= dict(zip(_MEDIANS, np.concatenate(middles, axis=1), strict=True))
+        found |= dict(zip(middle, np.concatenate(middles, axis=1), strict=True))
     return {name: values for name, values in found.items() if not names or name in names}
 
 
@@ -294,7 +345,7 @@ def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
     return mean
 
 
-def _metrics(sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
+def _metrics(task: Task, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
     """From sums over pictures [B, 24 and more] to metrics [B].
 
     - ``recall_at_K_i2t``: share of pictures with one of their captions among the K best;
@@ -302,17 +353,19 @@ def _metrics(sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.floa
       the model. ``recall_mean_i2t``, ``recall_mean_t2i``, ``recall_mean``: means of three and six.
     - ``..._i2toptimistic`` ...: the same with ties for the model, where that differs.
     - ``..._i2tdistinct`` ...: every distinct caption once, right for all pictures it was written
-      for, as SkyScript counts (Wang et al., AAAI 2024).
+      for, as SkyScript counts (Wang et al., AAAI 2024). Of composites, which are all distinct,
+      there is none, and the directions are ``rgb2ms`` and ``ms2rgb``.
     - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is found
       first, mean of both directions; ``..._retrievedchanged`` for the queries of changed pairs.
     """
     found = {}
     for index, variant in enumerate(_VARIANTS):
-        if variant == "optimistic" and not tied:
+        alone = variant == "distinct" and _of_composites(task)
+        if alone or (variant == "optimistic" and not tied):
             continue
         ways = {
             way: recalls(sums[:, 8 * index + 4 * side :][:, :4])
-            for side, way in enumerate(_DIRECTIONS)
+            for side, way in enumerate(_directions(task))
         }
         for way, values in ways.items():
             for k, value in zip(AT, values.T, strict=True):
@@ -342,7 +395,9 @@ def _unpacked(observations: pa.Table) -> tuple[Embeddings, Embeddings, pa.Array,
     """Embeddings [N, width] and [T, width], captions [T] and whose they are [T]."""
     count = observations.num_rows
     captions = observations.column("captions").combine_chunks()
-    owner = np.repeat(np.arange(count), captions.value_lengths().to_numpy())
+    several = captions.value_lengths().to_numpy()
+    _embedded.check_widths(observations, several)
+    owner = np.repeat(np.arange(count), several)
     flat = [
         observations.column(name).combine_chunks().flatten().to_numpy()
         for name in ("image", "texts")
@@ -352,6 +407,14 @@ def _unpacked(observations: pa.Table) -> tuple[Embeddings, Embeddings, pa.Array,
 
 def _digest(caption: str) -> str:
     return sha256(caption.encode()).hexdigest()[:_HASH]
+
+
+def _directions(task: Task) -> tuple[str, str]:
+    return ("rgb2ms", "ms2rgb") if _of_composites(task) else ("i2t", "t2i")
+
+
+def _of_composites(task: Task) -> bool:
+    return Settings.model_validate(task.settings).composites
 
 
 def _changes(task: Task) -> bool:

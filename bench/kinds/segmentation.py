@@ -19,17 +19,8 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError
-from bench.kinds import (
-    SAMPLE,
-    Batch,
-    Metrics,
-    NoOptions,
-    images,
-    matrix,
-    mirrored,
-    mirrors,
-    told,
-)
+from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds._predicted import beside, confusions, map_schema
 from bench.metrics import confusion
 from bench.stats import weighted_sums
 from bench.task import Task
@@ -42,15 +33,14 @@ UNRANKED = ""
 
 VOLATILE = ()
 
+DRAWN = 3
+
 Options = NoOptions
 
 SAMPLE_SCORE = "share of pixels that are right"
 
 VOID = 255
 """The target of a pixel that has none."""
-
-_MOST_PIXELS = 2048
-"""Of a side of a map that is predicted elsewhere."""
 
 
 class Settings(BaseModel):
@@ -95,10 +85,7 @@ def schema(task: Task) -> pa.Schema:
 
 def prediction_schema(task: Task) -> pa.Schema:
     """``sample`` and ``map``: the scored pixels, a byte each."""
-    about = "the index of each pixel's class as uint8, row by row, of the pixels that are scored"
-    side = Settings.model_validate(task.settings).side or _MOST_PIXELS
-    most, longest = len(task.classes) - 1, side * side
-    return pa.schema([SAMPLE, told("map", pa.binary(), about, low=0, high=most, longest=longest)])
+    return map_schema(len(task.classes), Settings.model_validate(task.settings).side)
 
 
 def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
@@ -109,36 +96,16 @@ def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
     Raises:
         BenchError: a map has another number of pixels than is scored.
     """
-    classes, bands = len(task.classes), task.input(task.inputs[0]).bands
-    side = Settings.model_validate(task.settings).side
-    references, maps = [], []
-    for sample, content in zip(
-        *(table.column(c).to_pylist() for c in table.column_names), strict=True
-    ):
-        reference = dataset.reference_map(sample, bands)
-        references.append(reference if side is None else _on_grid(reference, side))
-        height, width = references[-1].shape
-        if len(content) != height * width:
-            raise BenchError(
-                f"expected maps of {height} x {width} px, that of sample {sample} has "
-                f"{len(content)} px",
-                "one byte for each scored pixel, row by row",
-            )
-        maps.append(np.frombuffer(content, np.uint8).reshape(height, width))
-    matrices = confusion.confusion_matrices(np.stack(references), np.stack(maps), classes, VOID)
-    flat = pa.array(matrices.astype(np.int32).reshape(-1))
-    columns = {
-        "sample": table.column("sample"),
-        "confusion": pa.FixedSizeListArray.from_arrays(flat, classes * classes),
-    }
-    return pa.table(columns, schema=schema(task))
+    samples, bands = table.column("sample").to_pylist(), task.input(task.inputs[0]).bands
+    references = _references(task, dataset, samples, bands)
+    matrices = confusions(table, references, len(task.classes), VOID)
+    return beside(schema(task), table, {"confusion": matrices})
 
 
 def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and their reference maps uint8 [N, side, side]."""
     bands, side = door.contract.bands, Settings.model_validate(task.settings).side
-    found = [dataset.reference_map(sample, bands) for sample in samples]
-    maps = np.stack(found if side is None else [_on_grid(classes, side) for classes in found])
+    maps = np.stack(_references(task, dataset, samples, bands))
     inputs = images(dataset, door, samples)
     if side is None and maps.shape[1:] != inputs.shape[-2:]:
         raise BenchError(
@@ -218,14 +185,15 @@ def draw(
     if declared is None:
         return {}
     colours = {name: tuple(declared[name]) for name in task.classes}
+    table = list(colours.values())
     predicted = _logits(task, model, batch).argmax(1).to(torch.uint8).cpu().numpy()
     true = batch.targets.cpu().numpy()
     return {
         f"sample-{name}": pictures.panels(
             {
-                "reference": pictures.classes(reference, list(colours.values())),
-                "predicted": pictures.classes(guess, list(colours.values())),
-                "black: not labelled": pictures.legend(colours),
+                "reference": pictures.enlarged(pictures.classes(reference, table)),
+                "predicted": pictures.enlarged(pictures.classes(guess, table)),
+                "white: not labelled": pictures.legend(colours),
             }
         )
         for name, reference, guess in zip(batch.samples, true, predicted, strict=True)
@@ -245,6 +213,15 @@ def scores(task: Task, cells: NDArray[Any]) -> Metrics:
         "iou_classes": confusion.class_iou(matrices),
         "f1_classes": confusion.class_f1(matrices),
     }
+
+
+def _references(
+    task: Task, dataset: Mapped, samples: Sequence[str], bands: Sequence[str]
+) -> list[NDArray[np.uint8]]:
+    """The reference map of each sample, on the scored grid."""
+    side = Settings.model_validate(task.settings).side
+    found = [dataset.reference_map(sample, bands) for sample in samples]
+    return found if side is None else [_on_grid(classes, side) for classes in found]
 
 
 def _on_grid(classes: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -4,26 +4,27 @@ Observed per picture: what it shows, and its similarity to every class under eve
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix
+from bench.kinds import SAMPLE, Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors, told
+from bench.kinds._predicted import beside
 from bench.metrics.multilabel import multilabel_replicates
-from bench.metrics.zeroshot import class_embeddings, class_ranks, class_scores
-from bench.prompts import fill
+from bench.metrics.zeroshot import class_ranks, class_scores
 from bench.stats import weighted_sums
 from bench.task import Task
-from bench.towers import embedded
+from bench.towers import class_vectors, embedded, frozen_logits
 
 INTERFACE = (
     "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
@@ -43,8 +44,6 @@ Options = NoOptions
 
 SAMPLE_SCORE = "1 where the class of the picture comes first, else 0; average precision of several"
 
-_SENTENCES_AT_ONCE = 256
-
 
 class Settings(BaseModel):
     """Settings of a zero-shot task.
@@ -53,6 +52,8 @@ class Settings(BaseModel):
         prompts: sets of `bench.prompts`; the first ranks.
         names: what a set calls the classes, in their order, where not as they are declared.
         several: whether a picture may show several classes.
+        tuned: whether pictures of the training split may teach a model what the first set of
+            prompts means.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,6 +61,7 @@ class Settings(BaseModel):
     prompts: Annotated[list[str], Field(min_length=1)]
     names: dict[str, list[str]] = {}
     several: bool = False
+    tuned: bool = False
 
 
 class Labelled(Dataset, Protocol):
@@ -91,14 +93,37 @@ def schema(task: Task) -> pa.Schema:
     )
 
 
+def prediction_schema(task: Task) -> pa.Schema:
+    """``sample`` and ``similarities`` float64 [sets * classes]."""
+    sets = _settings(task).prompts
+    form = pa.list_(pa.float64(), len(sets) * len(task.classes))
+    about = (
+        "the similarity to each class in the task's order, of any scale, under each set of "
+        f"prompts in turn: {', '.join(sets)}"
+    )
+    return pa.schema([SAMPLE, told("similarities", form, about)])
+
+
+def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
+    """Similarities as they are, beside targets from the dataset."""
+    targets = _targets(task, dataset, table.column("sample").to_pylist())
+    return beside(schema(task), table, {"targets": targets})
+
+
 def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and which classes they show, uint8 [N, classes]."""
-    if _settings(task).several:
-        targets = dataset.multilabels(samples)
-    else:
-        labels = [dataset.label(sample) for sample in samples]
-        targets = np.eye(len(task.classes), dtype=np.uint8)[labels]
+    targets = _targets(task, dataset, samples)
     return Batch(samples, images(dataset, door, samples), torch.from_numpy(targets))
+
+
+def _targets(task: Task, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.uint8]:
+    """Which classes samples show, [N, classes]."""
+    if _settings(task).several:
+        return dataset.multilabels(samples)
+    shown: NDArray[np.uint8] = np.eye(len(task.classes), dtype=np.uint8)[
+        [dataset.label(sample) for sample in samples]
+    ]
+    return shown
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
@@ -122,20 +147,29 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, to
 
 
 def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """None.
+    """Cross-entropy of the frozen classifier of the first prompts; of each class if several.
 
     Raises:
-        RequestError: always; what is trained for the classes isn't zero-shot.
+        RequestError: the task is about what a model knows already.
     """
-    raise RequestError(
-        f"task {task.name} is zero-shot: nothing is trained for it",
-        "train for a retrieval task and run the entry here: `bench list --kind retrieval`",
-    )
+    if not _settings(task).tuned:
+        raise RequestError(
+            f"task {task.name} is zero-shot: nothing is trained for it",
+            "train for a retrieval task and run the entry here: `bench list --kind retrieval`",
+        )
+    prompts = _settings(task).prompts[0]
+    head = class_vectors(model, prompts, _called(task, prompts))
+    logits = frozen_logits(model, model.encode_image(batch.inputs), head)  # type: ignore[operator]
+    if _settings(task).several:
+        return binary_cross_entropy_with_logits(logits, batch.targets.to(logits.dtype))
+    return cross_entropy(logits, batch.targets.argmax(dim=1))
 
 
 def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-    """The batch as it is: nothing is trained."""
-    return batch
+    """Mirror pictures as the recipe says."""
+    if not recipe.flips:
+        return batch
+    return replace(batch, inputs=mirrored(batch.inputs, mirrors(len(batch.samples), draw)))
 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:
@@ -227,27 +261,15 @@ def _arrays(task: Task, observations: pa.Table) -> tuple[NDArray[np.uint8], NDAr
     return targets, np.ascontiguousarray(by_set.transpose(1, 0, 2))
 
 
-_classes: WeakKeyDictionary[torch.nn.Module, dict[str, NDArray[np.float32]]] = WeakKeyDictionary()
-
-
 def _class_embeddings(task: Task, model: torch.nn.Module) -> NDArray[np.float32]:
-    """[sets * classes, width]: every class under every set of prompts, made once for a model."""
-    known = _classes.setdefault(model, {})
-    if task.digest not in known:
-        made = []
-        for name in _settings(task).prompts:
-            called = _settings(task).names.get(name, task.classes)
-            filled = [fill(name, of_class) for of_class in called]
-            sentences = [sentence for several in filled for sentence in several]
-            parts = [
-                embedded(model, "encode_text", some, some, "sentence")
-                for start in range(0, len(sentences), _SENTENCES_AT_ONCE)
-                if (some := sentences[start : start + _SENTENCES_AT_ONCE])
-            ]
-            vectors = np.concatenate(parts)
-            made.append(class_embeddings(vectors.reshape(len(called), -1, vectors.shape[1])))
-        known[task.digest] = np.concatenate(made)
-    return known[task.digest]
+    """[sets * classes, width]: every class under every set of prompts."""
+    sets = _settings(task).prompts
+    return np.concatenate([class_vectors(model, name, _called(task, name)) for name in sets])
+
+
+def _called(task: Task, prompts: str) -> tuple[str, ...]:
+    """What a set of prompts calls the classes."""
+    return tuple(_settings(task).names.get(prompts, task.classes))
 
 
 def _plain(name: str) -> str:

@@ -170,9 +170,14 @@ def _running(
     A word's running sum overflows from lane to lane, but sums of words are exact modulo 2^64: the
     difference between two cuts is again one clean number per lane.
     """
-    sums = np.zeros((len(words), order.size + 1), np.uint64)
-    np.cumsum(words.take(order, axis=1), axis=1, out=sums[:, 1:])
-    steps = np.diff(sums.take(cuts, axis=1), prepend=np.uint64(0), axis=1)
+    last = cuts[-1] if cuts.size else 0
+    # Places are in range: clipping them costs less than looking.
+    steps = words.take(order[:last], axis=1, mode="clip")
+    if not np.array_equal(cuts, np.arange(1, last + 1)):
+        np.cumsum(steps, axis=1, out=steps)
+        sums = steps.take(cuts - 1, axis=1, mode="clip")
+        sums[:, cuts == 0] = 0
+        steps = np.diff(sums, prepend=np.uint64(0), axis=1)
     lanes = steps.view(lane).reshape(len(words), cuts.size, _lanes(lane))
     # Rows in one piece, so that sums along them take the same course however many there are.
     rows = np.ascontiguousarray(lanes.swapaxes(1, 2))

@@ -48,6 +48,8 @@ def find(name: str, task: Task) -> Entry | Predicted:
 def build(entry: Entry, outputs: int) -> "torch.nn.Module":
     """The architecture of an entry, with random weights or those that its training begins with.
 
+    Its attribute ``trained`` is that of the entry, for kinds that observe what training cost.
+
     Args:
         entry: whose architecture is built, for the channels and the size of its contract.
         outputs: the number of output channels.
@@ -60,7 +62,9 @@ def build(entry: Entry, outputs: int) -> "torch.nn.Module":
     arguments = dict(entry.model.arguments)
     if entry.weights is not None:
         arguments.pop("pretrained", None)
-    return module.build(rest, arguments, entry.input, outputs)  # type: ignore[no-any-return]
+    model = module.build(rest, arguments, entry.input, outputs)
+    model.trained = entry.trained
+    return model  # type: ignore[no-any-return]
 
 
 def _source(name: str, ability: str, asked: str) -> Any:

@@ -174,14 +174,15 @@ def towers(name: str, size: int, arguments: Mapping[str, Any]) -> torch.nn.Modul
         name: of its configuration.
         size: of pictures, in pixels.
         arguments: what differs from that configuration, such as ``"vision_cfg.layers"``;
-            ``pretrained`` is the tag of the weights that a training begins with.
+            ``pretrained`` is the tag of the weights that a training begins with, and with
+            ``frozen_text`` it leaves all but the tower of pictures as it is.
 
     Raises:
         RequestError: open_clip has no such model, or it doesn't take an argument or the size.
         BenchError: its tokenizer or the weights it begins with can't be fetched.
     """
     given = dict(arguments)
-    tag = given.pop("pretrained", "")
+    tag, frozen = given.pop("pretrained", ""), given.pop("frozen_text", False)
     config = configured(name, given)
     config["vision_cfg"]["image_size"] = size
     own_text = config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
@@ -205,6 +206,9 @@ def towers(name: str, size: int, arguments: Mapping[str, Any]) -> torch.nn.Modul
         from bench.models import hf
 
         weights.fill(model, hf.fetch(_repository(name, str(tag)), None).folder / _WEIGHTS)
+    if frozen:
+        model.requires_grad_(False)
+        model.visual.requires_grad_(True)
     return model
 
 

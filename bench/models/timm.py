@@ -26,7 +26,8 @@ _OWNED = re.compile(
 )
 """What the harness decides itself, and what would open files or the network."""
 
-_UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
+_UNEXPECTED = re.compile(r"got (?:an )?unexpected keyword argument(?:\(s\):)? \[?'(\w+)'")
+"""As Python says it, and as MetaFormer of timm does."""
 
 
 def entry(rest: str, task: Task) -> Entry:

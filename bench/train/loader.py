@@ -8,7 +8,7 @@ import torch
 from bench.kinds import Batch, joined
 from bench.predict import ahead
 
-MEMORY = 512 << 20
+MEMORY = 640 << 20
 """Largest split that is kept in memory once it is decoded, in bytes."""
 
 Read = Callable[[Sequence[int]], Batch]

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -106,7 +107,11 @@ class Learner(LightningModule):
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser, with its schedule at every step."""
         recipe = self.lesson.recipe
-        kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+        kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+            "adamw": torch.optim.AdamW,
+            "adam": torch.optim.Adam,
+            "sgd": partial(torch.optim.SGD, momentum=0.9),
+        }
         optimizer = kinds[recipe.optimizer](
             [p for p in self.network.parameters() if p.requires_grad],
             lr=recipe.learning_rate,

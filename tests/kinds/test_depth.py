@@ -233,6 +233,9 @@ def test_it_draws_what_it_knows(task):
     assert all(p.dtype == np.uint8 and p.ndim == 3 and p.shape[2] == 3 for p in drawn.values())
     given.targets[:] = torch.nan
     assert depth.draw(task, None, Constant(), given) == {}
+    # Points of all images, maps of the first, the middle and the last.
+    many = depth.draw(task, None, Constant(), batch(9))
+    assert list(many) == ["depth", "sample-p0", "sample-p4", "sample-p8"]
 
 
 @pytest.mark.parametrize("name", [NAPA, "magicbathy-bathymetry-puck-lagoon"])

@@ -112,10 +112,12 @@ def test_maps_are_drawn_in_the_declared_colours(task):
     (picture,) = drawn.values()
     assert list(drawn) == ["sample-9"]
     colours = task.declaration["colours"]
-    expected = [[colours["seagrass"], colours["rock"]], [[0, 0, 0], colours["sand"]]]
-    assert picture[-16:, :16].shape == (16, 16, 3)
-    top = 14
-    np.testing.assert_array_equal(picture[top : top + 16 : 8, 0:16:8], expected)
+    expected = [[colours["seagrass"], colours["rock"]], [[255, 255, 255], colours["sand"]]]
+    # Each of 16 pixels is shown as 8 x 8, below the title.
+    shown = picture[14 : 14 + 128, :128]
+    assert shown.shape == (128, 128, 3)
+    np.testing.assert_array_equal(shown[::64, ::64], expected)
+    np.testing.assert_array_equal(shown[63::64, 63::64], expected)
 
 
 def test_a_dataset_without_colours_is_not_drawn():

@@ -73,7 +73,8 @@ def test_arguments_of_the_protocol_are_kept_where_they_are_known() -> None:
     )["model"]["arguments"]
     with torch.device("meta"):
         # A ResNet knows no img_size, a VGG no drop_path_rate either.
-        for name in ("resnet18", "vgg11"):
+        # A PoolFormer refuses it in words of its own.
+        for name in ("resnet18", "vgg11", "poolformer_s12"):
             model: Any = models.build(_entry(name, **arguments), 19)
             assert model.drop_rate == 0.15
 

@@ -1,0 +1,123 @@
+"""What a training is about, and what all ways of training have in common."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bench import models, weights
+from bench.contract import Door
+from bench.data import Dataset
+from bench.entry import Entry, Trained
+from bench.kinds import Kind
+from bench.task import Task
+from bench.train.card import card
+from bench.train.folder import WEIGHTS, Workshop
+from bench.train.loader import Read, reader
+from bench.train.loop import Best, Progress
+
+
+@dataclass(frozen=True)
+class Course:
+    """A training: the arguments of `bench.train.train`, and what follows from them.
+
+    Attributes:
+        entry, task, kind, dataset, device, devices, nodes, precision, progress, start, teacher: as
+            there; the entry with the arguments that its recipe gives the architecture.
+        training, validation: the ids of the splits.
+        trained: what is known of how the entry comes to be before it has.
+        workshop: where it is built.
+    """
+
+    entry: Entry
+    task: Task
+    kind: Kind
+    dataset: Dataset
+    training: list[str]
+    validation: list[str]
+    trained: dict[str, Any]
+    workshop: Workshop
+    device: str
+    devices: int
+    nodes: int
+    precision: str
+    progress: Progress
+    start: Entry | None
+    teacher: Entry | None
+
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn at random."""
+        return int(self.trained["seed"])
+
+    @property
+    def door(self) -> Door:
+        """What the entry is fed through."""
+        return Door(self.entry.input, self.task.bands)
+
+    def read(self, samples: list[str]) -> Read:
+        """Access to some samples."""
+        task, kind, dataset, door = self.task, self.kind, self.dataset, self.door
+        return reader(lambda chosen: kind.load(task, dataset, door, chosen), samples, kind.BATCH)
+
+    def network(self) -> torch.nn.Module:
+        """The architecture with the weights that training begins with."""
+        network = models.build(self.entry, self.kind.outputs(self.task))
+        begins, start = self.entry.model.start, self.start
+        if begins is not None and start is not None and start.weights is not None:
+            part = network.get_submodule(begins.into)
+            weights.fill(part, start.weights, start.model.weights_prefix)
+        return network
+
+    def finished(self, best: Best, steps: int, batch: int, **facts: Any) -> Entry:
+        """The entry with the weights of its best epoch.
+
+        Args:
+            best: that epoch.
+            steps: of an epoch.
+            batch: samples of a step.
+            facts: what else is said of the training, in the words of `bench.entry.Trained`.
+        """
+        done = {
+            "epochs_run": best.epochs,
+            "steps": best.epochs * steps,
+            "samples_seen": best.epochs * steps * batch,
+            "seconds": best.seconds,
+            "validation": best.score,
+        }
+        model = self.entry.model.model_copy(update={"weights": WEIGHTS, "weights_prefix": ""})
+        return self.entry.model_copy(
+            update={
+                "folder": self.workshop.target,
+                "model": model,
+                "trained": Trained.model_validate(self.trained | facts | done),
+            }
+        )
+
+    def deliver(self, whole: Entry, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Put a trained entry in its place."""
+        self.workshop.export(whole, tensors, card(whole, self.task))
+        self.workshop.deliver()
+
+
+@contextlib.contextmanager
+def settings(matmul_precision: str) -> Iterator[None]:
+    """The recipe's arithmetic, and Lightning without its hints, tips and warnings."""
+    before = torch.get_float32_matmul_precision()
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        torch.set_float32_matmul_precision(matmul_precision)
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
