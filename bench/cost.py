@@ -17,6 +17,7 @@ from bench.kinds import Batch, Kind
 from bench.kinds._rounds import Rounds
 from bench.task import Task
 
+_COPIES = (torch.Tensor.data.__get__, torch.Tensor.detach, torch.Tensor.clone)  # type: ignore[attr-defined]
 _REPEATS = 10
 _SECONDS = 2.0
 
@@ -77,8 +78,9 @@ class _Used(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        # Whoever asks for a shape or a device computes nothing with it.
-        if any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result)):
+        # Whoever copies a weight, or asks for its shape or device, computes nothing with it.
+        computed = any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))
+        if computed and func not in _COPIES:
             given = tree_leaves((args, kwargs))
             used = (leaf for leaf in given if isinstance(leaf, torch.nn.Parameter))
             self.sizes.update((id(parameter), parameter.numel()) for parameter in used)

@@ -21,9 +21,10 @@ from bench import data, entry, integrity, kinds, models, predictions, provenance
 from bench import task as tasks
 from bench.contract import inputs_of
 from bench.data import Dataset
-from bench.entry import Entry, Predicted, Recipe
+from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.files import atomic_path, sha256_json
+from bench.recipe import Recipe
 from bench.runs import Run
 from bench.task import Task
 

@@ -12,10 +12,11 @@ from typing import Any
 from bench import entry as entries
 from bench import evaluate, kinds, models
 from bench import task as tasks
-from bench.entry import Entry, Recipe
+from bench.entry import Entry
 from bench.errors import RequestError, unknown
 from bench.evaluate import SILENT, Report, Request
 from bench.map_noise import NOISES
+from bench.recipe import Recipe
 
 _BY_MAPS = "cutmix-lp-map"
 

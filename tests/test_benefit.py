@@ -13,10 +13,10 @@ from bench import task as tasks
 from bench.benefit import CONSISTENCY, TASK, benefits, claim
 from bench.cli.results import benefit as verb
 from bench.contract import Door
-from bench.entry import Recipe
 from bench.errors import RequestError
 from bench.kinds import Batch, multilabel
 from bench.kinds._consistency_scores import RECONSTRUCTION
+from bench.recipe import Recipe
 from bench.runs import Run
 
 SAMPLES = 60

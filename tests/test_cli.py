@@ -15,7 +15,7 @@ import typer
 
 from bench import cli
 from bench.cli._console import plain, print_table
-from tests.tiny import TASK, tiny
+from tests.tiny import TASK, brief, tiny
 
 BENCH = shutil.which("bench", path=Path(sys.executable).parent)
 
@@ -149,7 +149,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(recorded, tmp_path, sample_data):
-    command = [BENCH, "train", "--task", TASK, "--model", "timm:test_resnet/s1"]
+    command = [BENCH, "train", "--task", TASK, "--model", str(brief(tmp_path / "brief", epochs=9))]
     child = subprocess.Popen(
         [*command, "--results", str(tmp_path)], stderr=subprocess.PIPE, text=True
     )
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(recorded, tmp_pa
     assert "Traceback" not in stderr
     again = bench(*command[1:], "--results", tmp_path)
     assert again.returncode == 0, again.stderr
-    assert "trained timm-test_resnet-s1" in again.stdout
+    assert "trained brief" in again.stdout
 
 
 def test_text_from_strangers_can_do_nothing_to_the_terminal():

@@ -1,5 +1,7 @@
 """What a model costs."""
 
+from copy import deepcopy
+
 import bench.torch_setup  # noqa: F401  isort: skip
 import pytest
 import timm
@@ -62,3 +64,22 @@ def test_a_federation_costs_what_its_last_network_does():
     batch = Batch(["a"], torch.randn(1, 10, 32, 32), targets)
     alone, whole = (cost.measure(kind_of(task), task, m, batch) for m in (model, Rounds(model, 3)))
     assert (whole["parameters"], whole["macs"]) == (alone["parameters"], alone["macs"])
+
+
+class Copied(torch.nn.Module):
+    """Does half of its work in a copy of itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = torch.nn.Conv2d(2, 4, 1), torch.nn.Linear(4, 19)
+
+    def forward(self, images):
+        copied = deepcopy(self)
+        return copied.head(self.body(images).mean(dim=(2, 3)))
+
+
+def test_a_copy_counts_once():
+    task, model = tasks.load(TASK), Copied().eval()
+    batch = Batch(["a"], torch.randn(1, 2, 8, 8), torch.zeros(1, 19))
+    found = cost.measure(kind_of(task), task, model, batch)
+    assert found["parameters"] == sum(p.numel() for p in model.parameters())

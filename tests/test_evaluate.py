@@ -17,7 +17,7 @@ from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.evaluate import Request
 from bench.runs import Run
-from tests.tiny import TASK, tiny
+from tests.tiny import TASK, brief, tiny
 
 # Everything but these must be equal between two runs of one identity.
 MEASURED = {"run", "started", "seconds", "cost", "predicted_here", "sha256"}
@@ -105,35 +105,6 @@ def test_a_part_of_the_samples_is_marked_as_such(entry, sample_data, tmp_path):
         evaluate.run(request(entry, tmp_path, ids=["nobody"]))
 
 
-UNTRAINED = """
-name = "brief"
-task = "reben-mlc"
-
-[input]
-bands = ["VV", "VH"]
-units = { sentinel-1-grd = "dB" }
-size = 32
-resampling = "nearest"
-mean = [-12.6, -19.3]
-std = [5.1, 5.5]
-
-[model]
-architecture = "timm:test_resnet"
-
-[recipe.sample]
-epochs = 3
-batch = 32
-learning_rate = 1e-3
-weight_decay = 0.01
-warmup_steps = 2
-start_factor = 0.1
-end_factor = 0.1
-patience = 3
-flips = true
-matmul_precision = "highest"
-"""
-
-
 def run_in_child(entry, results):
     evaluate.run(request(entry, Path(results)))
 
@@ -148,9 +119,7 @@ def children():
 
 def test_a_run_killed_twenty_times_equals_an_undisturbed_one(children, sample_data, tmp_path):
     """Training, prediction and scoring, killed at random moments."""
-    untrained = tmp_path / "brief"
-    untrained.mkdir()
-    (untrained / "entry.toml").write_text(UNTRAINED)
+    untrained = brief(tmp_path / "brief", epochs=3)
 
     def start(results):
         child = children.Process(target=run_in_child, args=(untrained, str(results)))

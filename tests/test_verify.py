@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.evaluate import Request
 from bench.runs import Run
 from bench.verify import verify
-from tests.tiny import tiny
+from tests.tiny import brief, tiny
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,9 @@ def few_resamples():
 def trained(tmp_path_factory, sample_data, few_resamples):
     """A run whose weights the harness trained itself."""
     results = tmp_path_factory.mktemp("verify")
+    entry = brief(results / "brief", epochs=1)
     manifest = evaluate.run(
-        Request(task="reben-mlc", model="timm:test_resnet/s1", track="sample", results=results)
+        Request(task="reben-mlc", model=str(entry), track="sample", results=results)
     )
     return results, Run(results / "runs" / manifest["run"])
 

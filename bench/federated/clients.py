@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.entry import Federated, Held
+from bench.entry import Held
 from bench.errors import RequestError
+from bench.recipe import Federated
 
 Indices = NDArray[np.int64]
 

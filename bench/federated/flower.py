@@ -35,13 +35,14 @@ import bench.torch_setup
 from bench import data, kinds, models
 from bench import task as tasks
 from bench.contract import Door
-from bench.entry import Entry, Federated, Held, Round
+from bench.entry import Entry, Held, Round
 from bench.errors import BenchError, RequestError
 from bench.federated import rounds, training
 from bench.federated.clients import Client, held, partition
 from bench.federated.steps import Lesson, State, Update, client_step, snapshot
 from bench.files import sha256_json
 from bench.kinds import Batch
+from bench.recipe import Federated
 from bench.task import Task
 from bench.train.card import card
 from bench.train.folder import Workshop

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cosine_similarity, softplus
 
-from bench.entry import Federated
 from bench.errors import BenchError, RequestError
 from bench.federated.clients import Client
 from bench.kinds import Batch
 from bench.predict import ahead, arithmetic, to_device
+from bench.recipe import Federated
 from bench.train.loader import MODEL, ORDER, Read, generator
 
 State = Mapping[str, torch.Tensor]
@@ -215,7 +215,8 @@ def contrast(
     client's previous model give.
 
     Source: Q. Li, B. He, D. Song, Model-Contrastive Federated Learning, CVPR 2021,
-    arXiv:2103.16257.
+    arXiv:2103.16257. Its code compares what a projection head of 256 outputs makes of the features;
+    the architectures here have none, so these are the features themselves.
 
     Args:
         own: [N, D] features of the model that learns.
@@ -228,6 +229,7 @@ def contrast(
 
 
 def _frozen(network: torch.nn.Module) -> torch.nn.Module:
+    """What is compared with: in evaluation mode, as in the code of MOON's authors."""
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import bench.torch_setup
 from bench import weights
 from bench.data import Dataset
-from bench.entry import Entry, Federated, Federation, Held, Round, Trained
+from bench.entry import Entry, Federation, Held, Round, Trained
 from bench.errors import RequestError
 from bench.federated import rounds
 from bench.federated.clients import held, partition
@@ -20,6 +20,7 @@ from bench.federated.steps import Lesson, State, snapshot
 from bench.kinds import Kind
 from bench.models.rounds import stacked
 from bench.predict import laid_out
+from bench.recipe import Federated
 from bench.task import Task
 from bench.train.course import Course, settings
 from bench.train.folder import WEIGHTS

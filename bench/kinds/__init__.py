@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from bench.entry import Recipe
+    from bench.recipe import Recipe
 
 Metrics = Mapping[str, "NDArray[np.float64]"]
 

@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError, unknown
 from bench.kinds import (
     SAMPLE,
@@ -35,6 +34,7 @@ from bench.kinds import (
 from bench.kinds._predicted import beside
 from bench.metrics.captions import families
 from bench.metrics.captions.families import Texts
+from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 

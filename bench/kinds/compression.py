@@ -27,7 +27,6 @@ from torch.nn.functional import mse_loss
 
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, _codec_predictions, images, mirrored, mirrors
 from bench.kinds._codec_scores import (  # Half of what a kind offers.
@@ -40,6 +39,7 @@ from bench.kinds._codec_scores import (  # Half of what a kind offers.
     sample_scores,  # noqa: F401
 )
 from bench.metrics.distortion import distortion, ssim
+from bench.recipe import Recipe
 from bench.task import Task
 
 INTERFACE = (

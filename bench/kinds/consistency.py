@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, NoOptions
 from bench.kinds._consistency_scores import (  # Half of what a kind offers.
@@ -37,6 +36,7 @@ from bench.kinds._consistency_scores import (  # Half of what a kind offers.
     sample_scores,  # noqa: F401
 )
 from bench.metrics.consistency import deviations
+from bench.recipe import Recipe
 from bench.task import Task
 
 INTERFACE = (

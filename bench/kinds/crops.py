@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench import pictures
 from bench.contract import Door
 from bench.data.series import Series, SeriesDataset
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, matrix, mirrored, mirrors, segmentation
 from bench.kinds._predicted import beside, confusions, map_schema
 from bench.kinds.segmentation import labels, outputs, parts, sample_scores, schema
 from bench.metrics import confusion
+from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 

@@ -18,7 +18,6 @@ from torch.nn.functional import interpolate
 from bench import pictures
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import (
     SAMPLE,
@@ -33,6 +32,7 @@ from bench.kinds import (
 )
 from bench.kinds._predicted import beside
 from bench.metrics import depth as metrics
+from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 

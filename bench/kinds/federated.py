@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.contract import Door
-from bench.entry import Recipe
 from bench.kinds import (
     SAMPLE,
     Batch,
@@ -32,6 +31,7 @@ from bench.kinds._predicted import beside
 from bench.kinds._rounds import ACCOUNT, Rounds
 from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
+from bench.recipe import Recipe
 from bench.task import Task
 
 INTERFACE = multilabel.INTERFACE

@@ -16,7 +16,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
 from bench.kinds import (
     SAMPLE,
@@ -33,6 +32,7 @@ from bench.kinds import (
 )
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
+from bench.recipe import Recipe
 from bench.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"

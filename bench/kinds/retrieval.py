@@ -24,7 +24,6 @@ from torch.nn.functional import cross_entropy, normalize
 
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, NoOptions, _embedded, images, matrix, mirrored, mirrors
 from bench.kinds import _composites as composites
@@ -35,6 +34,7 @@ from bench.metrics.nearest import top_k
 from bench.metrics.recalls import AT, hits, medians, recalls
 from bench.metrics.relevance import relevance_of_groups, relevance_of_pairs
 from bench.metrics.retrieval import rank_both_ways
+from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 from bench.towers import embedded

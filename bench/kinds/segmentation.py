@@ -17,11 +17,11 @@ from torch.nn.functional import cross_entropy, interpolate
 from bench import pictures
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
 from bench.kinds._predicted import beside, confusions, map_schema
 from bench.metrics import confusion
+from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 

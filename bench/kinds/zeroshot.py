@@ -16,12 +16,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from bench.contract import Door
 from bench.data import Dataset
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
 from bench.kinds import SAMPLE, Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors, told
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import multilabel_replicates
 from bench.metrics.zeroshot import class_ranks, class_scores
+from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 from bench.towers import class_vectors, embedded, frozen_logits

@@ -7,13 +7,15 @@ from datetime import date
 from pathlib import Path
 
 from bench.data.formats import geotiff
-from bench.data.ssl4eo_s12 import FOLDER, SIDE
 from bench.files import new_folder
 from bench.simulate import optics
 from bench.simulate.ground import ground
 from bench.simulate.landscape import PIXEL, Landscape, landscape
 from bench.simulate.noise import generator
 from bench.simulate.regions import REGIONS, Region
+
+SIDE = 264
+"""Pixels of 10 m on a side of an image."""
 
 _DATES = (4, 2, 3, 1, 4)
 """How many dates locations have, one in each of the first regions."""
@@ -39,7 +41,7 @@ def write(root: Path, seed: int = 0) -> None:
             )
             for day in region.dates[:dates]:
                 name = f"{day:%Y%m%d}T103031_{day:%Y%m%d}T103031_T{90 + number}{region.square}"
-                _write_image(folder / FOLDER / f"{number:07d}" / name, seed, region, day, land)
+                _write_image(folder / "s2a" / f"{number:07d}" / name, seed, region, day, land)
 
 
 def _write_image(folder: Path, seed: int, region: Region, day: date, land: Landscape) -> None:

@@ -14,10 +14,11 @@ import bench
 from bench import entry as entries
 from bench import provenance
 from bench.data import Dataset, ids_sha256, scored_ids
-from bench.entry import Entry, Federated, Fit, Recipe
+from bench.entry import Entry
 from bench.errors import BenchError, RequestError
 from bench.files import sha256_json
 from bench.kinds import Kind
+from bench.recipe import Federated, Fit, Recipe
 from bench.task import Task, in_one_line
 from bench.train.closed import fit
 from bench.train.course import Course

@@ -15,11 +15,12 @@ from bench import data
 from bench import task as tasks
 from bench.contract import Door, InputContract
 from bench.data import scored_ids
-from bench.entry import Blend, Entry, Tried
+from bench.entry import Entry, Tried
 from bench.errors import BenchError, RequestError
 from bench.kinds import kind_of
 from bench.predict import ahead, observe
 from bench.predict import arithmetic as computing
+from bench.recipe import Blend
 from bench.task import Task
 from bench.train.loader import Read, reader
 

@@ -1,7 +1,8 @@
 """What the README of a trained entry says."""
 
 from bench import task as tasks
-from bench.entry import Entry, Federation, Recipe, Trained
+from bench.entry import Entry, Federation, Trained
+from bench.recipe import Recipe
 from bench.task import Task
 
 

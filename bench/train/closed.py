@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import torch
 
 import bench.torch_setup
-from bench.entry import Entry, Fit
+from bench.entry import Entry
 from bench.errors import RequestError
 from bench.kinds import Batch
 from bench.predict import ahead, to_device
+from bench.recipe import Fit
 from bench.train.course import Course
 from bench.train.loop import Best
 

@@ -12,10 +12,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, Kind
 from bench.predict import ahead, arithmetic, laid_out, observe, to_device
+from bench.recipe import Recipe
 from bench.scales import direction
 from bench.task import Task
 from bench.train.folder import Workshop

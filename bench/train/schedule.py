@@ -2,7 +2,7 @@
 
 import math
 
-from bench.entry import Recipe
+from bench.recipe import Recipe
 
 
 def last_step(recipe: Recipe, samples: int) -> int:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 import bench.torch_setup
-from bench.entry import Entry, Recipe
+from bench.entry import Entry
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, Prepares, Studio
 from bench.predict import load_model, place
+from bench.recipe import Recipe
 from bench.train import blend
 from bench.train.course import Course, settings
 from bench.train.loader import Shuffled, reader

@@ -6,10 +6,10 @@ from torch.nn.functional import cosine_similarity
 
 from bench import models, weights
 from bench import task as tasks
-from bench.entry import Fit
 from bench.errors import BenchError
 from bench.kinds import Batch
 from bench.models.baseline import build
+from bench.recipe import Fit
 
 TASK = tasks.load("rsicd-captioning")
 CHANGES = tasks.load("levir-cc-captioning")

@@ -1,6 +1,7 @@
 """Flower and one process give the same global weights."""
 
 import importlib
+import os
 
 import numpy as np
 import pytest
@@ -104,6 +105,10 @@ def test_what_is_no_answer_is_a_failure_and_no_crash():
     assert "its answer can't be read: KeyError" in odd.reason
 
 
+@pytest.mark.skipif(
+    "BENCH_FLOWER_SIMULATION" not in os.environ,
+    reason="starts a Ray cluster: set BENCH_FLOWER_SIMULATION=1 to run it",
+)
 def test_simulated_by_flower(tmp_path):
     pytest.importorskip("ray", reason="Flower simulates with Ray: pip install 'flwr[simulation]'")
     simulation = importlib.import_module("flwr.simulation")

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.entry import Federated
 from bench.federated.clients import Client
 from bench.federated.steps import Lesson
 from bench.kinds import Batch
+from bench.recipe import Federated
 
 SAMPLES, INPUTS, CLASSES = 24, 6, 3
 RECIPE = Federated(

@@ -12,7 +12,6 @@ import torch
 from bench import kinds, scales
 from bench import task as tasks
 from bench.contract import Door
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, captioning
 from bench.metrics.captions import families
@@ -20,6 +19,7 @@ from bench.metrics.captions.cider import cider_d
 from bench.metrics.captions.external import Computed
 from bench.metrics.captions.tokens import tokenise
 from bench.predict import observe
+from bench.recipe import Recipe
 from bench.stats import resample_counts
 
 GAIA = tasks.load("gaia-captioning")

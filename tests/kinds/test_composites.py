@@ -12,12 +12,12 @@ from bench import data, kinds
 from bench import entry as entries
 from bench import task as tasks
 from bench.contract import Door
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, retrieval, zeroshot
 from bench.metrics.zeroshot import class_embeddings
 from bench.predict import observe
 from bench.prompts import fill
+from bench.recipe import Recipe
 
 TASK = tasks.load("reben-alignment-retrieval")
 LABELS = tasks.load("reben-zeroshot")

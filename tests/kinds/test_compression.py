@@ -16,11 +16,11 @@ from bench import evaluate, kinds
 from bench import task as tasks
 from bench.contract import Door
 from bench.curves import against
-from bench.entry import Recipe
 from bench.errors import BenchError, RequestError
 from bench.evaluate import Request
 from bench.kinds import Batch, compression
 from bench.predict import observe
+from bench.recipe import Recipe
 from bench.runs import Run
 from bench.store import connect
 

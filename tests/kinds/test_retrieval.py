@@ -19,7 +19,6 @@ from bench import data, kinds
 from bench import task as tasks
 from bench.cli import _command_line
 from bench.contract import Door
-from bench.entry import Recipe
 from bench.errors import BenchError
 from bench.kinds import Batch, retrieval
 from bench.metrics.caption_retrieval import caption_similarity
@@ -29,6 +28,7 @@ from bench.metrics.captions.rouge import rouge_l
 from bench.metrics.captions.tokens import tokenise
 from bench.metrics.recalls import medians
 from bench.predict import observe
+from bench.recipe import Recipe
 from bench.stats import resample_counts
 from bench.task import Task
 

@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from bench import entry as entries
 from bench import task as tasks
-from bench.entry import Blend, Entry, Fit, Start
+from bench.entry import Entry, Start
 from bench.errors import BenchError, RequestError
+from bench.recipe import Blend, Fit
 from bench.train import blend
 from bench.train.loader import reader
 from tests.train import tiny

@@ -9,7 +9,7 @@ import torch
 from bench import entry as entries
 from bench import kinds
 from bench import task as tasks
-from bench.entry import Recipe
+from bench.recipe import Recipe
 from bench.train.loop import Learner, Lesson
 
 TASK = tasks.load("magicbathy-seabed-agia-napa")

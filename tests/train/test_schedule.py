@@ -7,7 +7,7 @@ import torch
 
 from bench import entry as entries
 from bench import task as tasks
-from bench.entry import Recipe
+from bench.recipe import Recipe
 from bench.train.schedule import factor, last_step
 
 OFFICIAL = Recipe.model_validate(entries.recipes(tasks.load("reben-mlc"))["official"])

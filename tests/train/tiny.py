@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from bench import task as tasks
 from bench.contract import InputContract
-from bench.entry import Entry, Model, Recipe
+from bench.entry import Entry, Model
 from bench.kinds import kind_of
+from bench.recipe import Recipe
 from bench.train import train
 
 SIZE = 16
