@@ -163,7 +163,10 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
     return run.manifest()
 
 
-def _resolve(request: Request, report: Report) -> tuple[_Material, Entry | Predicted]:
+def _resolve(
+    request: Request, report: Report, *, told: bool = False
+) -> tuple[_Material, Entry | Predicted]:
+    """What the names of a request stand for; says which track it is unless that was told."""
     task = tasks.load(request.task)
     kinds.kind_of(task)
     model = models.find(request.model, task)
@@ -171,15 +174,17 @@ def _resolve(request: Request, report: Report) -> tuple[_Material, Entry | Predi
     there = data.is_there(data.official_root(task.dataset))
     track = request.track or ("official" if there else "sample")
     if track == "sample":
-        report.say(
-            f"sample track: simulated data, not {task.declaration['title']}; "
-            f"`bench data list` says how to get the real data"
-        )
+        if not told:
+            report.say(
+                f"sample track: simulated data, not {task.declaration['title']}; "
+                f"`bench data list` says how to get the real data"
+            )
         root = data.ensure_sample(task.dataset, report.say)
     else:
         root = data.official_root(task.dataset)
         data.require(root, task.dataset)
-        report.say(f"official track: {root}")
+        if not told:
+            report.say(f"official track: {root}")
     dataset = data.reader(task.dataset).open_dataset(root)
     material = _Material(task, track, root, dataset, device)
     if isinstance(model, Entry):
@@ -334,7 +339,8 @@ def _teacher(
 
 def _first(before: Request, report: Report) -> Entry:
     """What must be trained before another training."""
-    material, first = _resolve(before, report)
+    report.say(f"needed first: {before.model} of {before.task}")
+    material, first = _resolve(before, report, told=True)
     assert isinstance(first, Entry)
     return _trained(before, material, first, report)
 

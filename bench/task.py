@@ -157,16 +157,6 @@ def names() -> list[str]:
     return sorted(path.stem for path in shipped("tasks").glob("*.toml"))
 
 
-def folds() -> dict[str, list[str]]:
-    """The tasks that ship with several folds, by the first one's name; it comes first."""
-    found: dict[str, list[str]] = {}
-    for name in names():
-        raw = tomllib.loads((shipped("tasks") / f"{name}.toml").read_text(encoding="utf-8"))
-        if first := raw.get("folds_of"):
-            found.setdefault(first, [first]).append(name)
-    return found
-
-
 def find(name: str) -> Path:
     """The file of a task: one that ships, or a path to a TOML file of the user's.
 

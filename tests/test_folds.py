@@ -77,7 +77,7 @@ def test_complete_entries_come_first():
 
 
 def test_folds_ask_the_same_of_other_samples():
-    groups = tasks.folds()
+    groups = folds.groups()
     assert groups[FIRST] == NAMES
     assert groups["pastis-r-crop-mapping"][0] == "pastis-r-crop-mapping"
     for named in groups.values():

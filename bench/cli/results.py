@@ -256,11 +256,10 @@ def _over_folds(
     folder: Path, rows: list[dict[str, Any]], *, task: str | None, **wanted: Any
 ) -> "list[Summary]":
     """Means over the folds of a task, of whichever fold it is; of every task without any."""
-    from bench import task as tasks
-    from bench.folds import summaries
+    from bench.folds import groups, summaries
 
     if task is not None:
-        named = next((names for names in tasks.folds().values() if task in names), [])
+        named = next((names for names in groups().values() if task in names), [])
         rows = [row for name in named for row in _rows(folder, True, task=name, **wanted)]
     return summaries(rows)
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
-from bench.folds import summaries
+from bench.folds import groups, summaries
 from bench.leaderboard.boards import Board, boards
 from bench.leaderboard.images import embedded
 from bench.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
@@ -202,10 +202,10 @@ def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[
         for result in found
         if result.primary
     ]
-    groups = tasks.folds()
+    folds = groups()
     return [
         {
-            "of": [names.index(name) for name in groups[summary.task]],
+            "of": [names.index(name) for name in folds[summary.task]],
             "track": summary.track,
             "entry": words(summary.entry),
             "inputs": words(summary.inputs),

@@ -219,10 +219,10 @@ def test_what_is_observed():
         (["one", "two"], "expected a list of 3 captions, the model returned 2 captions"),
         ("one", "the model returned str"),
         (None, "the model returned NoneType"),
-        (["a", "b", None], "for sample s2, the model returned NoneType"),
-        (["a", b"b", "c"], "for sample s1, the model returned bytes"),
-        (["a" * 10_001, "b", "c"], "for sample s0, the model returned one of 10,001 characters"),
-        (["a", "b", "\ud800"], "for sample s2, the model returned text that UTF-8 can't hold"),
+        (["a", "b", None], "for sample s2, found NoneType"),
+        (["a", b"b", "c"], "for sample s1, found bytes"),
+        (["a" * 10_001, "b", "c"], "for sample s0, found one of 10,001 characters"),
+        (["a", "b", "\ud800"], "for sample s2, found text that UTF-8 can't hold"),
     ],
 )
 def test_what_is_no_caption_is_named(answer, told):

@@ -201,9 +201,8 @@ def test_bands_stand_behind_a_composite_of_themselves(sample_data: Path) -> None
 def test_what_is_mirrored_is_mirrored_on_both_sides() -> None:
     recipe = entries.baseline("ms-aligned", TASK).recipe["sample"]
     assert isinstance(recipe, Recipe)
-    assert recipe.flips
-    given = batch(32)
-    seen = retrieval.augment(TASK, recipe, given, torch.Generator().manual_seed(0))
+    given, flips = batch(32), recipe.model_copy(update={"flips": True})
+    seen = retrieval.augment(TASK, flips, given, torch.Generator().manual_seed(0))
     images, before = seen.inputs["images"], given.inputs["images"]
     turned = {"": before, "h": before.flip(-1), "v": before.flip(-2), "hv": before.flip(-1, -2)}
     how = [
