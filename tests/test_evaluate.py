@@ -106,6 +106,7 @@ def test_a_part_of_the_samples_is_marked_as_such(entry, sample_data, tmp_path):
 
 
 def run_in_child(entry, results):
+    kinds.RESAMPLES = 50  # Intervals of as few are as equal as others.
     evaluate.run(request(entry, Path(results)))
 
 
@@ -119,7 +120,7 @@ def children():
 
 def test_a_run_killed_twenty_times_equals_an_undisturbed_one(children, sample_data, tmp_path):
     """Training, prediction and scoring, killed at random moments."""
-    untrained = brief(tmp_path / "brief", epochs=3)
+    untrained = brief(tmp_path / "brief", epochs=2)
 
     def start(results):
         child = children.Process(target=run_in_child, args=(untrained, str(results)))
@@ -137,7 +138,7 @@ def test_a_run_killed_twenty_times_equals_an_undisturbed_one(children, sample_da
     while True:
         child = start(tmp_path / "killed")
         if kills < 20:
-            child.join(chance.uniform(0.02, 0.5) * duration)
+            child.join(chance.uniform(0.02, 0.4) * duration)
         else:
             child.join()
         if child.exitcode == 0 and kills >= 20:
