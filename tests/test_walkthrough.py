@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tomllib
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from bench import task as tasks
 from bench.errors import BenchError
 from bench.evaluate import Request
 from tests.hub.server import TOKEN, commit_of
+from tests.tiny import brief as brief_entry
 from tests.tiny import tiny
 
 TASK = tasks.load("reben-mlc")
@@ -73,6 +75,18 @@ def with_model(ran, tmp_path):
 
 
 @pytest.fixture
+def with_training(sample_data, tmp_path):
+    """An entry that the harness trains: its recipe instead of weights."""
+    folder, brief = tmp_path / "mine", brief_entry(tmp_path / "brief", epochs=1)
+    bench("init", folder, "--task", TASK.name)
+    told = tomllib.loads((brief / "entry.toml").read_text())
+    fill_in(folder, **{key: told[key] for key in ("input", "model", "recipe")})
+    made = ("--task", TASK.name, "--model", folder, "--track", "sample")
+    trained = json.loads(bench("train", *made, "--results", tmp_path / "trained", "--json"))
+    return Path(trained["folder"]), trained["folder"]
+
+
+@pytest.fixture
 def with_predictions(ran, tmp_path):
     folder = tmp_path / "mine"
     bench("init", folder, "--task", TASK.name, "--predictions")
@@ -83,9 +97,9 @@ def with_predictions(ran, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("made", "trust"), [("with_model", "rerun"), ("with_predictions", "rescored")]
+    ("made", "trust"), [("with_training", "rerun"), ("with_predictions", "rescored")]
 )
-def test_an_entry_becomes_a_row(made, trust, request, ran, hub, tmp_path):
+def test_an_entry_becomes_a_row(made, trust, request, hub, tmp_path):
     folder, model = request.getfixturevalue(made)
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     bench("check", folder)
@@ -101,7 +115,8 @@ def test_an_entry_becomes_a_row(made, trust, request, ran, hub, tmp_path):
 
     (row,) = json.loads(bench("submissions", "sync", "--results", ours, "--json"))["submissions"]
     assert (row["state"], row["trust"], row["revision"]) == ("reproduced", trust, commit)
-    assert row["value"] == row["claimed"] == ran[1].manifest()["scores"][0]["value"]
+    (claimed,) = runs.all_runs(theirs)
+    assert row["value"] == row["claimed"] == claimed.manifest()["scores"][0]["value"]
     with store.connect(ours, write=False) as connection:
         found = connection.execute("select entry, trust, track, altered from runs").fetchall()
     assert found == [("mine", trust, "sample", False)]
