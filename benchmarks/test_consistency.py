@@ -1,12 +1,11 @@
 """Consistency of augmentations beside a loop over locations in NumPy, on the same series."""
 
-import resource
-
 import numpy as np
 import torch
 
 from bench.metrics.consistency import DISTANCES, deviations
 from benchmarks.test_metrics import against
+from benchmarks.test_retrieval import watched
 
 LOCATIONS, DIFFERENT = 40, 4
 """Every location costs the same, a thousand as well, and nothing of one is kept for the next."""
@@ -74,6 +73,6 @@ def test_consistency(benchmark):
         limit="arithmetic of torch on what stays in a cache; calls of a few microseconds",
     )
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    benchmark.extra_info["peak_memory"] = peak
-    assert peak < LIMIT
+    grown = watched(ours)[2]
+    benchmark.extra_info["value"] = f"{grown / 2**20:.0f} MiB"
+    assert grown < LIMIT
