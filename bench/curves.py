@@ -156,7 +156,7 @@ def _draw(task: Task, entry: Contender, rate: Rate) -> _Drawn:
         count = observations.num_rows
         blocks = [np.ones((1, count), np.uint16), *stats.resample_counts(count, RESAMPLES)]
         found = kind.replicate(task, observations, blocks, wanted)
-        points = list(kind.labels(task, observations, "points"))
+        points = list(kinds.labels_of(task, observations, "points"))
         rates.append(found[wanted[0]])
         psnr.append(found[wanted[1]])
     mean_rates, mean_psnr = np.mean(rates, axis=0), np.mean(psnr, axis=0)

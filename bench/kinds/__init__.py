@@ -208,17 +208,6 @@ class Kind(Protocol):
         """
         ...
 
-    def labels(self, task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-        """What stands for each value of a metric of an average that isn't one number."""
-        ...
-
-    def parts(self, task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-        """Observations of parts of the samples, such as the pixels of water, by name of slice.
-
-        The primary metric is scored for each, beside the groups of samples that attributes make.
-        """
-        ...
-
     def replicate(
         self,
         task: Task,
@@ -244,6 +233,27 @@ class Kind(Protocol):
 
         Not ranked by: it says on which samples two entries differ. 1 or 0 where a sample is simply
         right or wrong.
+        """
+        ...
+
+
+@runtime_checkable
+class Labels(Protocol):
+    """What a kind also offers if the values of its metrics aren't one for each class."""
+
+    def labels(self, task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+        """What stands for each value of a metric of an average that isn't one number."""
+        ...
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """What a kind also offers if parts of its samples are scored."""
+
+    def parts(self, task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
+        """Observations of parts of the samples, such as the pixels of water, by name of slice.
+
+        The primary metric is scored for each, beside the groups of samples that attributes make.
         """
         ...
 
@@ -457,7 +467,8 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
     if isinstance(kind, Settles):
         observations = kind.settle(task, observations)
     found = _scored(task, observations, "", ())
-    for part, rows in kind_of(task).parts(task, observations).items():
+    parts = kind.parts(task, observations) if isinstance(kind, Parts) else {}
+    for part, rows in parts.items():
         found += _scored(task, rows, part, (task.primary,))
     if attributes is None:
         return found
@@ -479,13 +490,20 @@ def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str])
     found = []
     for name in names or values:
         metric, _, average = name.rpartition("_")
-        labels = kind.labels(task, observations, average) if np.ndim(values[name]) else [""]
+        labels = labels_of(task, observations, average) if np.ndim(values[name]) else [""]
         lows, highs = percentile_interval(replicates[name])
         rows = zip(*map(np.atleast_1d, (values[name], lows, highs)), strict=True)
         for label, numbers in zip(labels, rows, strict=True):
             value, low, high = (float(n) if np.isfinite(n) else None for n in numbers)
             found.append(Score(metric, average, label, value, low, high, samples, part))
     return found
+
+
+def labels_of(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
+    """What stands for each value of a metric of an average that isn't one number."""
+    kind: object = kind_of(task)
+    labels = kind.labels(task, observations, average) if isinstance(kind, Labels) else task.classes
+    return labels
 
 
 def names() -> list[str]:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.errors import BenchError
 from bench.kinds import Metrics
+from bench.kinds._points import points_of
 from bench.metrics.rate_distortion import mean_quality, pareto, psnr
 from bench.stats import weighted_sums
 from bench.task import Task
@@ -204,18 +204,10 @@ def _curve(observations: pa.Table) -> NDArray[np.int64]:
 
 
 def _points(observations: pa.Table) -> list[str]:
-    """The names of the rate points.
-
-    Raises:
-        BenchError: images were compressed at different ones.
-    """
-    found = {tuple(points) for points in observations.column("points").to_pylist()}
-    if len(found) != 1:
-        raise BenchError(
-            f"expected the same rate points for every image, found {len(found)} lists of them",
-            "a codec's points don't depend on the image",
-        )
-    return list(found.pop())
+    """The names of the rate points."""
+    return points_of(
+        observations, "rate points for every image", "a codec's points don't depend on the image"
+    )
 
 
 def _array(observations: pa.Table, column: str, axes: int) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.errors import BenchError
 from bench.kinds import Metrics
+from bench.kinds._points import points_of
 from bench.metrics.consistency import DISTANCES
 from bench.stats import weighted_sums
 from bench.task import Task
@@ -231,15 +231,9 @@ def _flat(observations: pa.Table, column: str) -> NDArray[np.float64]:
 
 
 def _points(observations: pa.Table) -> list[str]:
-    """The names of the magnitudes.
-
-    Raises:
-        BenchError: locations were augmented at different ones.
-    """
-    found = {tuple(points) for points in observations.column("points").to_pylist()}
-    if len(found) != 1:
-        raise BenchError(
-            f"expected the same magnitudes for every location, found {len(found)} lists of them",
-            "an augmentation's points don't depend on the image",
-        )
-    return list(found.pop())
+    """The names of the magnitudes."""
+    return points_of(
+        observations,
+        "magnitudes for every location",
+        "an augmentation's points don't depend on the image",
+    )

@@ -210,16 +210,6 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return _Scores(task, observations)
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """None: every metric is one number."""
-    return ()
-
-
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """None: a caption is of the whole picture."""
-    return {}
-
-
 def replicate(
     task: Task,
     observations: pa.Table,

@@ -20,13 +20,13 @@ from bench.data.series import Series, SeriesDataset
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, matrix, mirrored, mirrors, segmentation
 from bench.kinds._predicted import beside, confusions, map_schema
-from bench.kinds.segmentation import labels, outputs, parts, sample_scores, schema
+from bench.kinds.segmentation import outputs, sample_scores, schema
 from bench.metrics import confusion
 from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
 
-__all__ = ["labels", "outputs", "parts", "sample_scores", "schema"]
+__all__ = ["outputs", "sample_scores", "schema"]
 
 INTERFACE = (
     "series by name, each (pixels float32 [N, dates, channels, H, W], days int64 [N, dates, 2]: "

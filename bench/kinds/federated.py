@@ -269,11 +269,6 @@ def _logits(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float
     return matrix(observations, "targets"), matrix(observations, "logits")
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """The classes."""
-    return task.classes
-
-
 def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
     """Each round, as if it were the last one; none where there is but one."""
     decisions = _decisions(task, observations)

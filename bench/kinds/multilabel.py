@@ -193,16 +193,6 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return multilabel_metrics(*_arrays(observations), threshold=_threshold(task))
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """The classes."""
-    return task.classes
-
-
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """None: an image is labelled as a whole."""
-    return {}
-
-
 def replicate(
     task: Task,
     observations: pa.Table,

@@ -284,16 +284,6 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """None: every metric is one number."""
-    return ()
-
-
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """None."""
-    return {}
-
-
 def replicate(
     task: Task,
     observations: pa.Table,

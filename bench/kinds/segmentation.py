@@ -148,16 +148,6 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return scores(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """The classes."""
-    return task.classes
-
-
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """None: an image is scored as a whole."""
-    return {}
-
-
 def replicate(
     task: Task,
     observations: pa.Table,

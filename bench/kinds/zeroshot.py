@@ -178,16 +178,6 @@ def measure(task: Task, observations: pa.Table) -> Metrics:
     return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """The classes."""
-    return task.classes
-
-
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """None: a picture is classified as a whole."""
-    return {}
-
-
 def replicate(
     task: Task,
     observations: pa.Table,
