@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 NO_REGION = 255
 """The value of pixels that belong to no region."""
 
-# Two blocks of 200 bands in double precision stay in a core's cache.
+# Blocks of 200 bands in double precision stay in a core's cache.
 _PIXELS_PER_BLOCK = 256
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -65,7 +65,7 @@ def distortion(
     altogether isn't rewarded by leaving the pixel out of its mean.
 
     Both images are read once, in blocks of rows that stay in cache. Beside them it takes some
-    blocks (3 MiB for 200 bands) and 32 bytes per pixel and 8 per pixel and region.
+    blocks (5 MiB for 200 bands) and 32 bytes per pixel and 8 per pixel and region.
 
     Args:
         original: [C, H, W] float32.
@@ -85,15 +85,20 @@ def distortion(
     inside = _membership(regions, region_count, (height, width))
     step = max(1, _PIXELS_PER_BLOCK // width)
     original_square, decoded_square, product, largest_square = np.empty((4, height * width))
+    ones = np.ones(bands)
 
     def read(row: int) -> Floats:
         rows, pixels = slice(row, row + step), slice(row * width, (row + step) * width)
         x = np.ascontiguousarray(original[:, rows], np.float64).reshape(bands, -1)
         y = np.ascontiguousarray(decoded[:, rows], np.float64).reshape(bands, -1)
-        np.einsum("cn,cn->n", x, x, out=original_square[pixels])
-        np.einsum("cn,cn->n", y, y, out=decoded_square[pixels])
-        np.einsum("cn,cn->n", x, y, out=product[pixels])
         with np.errstate(invalid="ignore"):
+            # Summing over bands as a product with ones takes less time than einsum does.
+            terms = x * x
+            np.dot(ones, terms, out=original_square[pixels])
+            np.multiply(y, y, out=terms)
+            np.dot(ones, terms, out=decoded_square[pixels])
+            np.multiply(x, y, out=terms)
+            np.dot(ones, terms, out=product[pixels])
             y -= x
             y *= y
             np.max(y, axis=0, out=largest_square[pixels])

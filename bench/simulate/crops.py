@@ -40,6 +40,8 @@ CROPS: dict[str, Crop] = {
     "Sunflower": Crop(((257, 362, 0.93),), {"crop": 1}, (-2, 3), 1),
     "Beet": Crop(((268, 418, 0.93),), {"crop": 1}, (4, -3), 0.9),
     "Potatoes": Crop(((262, 412, 0.93),), {"crop": 1}, (-3, 4), 0.9),
+    "Grapevine": Crop(((226, 424, 0.6),), {"broadleaf": 1}, (-3, -3), 0.9),
+    "Orchard": Crop(((223, 421, 0.6),), {"broadleaf": 1}, (4, 4), 0.9),
 }
 """The crops of the sample track, by their names in PASTIS."""
 

@@ -29,6 +29,8 @@ _CALLED = {
     "Sunflower": "Sunflowers",
     "Beet": "Sugar beet",
     "Potatoes": "Potato",
+    "Grapevine": "Background",
+    "Orchard": "Orchards",
 }
 """The simulated crops by their names there."""
 
