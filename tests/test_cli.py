@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -164,7 +165,12 @@ def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(recorded, tmp_pa
     assert "Traceback" not in stderr
     again = bench(*command[1:], "--results", tmp_path)
     assert again.returncode == 0, again.stderr
-    assert "trained brief" in again.stdout
+    told = re.search(
+        r"trained brief\S* in \d+ s: ([\d,]+) samples seen in ([\d,]+) steps", again.stdout
+    )
+    assert told, again.stdout
+    card = (Path(again.stdout.splitlines()[1]) / "README.md").read_text(encoding="utf-8")
+    assert f"| samples seen | {told[1]} in {told[2]} steps |" in card
 
 
 def test_text_from_strangers_can_do_nothing_to_the_terminal():

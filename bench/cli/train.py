@@ -43,5 +43,10 @@ def verb(
     if as_json:
         print_json(entry.model_dump(mode="json") | {"folder": str(entry.folder)})
     else:
-        print(f"trained {entry.name}: {entry.folder}")
+        done = entry.trained
+        assert done is not None
+        print(
+            f"trained {entry.name} in {done.seconds:.0f} s: {done.samples_seen:,} samples seen in "
+            f"{done.steps:,} steps, {done.epochs_run:,} epochs\n{entry.folder}"
+        )
         print(f"next: bench run --task {task} --model {entry.folder}")

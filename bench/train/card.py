@@ -21,6 +21,8 @@ def card(entry: Entry, task: Task) -> str:
         "seed": trained.seed,
         "recipe": recipe,
         "epochs run": trained.epochs_run,
+        "samples seen": f"{trained.samples_seen:,} in {trained.steps:,} steps",
+        "training time": f"{trained.seconds:.0f} s",
         **{name.replace("_", " "): fact for name, fact in trained.facts.items()},
         **_chosen(trained, task),
         "made with": trained.harness,
