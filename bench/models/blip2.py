@@ -31,7 +31,7 @@ from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
 from bench.files import new_folder, sha256_file, sha256_json
-from bench.models import hf
+from bench.models._snapshot import fetch
 from bench.paths import data_root
 from bench.task import Task, in_one_line
 
@@ -219,7 +219,7 @@ def _find(rest: str) -> _Found:
             f"blip2:{rest[:200]} is neither a folder nor a repository",
             "write blip2:OWNER/NAME[@REVISION] or blip2:FOLDER",
         )
-    snapshot = hf.fetch(asked["repo"], asked["revision"], _wanted)
+    snapshot = fetch(asked["repo"], asked["revision"], _wanted)
     files = [name for name in (p.name for p in snapshot.folder.iterdir()) if _limit(name)]
     return _Found(snapshot.folder, snapshot.name, sorted(files))
 

@@ -4,50 +4,25 @@ A repository that holds ``entry.toml`` is an entry like any other. Of those with
 BigEarthNet v2.0 checkpoints are understood: their configuration names a timm architecture, and
 their name says, by modality and version, which bands they take in which order. So is what open_clip
 pushes: ``open_clip_config.json`` and ``open_clip_model.safetensors``.
-
-Nothing but these files is fetched, their sizes are checked first, and the revision is pinned to a
-commit.
 """
 
 import json
 import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from bench import entry as entries
-from bench import hub
 from bench.contract import InputContract
-from bench.entry import MAX_DECLARATION, Entry
+from bench.entry import Entry
 from bench.errors import BenchError, RequestError
+from bench.models._snapshot import WEIGHTS, Snapshot, fetch
 from bench.task import Task, in_one_line
-
-MAX_BYTES = {
-    "entry.toml": MAX_DECLARATION,
-    "config.json": 1 << 20,
-    "README.md": 4 << 20,
-    "model.safetensors": 8 << 30,
-    "open_clip_config.json": 1 << 20,
-    "open_clip_model.safetensors": 16 << 30,
-}
-"""The files that are fetched, each with the largest size in bytes."""
-
-_WEIGHTS = "model.safetensors"
-_FORMS = {
-    "entry.toml": ("entry.toml", "README.md", _WEIGHTS),
-    "open_clip_config.json": ("open_clip_config.json", "open_clip_model.safetensors"),
-    "config.json": ("config.json", "README.md", _WEIGHTS),
-}
-"""The file that tells each form of repository, most telling first, and the files it is made of."""
 
 _PREFIX = "model.vision_encoder."
 _REQUEST = re.compile(r"(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[\w./-]{1,255}))?", re.A)
 _PUBLISHED = re.compile(r"-(?P<modality>s1|s2|all|s2_full|all_full)-v(?P<version>0\.1\.1|0\.2\.0)$")
 _INPUTS = {"s1": "s1", "s2": "s2", "all": "s1s2", "s2_full": "s2-full", "all_full": "s1s2-full"}
-
-Choose = Callable[[str, dict[str, int | None]], list[str]]
 
 
 class _Config(BaseModel):
@@ -57,19 +32,6 @@ class _Config(BaseModel):
     channels: int
     classes: int
     image_size: int
-
-
-class Snapshot(NamedTuple):
-    """Files of a repository at one commit, in the Hub's own cache."""
-
-    repo: str
-    commit: str
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The repository with its commit, as ``--model`` takes it."""
-        return f"hf:{self.repo}@{self.commit}"
 
 
 def entry(rest: str, task: Task) -> Entry:
@@ -88,10 +50,10 @@ def entry(rest: str, task: Task) -> Entry:
     snapshot = fetch(asked["repo"], asked["revision"])
     if (snapshot.folder / "entry.toml").is_file():
         found = entries.load(snapshot.folder, task)
-        if found.model.weights not in ("", _WEIGHTS):
+        if found.model.weights not in ("", WEIGHTS):
             raise RequestError(
                 f"{snapshot.name}: its weights are called {found.model.weights}",
-                f"of weights only {_WEIGHTS} is fetched from the Hub: rename it in the repository",
+                f"of weights only {WEIGHTS} is fetched from the Hub: rename it in the repository",
             )
     elif (snapshot.folder / "open_clip_config.json").is_file():
         from bench.models import open_clip
@@ -102,55 +64,10 @@ def entry(rest: str, task: Task) -> Entry:
     return found.model_copy(update={"source": snapshot.name})
 
 
-def fetch(repo: str, revision: str | None, choose: Choose | None = None) -> Snapshot:
-    """The files of a repository that make up a model, in the Hub's cache.
-
-    Args:
-        repo: OWNER/NAME.
-        revision: a commit, branch or tag; the newest where it is None.
-        choose: which of its files are fetched, where it isn't of a form that is known here; given
-            what was asked for and the sizes in bytes by name.
-
-    Raises:
-        RequestError: the name can't be that of a repository, or it holds no model.
-        BenchError: it can't be reached, or a file is too large.
-    """
-    asked = f"hf:{repo}@{revision}" if revision else f"hf:{repo}"
-    with hub.speaking(asked):
-        api = hub.client()
-        info = api.model_info(repo, revision=revision, files_metadata=True)
-        sizes = {file.rfilename: file.size for file in info.siblings or []}
-        wanted = (choose or _wanted)(asked, sizes)
-        fetched = [
-            Path(api.hf_hub_download(repo, name, revision=info.sha, etag_timeout=hub.TIMEOUT_S))
-            for name in wanted
-        ]
-    return Snapshot(repo, str(info.sha), fetched[0].parent)
-
-
-def _wanted(asked: str, sizes: dict[str, int | None]) -> list[str]:
-    """The files that are fetched from a repository of files of these sizes."""
-    form = next((name for name in _FORMS if name in sizes), None)
-    if form is None:
-        raise RequestError(
-            f"{asked} holds neither entry.toml nor config.json, nor open_clip_config.json",
-            "an entry holds entry.toml and model.safetensors; README shows one",
-        )
-    wanted = [name for name in _FORMS[form] if name in sizes]
-    for name in wanted:
-        size = sizes[name]
-        if size is None or size > MAX_BYTES[name]:
-            raise BenchError(
-                f"{asked}: {name} has {'unknown' if size is None else size} bytes, "
-                f"at most {MAX_BYTES[name]} are fetched"
-            )
-    return wanted
-
-
 def _published(snapshot: Snapshot, task: Task) -> Entry:
     config = _config(snapshot)
-    if not (snapshot.folder / _WEIGHTS).is_file():
-        raise BenchError(f"{snapshot.name} holds no {_WEIGHTS}", "other formats are not opened")
+    if not (snapshot.folder / WEIGHTS).is_file():
+        raise BenchError(f"{snapshot.name} holds no {WEIGHTS}", "other formats are not opened")
     name = snapshot.repo.partition("/")[2]
     contract = _contract(snapshot, name, config, task)
     if config.classes != len(task.classes):
@@ -168,7 +85,7 @@ def _published(snapshot: Snapshot, task: Task) -> Entry:
             "input": contract,
             "model": {
                 "architecture": f"timm:{config.timm_model_name}",
-                "weights": _WEIGHTS,
+                "weights": WEIGHTS,
                 "weights_prefix": _PREFIX,
             },
             "folder": snapshot.folder,

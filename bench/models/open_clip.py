@@ -12,8 +12,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import open_clip  # type: ignore[import-untyped]
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch.nn.functional import normalize
@@ -23,12 +24,8 @@ from bench import weights
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError, unknown
+from bench.models._snapshot import Snapshot, fetch
 from bench.task import Task, in_one_line
-
-if TYPE_CHECKING:
-    from bench.models.hf import Snapshot
-
-import open_clip  # type: ignore[import-untyped]
 
 KINDS = ("retrieval", "zeroshot")
 """Kinds whose interface these models have."""
@@ -95,8 +92,6 @@ def entry(rest: str, task: Task) -> Entry:
         RequestError: open_clip has no such model or weights, or the task is no matter of sentences.
         BenchError: the weights can't be fetched, or are only published as a pickle.
     """
-    from bench.models import hf
-
     name, _, tag = rest.partition("/")
     config = _config(name)
     tags = open_clip.list_pretrained_tags_by_model(name)
@@ -109,11 +104,11 @@ def entry(rest: str, task: Task) -> Entry:
             input=_contract(task, config, _Preprocessing()),
             model={"architecture": f"open_clip:{name}"},
         )
-    found = published(hf.fetch(_repository(name, tag), None), task)
+    found = published(fetch(_repository(name, tag), None), task)
     return found.model_copy(update={"name": f"open_clip-{name}-{tag}"})
 
 
-def published(snapshot: "Snapshot", task: Task) -> Entry:
+def published(snapshot: Snapshot, task: Task) -> Entry:
     """The entry in a repository that open_clip pushed to the Hub.
 
     Raises:
@@ -203,9 +198,7 @@ def towers(name: str, size: int, arguments: Mapping[str, Any]) -> torch.nn.Modul
         ) from error
     model.tokenizer = tokenizer
     if tag:
-        from bench.models import hf
-
-        weights.fill(model, hf.fetch(_repository(name, str(tag)), None).folder / _WEIGHTS)
+        weights.fill(model, fetch(_repository(name, str(tag)), None).folder / _WEIGHTS)
     if frozen:
         model.requires_grad_(False)
         model.visual.requires_grad_(True)
