@@ -183,11 +183,15 @@ def _current(board: Board, declared: Mapping[str, Task], all_boards: Iterable[Bo
 
 
 def _comparable(all_boards: list[Board], track: str, declared: Mapping[str, Task]) -> list[int]:
-    """The positions of the boards of a track that entries are compared across, one for a task."""
+    """The positions of the boards of a track that entries are compared across, one for a task.
+
+    Folds share most of their samples: the first that has a board stands for all.
+    """
+    first_of = {name: first for first, named in groups().items() for name in named}
     chosen: dict[str, int] = {}
     for index, board in enumerate(all_boards):
         if board.track == track and board.ranked and _current(board, declared, all_boards):
-            chosen.setdefault(board.task, index)
+            chosen.setdefault(first_of.get(board.task, board.task), index)
     return list(chosen.values())
 
 

@@ -226,3 +226,6 @@ def test_means_over_folds_are_carried_with_their_tasks(tmp_path):
     assert named == [first, second, *(f"{first}-fold{number}" for number in (3, 4, 5))]
     assert (row["track"], found["words"][row["entry"]]) == ("official", "net-s2")
     assert (row["mean"], row["std"], row["folds"]) == (0.55, 0.071, 2)
+    # Across tasks they are one task: folds share most of their samples.
+    (standing,) = found["standings"]["official"]
+    assert len(standing["rows"]) == 1
