@@ -44,7 +44,9 @@ class Recipe(BaseModel):
         learning_rate: reached after ``warmup_steps`` of linear growth from ``start_factor`` of it,
             then lowered along half a cosine to ``end_factor`` of it at the last step.
         weight_decay: of the optimizer.
-        patience: epochs without a better primary score on the validation split before it stops.
+        patience: epochs without a better score on the validation split before it stops.
+        validate_every: so many epochs lie between two looks at the validation split, and between
+            two checkpoints; it is looked at after the last one as well.
         flips: mirror training samples at random in both directions.
         matmul_precision: of ``torch.set_float32_matmul_precision``.
         optimizer: AdamW; or Adam, whose weight decay is part of the gradient; or SGD with momentum
@@ -68,6 +70,9 @@ class Recipe(BaseModel):
     start_factor: Annotated[float, Field(gt=0, le=1)]
     end_factor: Annotated[float, Field(ge=0, le=1)]
     patience: Annotated[int, Field(ge=1)]
+    # Absent from declarations, and so from what they are compared by, where it changes nothing;
+    # so is `blend`.
+    validate_every: Annotated[int, Field(ge=1, exclude_if=lambda every: every == 1)] = 1
     flips: bool
     matmul_precision: Literal["highest", "high", "medium"]
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -75,7 +80,6 @@ class Recipe(BaseModel):
     select: Literal["primary", "loss"] = "primary"
     options: dict[str, Scalar] = {}
     arguments: dict[str, Scalar] = {}
-    # Absent from declarations, and so from what they are compared by, where it changes nothing.
     blend: Annotated[Blend | None, Field(exclude_if=lambda blend: blend is None)] = None
 
 

@@ -207,7 +207,7 @@ class Best:
 
 
 class Keeper(Checkpoint):
-    """Validates after every epoch, keeps the best one, stops in time and leaves a checkpoint."""
+    """Validates when the recipe says, keeps the best epoch, stops in time, leaves checkpoints."""
 
     def __init__(self, workshop: Workshop, progress: Progress) -> None:
         self.best = Best()
@@ -249,15 +249,19 @@ class Keeper(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate, compare, decide, save."""
         assert isinstance(pl_module, Learner)
-        score, best = pl_module.validate(), self.best
+        recipe, best = pl_module.lesson.recipe, self.best
+        best.epochs += 1
+        since = best.epochs % recipe.validate_every or recipe.validate_every
+        if since < recipe.validate_every and best.epochs < recipe.epochs:
+            return
+        score = pl_module.validate()
         if best.score is None or pl_module.lesson.better(score, best.score):
             best.score, best.waited = score, 0
             state = pl_module.network.state_dict()
             best.weights = {name: tensor.cpu().clone() for name, tensor in state.items()}
         else:
-            best.waited += 1
-        best.epochs += 1
-        trainer.should_stop = best.waited >= pl_module.lesson.recipe.patience
+            best.waited += since
+        trainer.should_stop = best.waited >= recipe.patience
         now = time.perf_counter()
         best.seconds, self._since = best.seconds + now - self._since, now
         self._workshop.checkpoint(trainer, best.epochs)

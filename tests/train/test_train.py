@@ -232,6 +232,51 @@ def test_it_stops_when_patience_is_at_an_end(
     assert (found.trained.epochs_run, found.trained.validation) == (3, 0.3)
 
 
+@pytest.mark.parametrize(
+    ("patience", "scores", "epochs", "best"),
+    [
+        # After epochs 2, 4 and the last one.
+        (5, [0.1, 0.2, 0.3], 5, 0.3),
+        (5, [0.1, 0.3, 0.2], 5, 0.3),
+        # Two epochs without a better score are found at the next look.
+        (1, [0.3, 0.2], 4, 0.3),
+        (3, [0.3, 0.2, 0.1], 5, 0.3),
+    ],
+)
+def test_the_validation_split_is_looked_at_every_few_epochs(
+    patience: int,
+    scores: list[float],
+    epochs: int,
+    best: float,
+    scored: Callable[[list[float]], None],
+    tmp_path: Path,
+) -> None:
+    scored(scores)
+    found = learn(tmp_path / "tiny", entry(epochs=5, patience=patience, validate_every=2))
+    assert found.trained is not None
+    assert (found.trained.epochs_run, found.trained.validation) == (epochs, best)
+
+
+def test_a_training_killed_between_two_looks_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rare = entry(epochs=5, patience=5, validate_every=2)
+    learn(tmp_path / "undisturbed", rare)
+    real = Learner.training_step
+
+    def killed(self: Learner, *args: Any) -> Any:
+        if self.current_epoch == 3:
+            raise StoppedError
+        return real(self, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(Learner, "training_step", killed)
+        learn(tmp_path / "tiny", rare)
+    learn(tmp_path / "tiny", rare)
+    one, other = (tmp_path / name / WEIGHTS for name in ("undisturbed", "tiny"))
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_a_killed_training_that_had_stopped_early_trains_no_further(
     scored: Callable[[list[float]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
