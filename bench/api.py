@@ -11,8 +11,8 @@ from typing import Any
 from bench import evaluate, runs, store
 from bench import task as tasks
 from bench.entry import Entry
-from bench.evaluate import SILENT, Report, Request
 from bench.paths import results_root
+from bench.request import SILENT, Report, Request
 from bench.task import Task
 
 
@@ -26,7 +26,7 @@ def run(report: Report = SILENT, **options: Any) -> dict[str, Any]:
 
     Args:
         report: where news goes.
-        options: fields of `bench.evaluate.Request`; ``task`` and ``model`` are required.
+        options: fields of `bench.request.Request`; ``task`` and ``model`` are required.
 
     Returns:
         The manifest of the run, its scores included.

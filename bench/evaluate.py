@@ -8,16 +8,15 @@ import dataclasses
 import datetime
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from bench import data, entry, integrity, kinds, models, predictions, provenance, runs, store
+from bench import data, entry, integrity, kinds, predictions, provenance, runs, store
 from bench import task as tasks
 from bench.contract import inputs_of
 from bench.data import Dataset
@@ -25,69 +24,25 @@ from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.files import atomic_path, sha256_json
 from bench.recipe import Recipe
+from bench.request import (
+    SILENT,
+    Material,
+    Report,
+    Request,
+    Track,
+    check_official,
+    fingerprint,
+    resolve,
+    samples_of,
+)
 from bench.runs import Run
 from bench.task import Task
 
 if TYPE_CHECKING:
     from bench.predict import Job
 
-Track = Literal["official", "sample"]
-
 _PART = 8192
 """Rows of a part of what was predicted elsewhere."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to run, and how.
-
-    Attributes:
-        task, model: names or paths, as the command line takes them.
-        track: which data; None for the official track where its data is, else the sample track.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        devices, nodes: how many devices (of each node, in training).
-        precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
-        seed: of training.
-        limit: only the first so many samples; the result is partial and never ranked.
-        ids: only these samples of any split; partial as well.
-        force: repeat what is there: the training in `train`, the prediction in `run`.
-        results: the results folder.
-    """
-
-    task: str
-    model: str
-    track: Track | None = None
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    precision: str = "32-true"
-    seed: int = 0
-    limit: int | None = None
-    ids: Sequence[str] | None = None
-    force: bool = False
-    results: Path = Path("results")
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where news goes: a line of text, or progress (stage, done, all). Silent by default."""
-
-    say: Callable[[str], None] = lambda text: None
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
-
-
-SILENT = Report()
-
-
-@dataclass(frozen=True)
-class _Material:
-    """What a request comes to once its names are resolved."""
-
-    task: Task
-    track: Track
-    root: Path
-    dataset: Dataset
-    device: str
 
 
 def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
@@ -100,10 +55,10 @@ def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
         RequestError: the request is wrong.
         BenchError: the run failed; what was finished is kept and continued by the next call.
     """
-    material, model = _resolve(request, report)
+    material, model = resolve(request, report)
     if isinstance(model, Predicted):
         return _rescore(request, material, model, report)
-    samples, partial = _samples(request, material, model)
+    samples, partial = samples_of(request, material, model)
     if model.weights is None and model.model.learns:
         model = _trained(request, material, model, report)
     return _evaluate(request, material, model, samples, partial, report)
@@ -116,7 +71,7 @@ def train(request: Request, report: Report = SILENT) -> Entry:
         RequestError: the request is wrong, or the entry has its weights already.
         BenchError: training failed; it continues from its last epoch when called again.
     """
-    material, model = _resolve(request, report)
+    material, model = resolve(request, report)
     if isinstance(model, Predicted):
         raise RequestError(f"{request.model} holds predictions, not a model", "train a model")
     if model.weights is not None or not model.model.learns:
@@ -163,100 +118,8 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
     return run.manifest()
 
 
-def _resolve(
-    request: Request, report: Report, *, told: bool = False
-) -> tuple[_Material, Entry | Predicted]:
-    """What the names of a request stand for; says which track it is unless that was told."""
-    task = tasks.load(request.task)
-    kinds.kind_of(task)
-    model = models.find(request.model, task)
-    device = _device(request.device, request.devices)
-    there = data.is_there(data.official_root(task.dataset))
-    track = request.track or ("official" if there else "sample")
-    if track == "sample":
-        if not told:
-            report.say(
-                f"sample track: simulated data, not {task.declaration['title']}; "
-                f"`bench data list` says how to get the real data"
-            )
-        root = data.ensure_sample(task.dataset, report.say)
-    else:
-        root = data.official_root(task.dataset)
-        data.require(root, task.dataset)
-        if not told:
-            report.say(f"official track: {root}")
-    dataset = data.reader(task.dataset).open_dataset(root)
-    material = _Material(task, track, root, dataset, device)
-    if isinstance(model, Entry):
-        model = model.on(track)
-    if track == "official":
-        _check_official(material, task.split)
-    return material, model
-
-
-def _check_official(material: _Material, split: str) -> None:
-    declared = material.task.splits[split]
-    ids = material.dataset.ids(split)
-    found = len(ids), data.ids_sha256(ids)
-    expected = declared.size or found[0], declared.ids_sha256 or found[1]
-    if found != expected:
-        raise BenchError(
-            f"split {split} at {material.root} has {found[0]} samples with fingerprint "
-            f"{found[1][:12]}, the official one has {expected[0]} with {expected[1][:12]}",
-            f"compare metadata with `bench data verify {material.task.dataset}`",
-        )
-
-
-def _device(name: str, devices: int) -> str:
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        named = torch.device(name)
-    except RuntimeError as error:
-        raise RequestError(f"unknown device {name!r}", "use auto, cpu, cuda or cuda:N") from error
-    if named.type not in ("cpu", "cuda"):
-        raise RequestError(f"device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
-    if devices < 1:
-        raise RequestError(f"--devices {devices}: expected at least 1")
-    if named.type == "cuda":
-        there = torch.cuda.device_count()
-        if devices > 1 and named.index is not None:
-            raise RequestError(f"{name} is one device, {devices} were asked for", "use cuda")
-        if max(devices, (named.index or 0) + 1) > there:
-            raise RequestError(
-                f"device {name} with --devices {devices}: this machine has {there} CUDA devices",
-                "use --device cpu, or fewer devices; `bench doctor` shows what is here",
-            )
-    return name
-
-
-def _samples(request: Request, material: _Material, model: Entry) -> tuple[list[str], bool]:
-    if request.ids is not None:
-        samples = sorted(set(request.ids))
-    else:
-        task = material.task
-        samples = data.scored_ids(material.dataset, task.dataset, task.split, model.input.bands)
-    if request.limit is not None:
-        if request.limit < 1:
-            raise RequestError(f"--limit {request.limit}: expected at least 1")
-        samples = samples[: request.limit]
-    if not samples:
-        raise RequestError("no samples to evaluate", "--ids wants one sample id a line")
-    missing = sorted(set(samples) - set(material.dataset.present(model.input.bands)))
-    if missing:
-        raise BenchError(
-            f"{len(missing)} of {len(samples)} samples are not at {material.root}, first "
-            f"{missing[0][:100]!r}",
-            "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
-            "there: such a run is marked as partial",
-        )
-    return samples, request.ids is not None or request.limit is not None
-
-
 def _trained(
-    request: Request, material: _Material, model: Entry, report: Report, *, again: bool = False
+    request: Request, material: Material, model: Entry, report: Report, *, again: bool = False
 ) -> Entry:
     from bench.train import check_options
     from bench.train import train as follow
@@ -270,7 +133,7 @@ def _trained(
         )
     if track == "official":
         for split in (task.training, task.validation):
-            _check_official(material, split)
+            check_official(material, split)
     kind, recipe = kinds.kind_of(task), model.recipe[track]
     if isinstance(recipe, Recipe):
         check_options(model, kind, recipe)
@@ -283,7 +146,7 @@ def _trained(
             **({"teacher": teacher.weights_sha256()} if teacher else {}),
             "recipe": recipe.model_dump(),
             "task": task.digest,
-            "data": _fingerprint(material),
+            "data": fingerprint(material),
             "seed": request.seed,
             "device": material.device.partition(":")[0],
             "devices": [request.devices, request.nodes],
@@ -340,7 +203,7 @@ def _teacher(
 def _first(before: Request, report: Report) -> Entry:
     """What must be trained before another training."""
     report.say(f"needed first: {before.model} of {before.task}")
-    material, first = _resolve(before, report, told=True)
+    material, first = resolve(before, report, told=True)
     assert isinstance(first, Entry)
     return _trained(before, material, first, report)
 
@@ -359,14 +222,8 @@ def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[ob
         ) from error
 
 
-def _fingerprint(material: _Material) -> str:
-    if material.track == "sample":
-        return data.sample_sha256(material.root)
-    return material.dataset.fingerprint()
-
-
 def _rescore(
-    request: Request, material: _Material, model: Predicted, report: Report
+    request: Request, material: Material, model: Predicted, report: Report
 ) -> dict[str, Any]:
     """Score predictions that were made elsewhere, and record the result."""
     if request.limit is not None or request.ids is not None:
@@ -380,7 +237,7 @@ def _rescore(
 
 def _evaluate(
     request: Request,
-    material: _Material,
+    material: Material,
     model: Entry | Predicted,
     samples: list[str],
     partial: bool,
@@ -394,7 +251,7 @@ def _evaluate(
     identity = {
         "task": [task.name, task.digest],
         "track": material.track,
-        "data": [_fingerprint(material), data.ids_sha256(samples)],
+        "data": [fingerprint(material), data.ids_sha256(samples)],
         "entry": model.digest(),
         "seed": request.seed,
         "device": material.device.partition(":")[0],
@@ -431,7 +288,7 @@ def _evaluate(
 
 def _new_manifest(
     request: Request,
-    material: _Material,
+    material: Material,
     model: Entry | Predicted,
     samples: list[str],
     partial: bool,
@@ -465,7 +322,7 @@ def _new_manifest(
             "split": task.split,
             "samples": len(samples),
             "ids_sha256": data.ids_sha256(samples),
-            "data_sha256": _fingerprint(material),
+            "data_sha256": fingerprint(material),
         },
         "seed": request.seed,
         "device": material.device,
@@ -489,7 +346,7 @@ def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
 def _take(
     model: Predicted,
     manifest: dict[str, Any],
-    material: _Material,
+    material: Material,
     samples: Sequence[str],
     run: Run,
     report: Report,
@@ -509,7 +366,7 @@ def _take(
 
 
 def _perform(
-    job: "Job", manifest: dict[str, Any], material: _Material, devices: int, report: Report
+    job: "Job", manifest: dict[str, Any], material: Material, devices: int, report: Report
 ) -> None:
     from bench import draw, predict
     from bench.torch_setup import deterministic

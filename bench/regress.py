@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import __version__, evaluate
 from bench.errors import BenchError, RequestError, unknown
-from bench.evaluate import SILENT, Report, Request
 from bench.files import write_bytes
 from bench.paths import shipped
+from bench.request import SILENT, Report, Request
 from bench.task import in_one_line
 
 FILE = "expected.toml"

@@ -14,9 +14,9 @@ from bench import evaluate, kinds, models
 from bench import task as tasks
 from bench.entry import Entry
 from bench.errors import RequestError, unknown
-from bench.evaluate import SILENT, Report, Request
 from bench.map_noise import NOISES
 from bench.recipe import Recipe
+from bench.request import SILENT, Report, Request
 
 _BY_MAPS = "cutmix-lp-map"
 

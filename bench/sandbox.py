@@ -143,6 +143,7 @@ def _obey(asked: Mapping[str, Any]) -> Done:
     """What the child does, within its limits."""
     from bench import bounded_toml, check, entry, evaluate
     from bench import task as tasks
+    from bench.request import Request
 
     folder = Path(asked["folder"])
     task = tasks.load(asked["task"])
@@ -156,7 +157,7 @@ def _obey(asked: Mapping[str, Any]) -> Done:
         if found.weights is None and found.model.learns:
             return Done(refused="it has no weights: nothing is trained here")
     manifest = evaluate.run(
-        evaluate.Request(
+        Request(
             task=task.name,
             model=f"predictions:{folder}" if predicted else str(folder),
             track=asked["track"],

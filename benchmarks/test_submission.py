@@ -12,8 +12,8 @@ import torch
 
 from bench import data, evaluate, models, weights
 from bench import task as tasks
-from bench.evaluate import Request
 from bench.paths import shipped
+from bench.request import Request
 from bench.task import Task
 
 BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]

@@ -27,8 +27,8 @@ from bench.cli import _command_line, _request
 from bench.data.magicbathynet_rasters import read as read_raster
 from bench.data.magicbathynet_rasters import write as write_raster
 from bench.errors import BenchError
-from bench.evaluate import Request
 from bench.metrics import depth as metrics
+from bench.request import Request
 from bench.runs import Run
 from bench.simulate import magicbathynet as simulated
 from tests.leaderboard.test_page import content

@@ -15,7 +15,7 @@ import torch
 from bench import evaluate, kinds, models, runs, store
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
-from bench.evaluate import Request
+from bench.request import Report, Request
 from bench.runs import Run
 from tests.tiny import TASK, brief, tiny
 
@@ -70,7 +70,7 @@ def test_a_run_is_recorded_with_uncertainty_cost_and_provenance(undisturbed):
 def test_the_same_request_is_recognised_and_repeated_only_by_force(entry, undisturbed):
     results, manifest = undisturbed
     said = []
-    again = evaluate.run(request(entry, results), evaluate.Report(say=said.append))
+    again = evaluate.run(request(entry, results), Report(say=said.append))
     assert again == manifest
     assert any("already recorded" in text for text in said)
     forced = evaluate.run(request(entry, results, force=True))

@@ -8,8 +8,8 @@ import pytest
 from bench import evaluate, kinds, parquet, predictions
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
-from bench.evaluate import Request
 from bench.kinds import SAMPLE, told
+from bench.request import Request
 from bench.runs import Run
 from tests import submissions
 from tests.submissions import predicted_entry

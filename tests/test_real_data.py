@@ -10,7 +10,7 @@ from bench import data, evaluate
 from bench import task as tasks
 from bench.data.reben_dataset import FLAGGED, METADATA
 from bench.errors import BenchError
-from bench.evaluate import Request
+from bench.request import Request
 from bench.runs import Run
 from tests.tiny import TASK, tiny
 

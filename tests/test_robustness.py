@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bench import cli, entry, evaluate, robustness
 from bench import task as tasks
 from bench.errors import RequestError
-from bench.evaluate import Request
+from bench.request import Request
 
 TASK = tasks.load("reben-cutmix")
 

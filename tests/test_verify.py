@@ -9,7 +9,7 @@ from bench import evaluate, kinds
 from bench import task as tasks
 from bench.cli.verify import verb
 from bench.errors import BenchError
-from bench.evaluate import Request
+from bench.request import Request
 from bench.runs import Run
 from bench.verify import verify
 from tests.tiny import brief, tiny

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bench import cli, evaluate, kinds, predictions, runs, store
 from bench import task as tasks
 from bench.errors import BenchError
-from bench.evaluate import Request
+from bench.request import Request
 from tests.hub.server import TOKEN, commit_of
 from tests.tiny import brief as brief_entry
 from tests.tiny import tiny

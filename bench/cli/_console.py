@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bench.evaluate import Report
+    from bench.request import Report
 
 Results = Annotated[
     Path | None,
@@ -112,7 +112,7 @@ def reporting(quiet: bool) -> "Iterator[Report]":
         TimeRemainingColumn,
     )
 
-    from bench.evaluate import Report
+    from bench.request import Report
 
     if quiet:
         yield Report()

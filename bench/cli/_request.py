@@ -10,7 +10,7 @@ from bench.cli._console import interval, number, print_table, results_folder
 from bench.errors import RequestError
 
 if TYPE_CHECKING:
-    from bench.evaluate import Request
+    from bench.request import Request
 
 Task = Annotated[str, typer.Option("--task", help="Name of a task, or path of its TOML file.")]
 Model = Annotated[
@@ -57,7 +57,7 @@ def request(
     Raises:
         RequestError: an option has a value it can't have.
     """
-    from bench.evaluate import Request
+    from bench.request import Request
 
     if track not in (None, "official", "sample"):
         raise RequestError(f"unknown track {track!r}", "use official or sample")

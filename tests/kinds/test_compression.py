@@ -17,10 +17,10 @@ from bench import task as tasks
 from bench.contract import Door
 from bench.curves import against
 from bench.errors import BenchError, RequestError
-from bench.evaluate import Request
 from bench.kinds import Batch, compression
 from bench.predict import observe
 from bench.recipe import Recipe
+from bench.request import Request
 from bench.runs import Run
 from bench.store import connect
 

@@ -15,10 +15,10 @@ from bench import task as tasks
 from bench.contract import Door
 from bench.data.reben_series import Locations
 from bench.errors import BenchError, RequestError
-from bench.evaluate import Request
 from bench.kinds import Batch, consistency
 from bench.kinds._consistency_scores import RECONSTRUCTION
 from bench.metrics.consistency import DISTANCES
+from bench.request import Request
 from bench.runs import Run
 from bench.simulate import reben as simulated
 from bench.simulate import reben_series

@@ -18,6 +18,7 @@ from bench.contract import Door
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
 from bench.kinds import Studio, mirrored, mirrors, multilabel
+from bench.request import SILENT, Request
 from tests.train.tiny import RECIPE, SIZE, Memory, entry, learn
 
 TASK = tasks.load("reben-cutmix")
@@ -262,13 +263,13 @@ def test_all_strategies_have_one_budget() -> None:
 def test_the_classifier_is_trained_first_with_the_same_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[evaluate.Request] = []
+    asked: list[Request] = []
     monkeypatch.setattr(evaluate, "_first", lambda before, report: asked.append(before))
     for one in STRATEGIES:
         model = f"{one}-s2"
         recipe = entries.baseline(model, TASK).recipe["sample"]
-        request = evaluate.Request(task=TASK.name, model=model, seed=3, device="cpu")
-        evaluate._teacher(request, multilabel, recipe, "sample", evaluate.SILENT)
+        request = Request(task=TASK.name, model=model, seed=3, device="cpu")
+        evaluate._teacher(request, multilabel, recipe, "sample", SILENT)
     (found,) = asked
     assert (found.model, found.seed, found.track) == ("none-s2", 3, "sample")
     assert (found.task, found.device) == (TASK.name, "cpu")

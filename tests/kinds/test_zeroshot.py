@@ -17,11 +17,11 @@ from bench import entry as entries
 from bench import task as tasks
 from bench.contract import Door
 from bench.errors import BenchError, RequestError
-from bench.evaluate import Request
 from bench.kinds import Batch, zeroshot
 from bench.metrics.zeroshot import class_embeddings, class_scores
 from bench.predict import observe
 from bench.prompts import fill
+from bench.request import Request
 from bench.simulate import picture_sets
 from bench.task import Task
 

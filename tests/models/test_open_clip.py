@@ -16,8 +16,8 @@ from bench import task as tasks
 from bench.contract import InputContract
 from bench.entry import Entry, Model
 from bench.errors import BenchError, RequestError
-from bench.evaluate import Request
 from bench.models import open_clip as source
+from bench.request import Request
 from tests.hub.server import Hub, commit_of, serving
 
 TASK = tasks.load("rsicd-retrieval")

@@ -7,8 +7,8 @@ from bench import evaluate, models
 from bench import task as tasks
 from bench.check import check
 from bench.errors import RequestError
-from bench.evaluate import Request
 from bench.models import python
+from bench.request import Request
 from tests.submissions import declare, words
 
 TASK = tasks.load("reben-mlc")

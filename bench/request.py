@@ -1,0 +1,191 @@
+"""What is asked for, and what it comes to once its names are resolved."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench import data, kinds, models
+from bench import task as tasks
+from bench.data import Dataset
+from bench.entry import Entry, Predicted
+from bench.errors import BenchError, RequestError
+from bench.task import Task
+
+Track = Literal["official", "sample"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, and how.
+
+    Attributes:
+        task, model: names or paths, as the command line takes them.
+        track: which data; None for the official track where its data is, else the sample track.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        devices, nodes: how many devices (of each node, in training).
+        precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
+        seed: of training.
+        limit: only the first so many samples; the result is partial and never ranked.
+        ids: only these samples of any split; partial as well.
+        force: repeat what is there: the training in `train`, the prediction in `run`.
+        results: the results folder.
+    """
+
+    task: str
+    model: str
+    track: Track | None = None
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32-true"
+    seed: int = 0
+    limit: int | None = None
+    ids: Sequence[str] | None = None
+    force: bool = False
+    results: Path = Path("results")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where news goes: a line of text, or progress (stage, done, all). Silent by default."""
+
+    say: Callable[[str], None] = lambda text: None
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+
+
+SILENT = Report()
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a request comes to.
+
+    Attributes:
+        task: that was named.
+        track: that was chosen.
+        root: of the dataset.
+        dataset: there.
+        device: as torch calls it.
+    """
+
+    task: Task
+    track: Track
+    root: Path
+    dataset: Dataset
+    device: str
+
+
+def resolve(
+    request: Request, report: Report, *, told: bool = False
+) -> tuple[Material, Entry | Predicted]:
+    """What the names of a request stand for; says which track it is unless that was told.
+
+    Raises:
+        RequestError: there is no such task, model or device.
+        BenchError: the dataset isn't there, or isn't the official one.
+    """
+    task = tasks.load(request.task)
+    kinds.kind_of(task)
+    model = models.find(request.model, task)
+    device = _device(request.device, request.devices)
+    there = data.is_there(data.official_root(task.dataset))
+    track = request.track or ("official" if there else "sample")
+    if track == "sample":
+        if not told:
+            report.say(
+                f"sample track: simulated data, not {task.declaration['title']}; "
+                f"`bench data list` says how to get the real data"
+            )
+        root = data.ensure_sample(task.dataset, report.say)
+    else:
+        root = data.official_root(task.dataset)
+        data.require(root, task.dataset)
+        if not told:
+            report.say(f"official track: {root}")
+    dataset = data.reader(task.dataset).open_dataset(root)
+    material = Material(task, track, root, dataset, device)
+    if isinstance(model, Entry):
+        model = model.on(track)
+    if track == "official":
+        check_official(material, task.split)
+    return material, model
+
+
+def check_official(material: Material, split: str) -> None:
+    """Hold a split against its declared size and fingerprint.
+
+    Raises:
+        BenchError: it is another one.
+    """
+    declared = material.task.splits[split]
+    ids = material.dataset.ids(split)
+    found = len(ids), data.ids_sha256(ids)
+    expected = declared.size or found[0], declared.ids_sha256 or found[1]
+    if found != expected:
+        raise BenchError(
+            f"split {split} at {material.root} has {found[0]} samples with fingerprint "
+            f"{found[1][:12]}, the official one has {expected[0]} with {expected[1][:12]}",
+            f"compare metadata with `bench data verify {material.task.dataset}`",
+        )
+
+
+def _device(name: str, devices: int) -> str:
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        named = torch.device(name)
+    except RuntimeError as error:
+        raise RequestError(f"unknown device {name!r}", "use auto, cpu, cuda or cuda:N") from error
+    if named.type not in ("cpu", "cuda"):
+        raise RequestError(f"device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
+    if devices < 1:
+        raise RequestError(f"--devices {devices}: expected at least 1")
+    if named.type == "cuda":
+        there = torch.cuda.device_count()
+        if devices > 1 and named.index is not None:
+            raise RequestError(f"{name} is one device, {devices} were asked for", "use cuda")
+        if max(devices, (named.index or 0) + 1) > there:
+            raise RequestError(
+                f"device {name} with --devices {devices}: this machine has {there} CUDA devices",
+                "use --device cpu, or fewer devices; `bench doctor` shows what is here",
+            )
+    return name
+
+
+def samples_of(request: Request, material: Material, model: Entry) -> tuple[list[str], bool]:
+    """The samples to predict, and whether they are only a part of the split.
+
+    Raises:
+        RequestError: no samples were asked for.
+        BenchError: some of them aren't there.
+    """
+    if request.ids is not None:
+        samples = sorted(set(request.ids))
+    else:
+        task = material.task
+        samples = data.scored_ids(material.dataset, task.dataset, task.split, model.input.bands)
+    if request.limit is not None:
+        if request.limit < 1:
+            raise RequestError(f"--limit {request.limit}: expected at least 1")
+        samples = samples[: request.limit]
+    if not samples:
+        raise RequestError("no samples to evaluate", "--ids wants one sample id a line")
+    missing = sorted(set(samples) - set(material.dataset.present(model.input.bands)))
+    if missing:
+        raise BenchError(
+            f"{len(missing)} of {len(samples)} samples are not at {material.root}, first "
+            f"{missing[0][:100]!r}",
+            "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
+            "there: such a run is marked as partial",
+        )
+    return samples, request.ids is not None or request.limit is not None
+
+
+def fingerprint(material: Material) -> str:
+    """The SHA-256 that stands for the data."""
+    if material.track == "sample":
+        return data.sample_sha256(material.root)
+    return material.dataset.fingerprint()
