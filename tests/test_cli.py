@@ -148,7 +148,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(recorded, tmp_path, sample_data):
-    command = [BENCH, "train", "--task", TASK, "--model", str(brief(tmp_path / "brief", epochs=5))]
+    command = [BENCH, "train", "--task", TASK, "--model", str(brief(tmp_path / "brief", epochs=3))]
     child = subprocess.Popen(
         [*command, "--results", str(tmp_path)],
         stderr=subprocess.PIPE,

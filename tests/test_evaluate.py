@@ -138,7 +138,7 @@ def test_a_run_killed_twenty_times_equals_an_undisturbed_one(children, sample_da
     while True:
         child = start(tmp_path / "killed")
         if kills < 20:
-            child.join(chance.uniform(0.02, 0.4) * duration)
+            child.join(chance.uniform(0.02, 0.3) * duration)
         else:
             child.join()
         if child.exitcode == 0 and kills >= 20:
