@@ -56,6 +56,19 @@ def test_the_torchvision_of_this_environment_can_be_imported() -> None:
     assert transforms.hflip(torch.arange(3.0)[None]).tolist() == [[2.0, 1.0, 0.0]]
 
 
+@pytest.mark.parametrize("module", ["bench.models.open_clip", "bench.augmentations"])
+def test_what_imports_torchvision_settles_it_first(module: str) -> None:
+    """In a process that has imported nothing else, as that of ``--model open_clip:NAME``."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {module}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_generator_is_seeded() -> None:
     draws = []
     for _ in range(2):

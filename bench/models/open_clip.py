@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+import bench.torch_setup  # noqa: F401  # isort: skip
 import open_clip  # type: ignore[import-untyped]
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch.nn.functional import normalize
 
-import bench.torch_setup  # noqa: F401
 from bench import weights
 from bench.contract import InputContract
 from bench.entry import Entry
