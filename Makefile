@@ -3,7 +3,7 @@ VENV ?= .venv
 BENCH := $(VENV)/bin/bench
 READY := $(VENV)/.ready
 
-.PHONY: env run test lint types bench wheel clean
+.PHONY: env run test soak lint types bench wheel clean
 
 env: $(READY)
 
@@ -18,6 +18,10 @@ run: env
 
 test: env
 	$(VENV)/bin/python -m pytest --numprocesses 2
+
+# Tests that try thousands of inputs or kills, too long for every change.
+soak: env
+	$(VENV)/bin/python -m pytest --numprocesses 2 -m soak
 
 lint: env
 	$(VENV)/bin/ruff check .
