@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import text
 from bench.data import declaration
-from bench.data.formats import json_text, npy
+from bench.data.formats import npy
 from bench.data.series import Series, by_band, by_series
 from bench.errors import BenchError, unknown
 
@@ -66,7 +67,7 @@ class EOekoLand:
         """The SHA-256 of the lists, which declare patches and splits."""
         digest = hashlib.sha256()
         for name in LISTS.values():
-            digest.update(json_text.text(self.root / name, _LARGEST).encode())
+            digest.update(text.read(self.root / name, _LARGEST).encode())
         return digest.hexdigest()
 
     def ids(self, split: str) -> list[str]:
@@ -203,7 +204,7 @@ def _listed(path: Path) -> list[str]:
     Raises:
         BenchError: it is missing, or has no column of file names.
     """
-    rows = csv.DictReader(io.StringIO(json_text.text(path, _LARGEST), newline=""))
+    rows = csv.DictReader(io.StringIO(text.read(path, _LARGEST), newline=""))
     found = []
     try:
         if COLUMN not in (columns := rows.fieldnames or []):

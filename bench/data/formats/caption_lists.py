@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench import text
 from bench.data.formats import json_text
 from bench.data.formats.karpathy import (
     SPLITS,
@@ -111,15 +112,15 @@ def _objects(path: Path, rows: Any) -> Iterator[dict[str, Any]]:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    lines = [line for line in json_text.text(path).split("\n") if line.strip()]
+    lines = enumerate(text.lines(text.read(path)), 1)
     return _objects(
-        path, [json_text.parse(line, f"{path}: line {n}") for n, line in enumerate(lines, 1)]
+        path, [json_text.parse(line, f"{path}: line {n}") for n, line in lines if line.strip()]
     )
 
 
 def _aligned(path: Path) -> Iterator[dict[str, Any]]:
     names = path.with_name(path.name.removesuffix("_caps.txt") + "_filename.txt")
-    left, right = (json_text.text(one).rstrip("\n").split("\n") for one in (path, names))
+    left, right = (text.read(one).rstrip("\n").split("\n") for one in (path, names))
     if len(left) != len(right):
         raise BenchError(
             f"expected as many lines in {path.name} as in {names.name}, "

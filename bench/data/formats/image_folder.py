@@ -1,6 +1,5 @@
 """Folders of pictures: what lies below them, by the name of the file, and classes by folder."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data import listing
 from bench.data.formats import pictures
 from bench.errors import BenchError
 
@@ -16,7 +16,7 @@ class Folders:
     """The pictures below some folders, each found by the name of its file.
 
     Args:
-        folders: those that exist are searched, with all below them; hidden names are passed over.
+        folders: those that exist are searched, with all below them; see `bench.data.listing.walk`.
 
     Raises:
         BenchError: two files have the same name.
@@ -25,9 +25,9 @@ class Folders:
     def __init__(self, folders: Iterable[Path]) -> None:
         self.paths: dict[str, Path] = {}
         for folder in folders:
-            for path in _below(folder):
+            for path in listing.walk(folder, pictures.ENDINGS):
                 other = self.paths.setdefault(path.name, path)
-                if other != path:
+                if other != path and not other.samefile(path):
                     raise BenchError(
                         f"expected one picture named {path.name}, found {other} and {path}",
                         "move one of them away",
@@ -45,14 +45,6 @@ class Folders:
             BenchError: the file is damaged.
         """
         return pictures.read(self.paths[name])
-
-
-def _below(folder: Path) -> Iterable[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        for name in sorted(files):
-            if name.lower().endswith(pictures.ENDINGS) and not name.startswith("."):
-                yield Path(parent, name)
 
 
 def labels(paths: Mapping[str, Path], classes: Sequence[str]) -> tuple[dict[str, int], list[str]]:

@@ -4,43 +4,18 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bench import text
 from bench.errors import BenchError
 
-BYTES = 512 * 2**20
-"""The most bytes a file may have; the largest published one has 53 MB."""
 
-
-def load(path: Path, limit: int = BYTES) -> Any:
-    """The value in a JSON file, in UTF-8 with or without byte order mark.
+def load(path: Path, limit: int = text.BYTES) -> Any:
+    """The value in a JSON file, in an encoding that `bench.text` takes.
 
     Raises:
-        BenchError: the file is missing, larger than ``limit`` bytes, not UTF-8, not JSON, nested
+        BenchError: the file is missing, larger than ``limit`` bytes, not text, not JSON, nested
             deeper than the interpreter recurses, or holds NaN or infinity.
     """
-    return parse(text(path, limit), str(path))
-
-
-def text(path: Path, limit: int = BYTES) -> str:
-    """The text in a file in UTF-8, with or without byte order mark.
-
-    Raises:
-        BenchError: the file is missing, larger than ``limit`` bytes or not UTF-8.
-    """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
-    except OSError as error:
-        raise BenchError(
-            f"could not read {path}: {error.strerror or error}", "see `bench data list`"
-        ) from error
-    if len(content) > limit:
-        raise _fault(str(path), f"at most {limit:,} bytes", "more")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _fault(
-            str(path), "UTF-8", f"byte 0x{content[error.start]:02x} at {error.start:,}"
-        ) from error
+    return parse(text.read(path, limit), str(path))
 
 
 def parse(content: str, name: str) -> Any:
