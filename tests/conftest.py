@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.hub.server import TOKEN, Hub, serving
+from tests.typed import Prompt, prompt
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +29,34 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of datasets with the sample track made once; BENCH_DATA points there."""
-    from bench import data
-
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of datasets, at first empty; BENCH_DATA points there."""
     # One folder for all processes of a test run; who comes second waits for the first.
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "data"
     os.environ["BENCH_DATA"] = str(root)
-    data.ensure_sample("reben", lambda text: None)
     return root
+
+
+@pytest.fixture(scope="session")
+def sample_data(data_folder: Path) -> Path:
+    """The folder of datasets with the sample track of reben made once."""
+    from bench import data
+
+    data.ensure_sample("reben", lambda text: None)
+    return data_folder
+
+
+@pytest.fixture
+def bench(data_folder: Path, tmp_path: Path) -> Prompt:
+    """Types ``bench ...`` in an empty folder: ``bench("list --json").json()``."""
+    return prompt(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def bench_of_module(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Prompt:
+    """The same in one folder for all tests of a module."""
+    return prompt(tmp_path_factory.mktemp("typed"))
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from bench import entry as entries
 from bench import models, pickled, weights
 from bench import task as tasks
-from bench.cli import _command_line
 from bench.entry import Entry, Model
 from bench.errors import BenchError, RequestError
 from tests.models.test_open_clip import SMALL, small
+from tests.typed import Prompt
 
 TASK = tasks.load("rsicd-retrieval")
 
@@ -112,13 +111,10 @@ def test_nan_is_refused(tmp_path: Path, untrained: Entry) -> None:
         pickled.convert(tmp_path / "weights.pt", untrained, TASK, tmp_path / "out")
 
 
-def test_it_is_opened_on_the_users_word_only(tmp_path: Path) -> None:
-    file = tmp_path / "weights.pt"
-    file.write_bytes(b"x")
-    asked = ["convert", str(file), "--task", TASK.name, "--model", "remoteclip-vit-b-32"]
-    done = CliRunner().invoke(_command_line(), [*asked, "--out", str(tmp_path / "out")])
-    assert isinstance(done.exception, RequestError)
-    assert "--i-trust-this-file" in done.exception.hint
+def test_it_is_opened_on_the_users_word_only(bench: Prompt) -> None:
+    (bench.folder / "weights.pt").write_bytes(b"x")
+    asked = f"convert weights.pt --task {TASK.name} --model remoteclip-vit-b-32 --out out"
+    assert "--i-trust-this-file" in bench.in_process(asked, code=2).stderr
 
 
 def test_published_pickles_are_named_by_baselines_that_cannot_be_trained() -> None:
