@@ -24,8 +24,6 @@ TOLERANCE = 1e-3
 _SAME = 1e-9
 """Scores closer than this are equal, wherever the interval lies."""
 
-_MAX_SUBMISSION = 1 << 20
-
 Verdict = Literal["reproduced", "not reproduced", "not compared"]
 _Text = Annotated[str, StringConstraints(max_length=200)]
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -87,7 +85,7 @@ def read_submission(path: Path) -> Submission:
         RequestError: it is none.
     """
     try:
-        return Submission.model_validate(bounded_toml.read(path, _MAX_SUBMISSION))
+        return Submission.model_validate(bounded_toml.read(path))
     except ValidationError as error:
         raise RequestError(
             f"{path} is no submission: {in_one_line(error)}", "`bench submit` writes one"

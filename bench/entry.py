@@ -22,7 +22,7 @@ from bench.paths import shipped
 from bench.recipe import AnyRecipe, Scalar, method_of
 from bench.task import Name, Task, in_one_line
 
-MAX_DECLARATION = 1 << 20
+MAX_DECLARATION = bounded_toml.MAX_BYTES
 """Largest ``entry.toml`` that is opened, in bytes."""
 
 _Form = TypeVar("_Form", bound=BaseModel)

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 200
+"""Characters of an unknown name that are compared and shown."""
+
 
 class BenchError(Exception):
     """A run failed for a reason the user can act on. Exit code 1.
@@ -31,7 +34,7 @@ class RequestError(BenchError):
 
 def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> RequestError:
     """The error for a name that isn't among ``known``, with the nearest names as suggestions."""
-    names = sorted(known)
+    names, name = sorted(known), name[:_SHOWN]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:
         advice = "did you mean " + " or ".join(near) + "?"

@@ -4,13 +4,13 @@ The folds of a task share most of their training samples, so the spread says how
 from fold to fold and is no interval for the mean.
 """
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from bench import bounded_toml
 from bench.paths import shipped
 from bench.scales import direction
 
@@ -22,7 +22,7 @@ def groups() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for path in sorted(shipped("tasks").glob("*.toml")):
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = bounded_toml.read(path)
         if first := raw.get("folds_of"):
             found.setdefault(first, [first]).append(path.stem)
     return found

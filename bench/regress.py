@@ -8,7 +8,6 @@ interval: nearer than what the choice of test samples explains.
 """
 
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench import __version__, evaluate
+from bench import __version__, bounded_toml, evaluate
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import write_bytes
 from bench.paths import shipped
@@ -78,12 +77,11 @@ def expectations(
     found: dict[tuple[str, str], Expected] = {}
     for path in sorted(shipped("baselines").glob(f"*/*/{FILE}")):
         try:
-            for given, raw in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            for given, raw in bounded_toml.read(path).items():
                 name = f"{path.parent.name}-{given}"
                 found[path.parent.parent.name, name] = Expected.model_validate(raw)
-        except (tomllib.TOMLDecodeError, ValidationError) as error:
-            text = in_one_line(error) if isinstance(error, ValidationError) else str(error)
-            raise RequestError(f"{path} holds no expectations: {text}") from error
+        except ValidationError as error:
+            raise RequestError(f"{path} holds no expectations: {in_one_line(error)}") from error
     for what, asked, known in (
         ("task with expectations", task, {key[0] for key in found}),
         ("model with expectations", model, {key[1] for key in found}),
@@ -129,7 +127,7 @@ def update(task: str, model: str, results: Path, report: Report = SILENT) -> Exp
         )
     request = Request(task=task, model=model, track="sample", device="cpu", results=results)
     expected = observed(evaluate.run(request, report))
-    before = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    before = bounded_toml.read(path) if path.is_file() else {}
     write_bytes(path, tomli_w.dumps(before | {given: expected.model_dump()}).encode())
     return expected
 

@@ -7,7 +7,6 @@ protocols of their own. They are shown beside the results of this harness, never
 
 import hashlib
 import itertools
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,12 +24,12 @@ from pydantic import (
     model_validator,
 )
 
+from bench import bounded_toml
+from bench import text as texts
+from bench.errors import RequestError
 from bench.paths import shipped
 from bench.scales import Scale, scale
 from bench.task import Name, in_one_line
-
-MAX_FILE = 1 << 20
-"""Largest file of reported numbers that is opened, in bytes."""
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 Metric = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}_[a-z0-9]{1,32}$")]
@@ -73,18 +72,21 @@ class Table(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        columns = self.columns()
-        if len(set(columns)) < len(columns):
-            raise ValueError("two columns of a table are the same")
+        for names in (self.tasks, self.labels or ()):
+            if len(set(names)) < len(names):
+                raise ValueError("two columns of a table are the same")
         for name, unit in self.metrics.items():
             native = _known(name).unit
             if unit != native and (unit, native) != ("percent", "fraction"):
                 raise ValueError(f"{name} is given in {unit!r}, expected {native!r}")
             if name.endswith("_classes") != (self.labels is not None):
                 raise ValueError(f"{name}: a metric of classes has labels, and no other")
+        # Before the combinations are made: a few names each are billions of them.
+        count = len(self.tasks) * len(self.metrics) * len(self.labels or [""])
         for entry, row in (*self.values.items(), *self.std.items()):
-            if len(row) != len(columns):
-                raise ValueError(f"{entry!r} has {len(row)} values, expected {len(columns)}")
+            if len(row) != count:
+                raise ValueError(f"{entry!r:.100} has {len(row)} values, expected {count}")
+        columns = self.columns()
         if not self.std.keys() <= self.values.keys():
             raise ValueError("a standard deviation has no value beside it")
         for entry, values in self.values.items():
@@ -204,10 +206,12 @@ def load(results: Path | None = None) -> tuple[list[Number], list[str]]:
             continue
         sources.add(path.stem)
         try:
-            found = _numbers(path.stem, _text(path))
-        except (OSError, ValueError, RecursionError) as error:
-            shown = in_one_line(error) if isinstance(error, ValidationError) else error
-            faults.append(f"{path}: {shown}")
+            found = _numbers(path, _text(path))
+        except ValidationError as error:
+            faults.append(f"{path}: {in_one_line(error)}")
+            continue
+        except RequestError as error:
+            faults.append(str(error))
             continue
         for number in found:
             if number.key in numbers:
@@ -232,26 +236,24 @@ def digest(results: Path | None = None) -> str:
     for path in files(results):
         try:
             text = _text(path)
-        except (OSError, ValueError) as error:
+        except RequestError as error:
             text = str(error)
         found.update(f"{path.stem} {len(text)}\n{text}".encode())
     return found.hexdigest()
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > MAX_FILE:
-        raise ValueError(f"larger than {MAX_FILE} bytes")
-    return path.read_text(encoding="utf-8")
+    return texts.read(path, bounded_toml.MAX_BYTES, error=RequestError)
 
 
 @lru_cache(maxsize=1024)
-def _numbers(name: str, text: str) -> tuple[Number, ...]:
-    source = Source.model_validate(tomllib.loads(text))
+def _numbers(path: Path, text: str) -> tuple[Number, ...]:
+    source = Source.model_validate(bounded_toml.parse(text, str(path)))
     return tuple(
         number
         for table in source.table
         for entry in table.values
-        for number in _row(name, source, table, entry)
+        for number in _row(path.stem, source, table, entry)
     )
 
 

@@ -1,6 +1,5 @@
 """A task: what is asked, declared in one TOML file, and the digest of its meaning."""
 
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bench import data
+from bench import bounded_toml, data
 from bench.contract import Band, InputContract
 from bench.errors import RequestError, unknown
 from bench.files import sha256_json
@@ -16,6 +15,9 @@ from bench.paths import shipped
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
+
+_FAULTS = 20
+"""How many faults of a declaration are named."""
 
 _ROLES = {"training": "train", "validation": "validation"}
 
@@ -178,9 +180,7 @@ def load(name: str) -> Task:
     """
     path = find(name)
     try:
-        task = Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise RequestError(f"{path} is not TOML: {error}") from error
+        task = Task.model_validate(bounded_toml.read(path))
     except ValidationError as error:
         raise RequestError(f"{path} is no task: {in_one_line(error)}") from error
     declared = task.digests.get(str(task.version))
@@ -198,9 +198,12 @@ def load(name: str) -> Task:
 def in_one_line(error: ValidationError) -> str:
     """The faults of a declaration, joined: where, what was expected, what was found."""
     faults = []
-    for fault in error.errors(include_url=False):
-        where = ".".join(str(part) for part in fault["loc"]) or "the whole"
+    found_all = error.errors(include_url=False)
+    for fault in found_all[:_FAULTS]:
+        where = ".".join(f"{part!s:.100}" for part in fault["loc"]) or "the whole"
         found = fault.get("input")
         shown = "" if isinstance(found, dict) or found is None else f", found {found!r:.80}"
         faults.append(f"{where}: {fault['msg']}{shown}")
+    if len(found_all) > _FAULTS:
+        faults.append(f"and {len(found_all) - _FAULTS} more")
     return "; ".join(faults)

@@ -86,8 +86,8 @@ def test_a_malformed_entry_is_refused_by_field(tmp_path, changes, fault):
 def test_files_that_are_no_declaration_are_refused(tmp_path):
     with pytest.raises(RequestError, match=r"holds no entry\.toml"):
         entry.load(tmp_path, TASK)
-    (tmp_path / "entry.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(RequestError, match="is not TOML"):
+    (tmp_path / "entry.toml").write_bytes(b"\xff\xff")
+    with pytest.raises(RequestError, match="expected text in UTF-8"):
         entry.load(tmp_path, TASK)
     (tmp_path / "entry.toml").write_bytes(b"#" * (entry.MAX_DECLARATION + 1))
     with pytest.raises(RequestError, match="larger than"):

@@ -157,8 +157,8 @@ def test_a_figure_that_stands_there_twice_is_named(tmp_path):
 
 def test_a_file_of_another_sources_name_and_a_huge_one_are_refused(tmp_path, monkeypatch):
     assert "another source has this name" in own(tmp_path, WHOLE, "remoteclip")[1][0]
-    monkeypatch.setattr(reported, "MAX_FILE", 100)
-    assert any("mine.toml: larger than 100 bytes" in f for f in own(tmp_path, WHOLE)[1])
+    monkeypatch.setattr("bench.bounded_toml.MAX_BYTES", 100)
+    assert any("mine.toml: expected at most 100 bytes" in f for f in own(tmp_path, WHOLE)[1])
 
 
 def test_deeply_nested_and_binary_files_are_faults_not_crashes(tmp_path):

@@ -177,7 +177,7 @@ def test_whatever_the_hub_does_nothing_is_lost_or_doubled(
 
 def test_one_bad_submission_never_stops_the_rest(hub, ran, tmp_path):
     names = ("bad", "large", "lost", "unfit", "wild")
-    publish(hub, tmp_path, "bad", entry__toml=b"[" * 1000)
+    publish(hub, tmp_path, "bad", entry__toml=b"a = " + b"[" * 1000)
     publish(hub, tmp_path, "unfit", entry__toml=b'task = "/etc/passwd.toml"\n')
     publish(hub, tmp_path, "wild", run__json=b"[" * 100_000)
     publish(hub, tmp_path, "large")

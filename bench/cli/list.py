@@ -1,6 +1,5 @@
 """``bench list``: the tasks."""
 
-import tomllib
 from typing import Annotated
 
 import typer
@@ -20,12 +19,12 @@ def verb(
 
     for t in $(bench list --kind retrieval --names); do bench run --task $t --model MODEL; done
     """
-    from bench import data
+    from bench import bounded_toml, data
     from bench.paths import shipped
 
     rows = []
     for path in sorted(shipped("tasks").glob("*.toml")):
-        task = tomllib.loads(path.read_text(encoding="utf-8"))
+        task = bounded_toml.read(path)
         if kind not in (None, task["kind"]):
             continue
         official = data.is_there(data.official_root(task["dataset"]))

@@ -7,12 +7,12 @@ a dataset for more than `Dataset` has (its targets); it says so in its own modul
 import hashlib
 import importlib
 import shutil
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bench import bounded_toml
 from bench.errors import RequestError, unknown
 from bench.files import tree_sha256, write_bytes
 from bench.paths import data_root
@@ -100,7 +100,7 @@ def declaration(name: str) -> Mapping[str, Any]:
     path = Path(__file__).parent / f"{name}.toml"
     if name not in declared():
         raise unknown("dataset", name, declared())
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return bounded_toml.read(path)
 
 
 def reader(name: str) -> Reader:
