@@ -7,6 +7,7 @@ from typing import Any
 
 from bench import runs
 from bench.errors import RequestError, unknown
+from bench.paths import absolute
 from bench.runs import Run
 from bench.task import Task
 
@@ -109,7 +110,7 @@ def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
 
 def _one_run(name: str, task: Task, results: Path) -> Known:
     ids = [run.name for run in runs.all_runs(results)]
-    if not (Path(name) / "run.json").is_file() and not any(id_.startswith(name) for id_ in ids):
+    if not (absolute(name) / "run.json").is_file() and not any(id_.startswith(name) for id_ in ids):
         entries = {id_.split(".")[1] for id_ in ids if id_.startswith(f"{task.name}.")}
         hint = f"or the id of a run in {results / 'runs'}"
         raise unknown("entry or run", name, entries, hint)

@@ -5,7 +5,6 @@ nothing but tensors, in a child process that has no secrets, little time and bou
 leaves is safetensors, which is checked against the architecture like any other weights.
 """
 
-import os
 import pickle
 import resource
 import shutil
@@ -21,6 +20,8 @@ from bench import kinds, models
 from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.files import sha256_file
+from bench.paths import absolute
+from bench.sandbox import harmless
 from bench.task import Task
 
 MAX_BYTES = 16 << 30
@@ -30,7 +31,6 @@ SECONDS = 1800
 """What the child may take."""
 
 _WEIGHTS = "model.safetensors"
-_KEPT = ("PATH", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH")
 _SPARE = 4 << 30
 _MAX_TOLD = 500
 _DISTRIBUTED = "module."
@@ -54,6 +54,8 @@ def convert(file: Path, entry: Entry | Predicted, task: Task, out: Path) -> Entr
     """
     from bench import weights
 
+    # A child reads and writes them.
+    file, out = absolute(file), absolute(out)
     if isinstance(entry, Predicted) or entry.weights is not None or not entry.model.learns:
         raise RequestError(f"entry {entry.name} needs no weights", "name an untrained one")
     if out.exists():
@@ -106,14 +108,13 @@ def _cast(source: Path, target: Path, wanted: Mapping[str, Any]) -> None:
 
 def _unpickled(file: Path, target: Path, home: Path) -> None:
     """The tensors of a pickle as safetensors, by a child."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
         child = subprocess.run(
-            [sys.executable, "-P", "-m", "bench.pickled", str(file.resolve()), str(target)],
+            [sys.executable, "-P", "-m", "bench.pickled", str(file), str(target)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=home,
-            env=kept | {"HOME": str(home)},
+            env=harmless() | {"HOME": str(home)},
             timeout=SECONDS,
             check=False,
         )

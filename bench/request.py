@@ -10,6 +10,7 @@ from bench import task as tasks
 from bench.data import Dataset
 from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
+from bench.paths import absolute, results_root
 from bench.task import Task
 
 Track = Literal["official", "sample"]
@@ -17,7 +18,7 @@ Track = Literal["official", "sample"]
 
 @dataclass(frozen=True)
 class Request:
-    """What to run, and how.
+    """What to run, and how. Relative paths become absolute: other processes take them up.
 
     Attributes:
         task, model: names or paths, as the command line takes them.
@@ -44,6 +45,15 @@ class Request:
     ids: Sequence[str] | None = None
     force: bool = False
     results: Path = Path("results")
+
+    def __post_init__(self) -> None:
+        task = str(absolute(self.task)) if self.task.endswith(".toml") else self.task
+        for name, value in (
+            ("task", task),
+            ("model", models.absolute(self.model)),
+            ("results", results_root(self.results)),
+        ):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import atomic_path, sha256_file, sha256_json, write_json
+from bench.paths import absolute
 
 SCHEMA = 1
 """Version of ``run.json``."""
@@ -167,8 +168,9 @@ def find(results: Path, name: str) -> Run:
     Raises:
         RequestError: there is none, or several.
     """
-    if (Path(name) / "run.json").is_file():
-        return Run(Path(name))
+    folder = absolute(name)
+    if (folder / "run.json").is_file():
+        return Run(folder)
     known = {run.name: run for run in all_runs(results)}
     if name in known:
         return known[name]

@@ -20,19 +20,11 @@ from typing import Any, Literal
 
 from bench.errors import BenchError, RequestError
 from bench.files import write_json
-from bench.paths import data_root
+from bench.paths import absolute, data_root
 
-_KEPT = (
-    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
-    *(
-        "PYTHONPATH",
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "CUDA_VISIBLE_DEVICES",
-        "CUDA_DEVICE_ORDER",
-    ),
-)
-"""What the child has of our environment."""
+_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
+_KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
+_COMPUTING = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
 
 _MAX_ANSWER = 1 << 20
 _MAX_TOLD = 2_000
@@ -48,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Errand:
-    """What the child does: check an entry, then run it.
+    """What the child does, from a folder of its own: check an entry, then run it.
 
     Attributes:
         folder: of the entry.
@@ -63,6 +55,10 @@ class Errand:
     track: Literal["official", "sample"]
     results: Path
     seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("folder", "results"):
+            object.__setattr__(self, name, absolute(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -120,12 +116,21 @@ def run(errand: Errand, limits: Limits, home: Path) -> Done:
     return Done(failed=f"its process ended with {child.returncode}: {last[-1] if last else '-'}")
 
 
+def harmless(*names: str) -> dict[str, str]:
+    """What a child has of our environment: a few names, and those given; folders are absolute."""
+    kept = {name: os.environ[name] for name in (*_KEPT, *names) if name in os.environ}
+    for name in _PATHS:
+        if folders := [folder for folder in os.environ.get(name, "").split(os.pathsep) if folder]:
+            kept[name] = os.pathsep.join(str(absolute(folder)) for folder in folders)
+    return kept
+
+
 def _environment(home: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    home = absolute(home)
     own = {"HOME": home, "XDG_CACHE_HOME": home, "HF_HOME": home / "hf", "BENCH_DATA": data_root()}
     return (
-        kept
-        | {name: str(path.resolve()) for name, path in own.items()}
+        harmless(*_COMPUTING)
+        | {name: str(path) for name, path in own.items()}
         | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
     )
 

@@ -16,6 +16,7 @@ from bench.entry import MAX_DECLARATION, Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
 from bench.hub import Content
+from bench.paths import shown
 from bench.runs import Run
 from bench.task import Task
 
@@ -111,9 +112,9 @@ def plan(folder: Path, repo: str, results: Path, leaderboard: str = "") -> Plan:
     faults = [found for found in check.check(folder, task) if not found.passed]
     if faults:
         raise RequestError(
-            f"{folder} fails {len(faults)} checks: "
+            f"{shown(folder)} fails {len(faults)} checks: "
             + "; ".join(f"{fault.id}: {fault.found}" for fault in faults),
-            f"`bench check {folder}` says how to mend it",
+            f"`bench check {shown(folder)}` says how to mend it",
         )
     load = entry.load_predicted if "predictions" in declared else entry.load
     found = load(folder, task)
@@ -170,9 +171,11 @@ def _claimed(found: Entry | Predicted, task: Task, results: Path) -> Run:
         if same and not (fetched or manifest["partial"] or checked.altered):
             fitting.append((manifest["track"] == "official", manifest["started"], run.name, run))
     if not fitting:
+        folder = shown(found.folder) if found.folder else found.name
+        model = f"predictions:{folder}" if isinstance(found, Predicted) else folder
         raise RequestError(
-            f"{results} holds no whole run of {found.name} as it is in {found.folder}",
-            f"`bench run --task {task.name} --model {found.folder}` makes one",
+            f"{shown(results)} holds no whole run of {found.name} as it is in {folder}",
+            f"`bench run --task {task.name} --model {model}` makes one",
         )
     return max(fitting)[-1]
 

@@ -11,7 +11,7 @@ from bench import bounded_toml, data
 from bench.contract import Band, InputContract
 from bench.errors import RequestError, unknown
 from bench.files import sha256_json
-from bench.paths import shipped
+from bench.paths import absolute, shipped
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
@@ -165,8 +165,10 @@ def find(name: str) -> Path:
     Raises:
         RequestError: there is none of this name.
     """
-    if name.endswith(".toml") and Path(name).is_file():
-        return Path(name)
+    if name.endswith(".toml"):
+        path = absolute(name)
+        if path.is_file():
+            return path
     if name not in names():
         raise unknown("task", name, names())
     return shipped("tasks") / f"{name}.toml"

@@ -25,6 +25,9 @@ _KEPT = (
 )
 """What a command has of our environment: fixtures say where the data and the Hub are."""
 
+_USERS = ("BENCH_", "HF_", "XDG_")
+"""How the variables begin that users set."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -81,7 +84,7 @@ class Prompt:
         ended: int | str | None = 0
         with (
             chdir(self.folder),
-            mock.patch.dict(os.environ, self.environment() | environment, clear=True),
+            _environment(self.environment() | environment),
             mock.patch.object(sys, "argv", [str(PROGRAM), *_words(typed)]),
             _captured(redirect_stdout) as out,
             _captured(redirect_stderr) as err,
@@ -117,6 +120,23 @@ def _held(typed: object, shown: Shown, code: int) -> Shown:
     assert "error: unexpected" not in shown.stderr, shown.stderr
     assert TOKEN not in shown.stdout + shown.stderr
     return shown
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    """Variables of the user's, and none of ours; what imports set for good stays."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith(_USERS)}
+    before = ours | {name: os.environ[name] for name in wanted if name in os.environ}
+    for name in ours:
+        del os.environ[name]
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name in [*wanted, *os.environ]:
+            if name in wanted or name.startswith(_USERS):
+                os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextmanager

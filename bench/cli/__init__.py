@@ -4,16 +4,20 @@ A module offers ``verb``, a function whose parameters are the options, or ``app`
 Nothing here or at the top of such a module may import what is slow: names come before imports.
 """
 
+import functools
 import importlib
 import os
 import pkgutil
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from bench import __version__
 from bench.errors import BenchError
+from bench.paths import absolute
 
 DEBUG = "BENCH_DEBUG"
 _INTERRUPTED = 130
@@ -36,6 +40,7 @@ def _global_options(
         os.environ[DEBUG] = "1"
 
 
+@functools.cache
 def _command_line() -> typer.Typer:
     app = typer.Typer(
         no_args_is_help=True,
@@ -49,10 +54,23 @@ def _command_line() -> typer.Typer:
             continue
         module = importlib.import_module(f"{__name__}.{found.name}")
         if hasattr(module, "app"):
+            for verb in (*module.app.registered_commands, module.app.registered_callback):
+                if verb is not None:
+                    verb.callback = _absolute_paths(verb.callback)
             app.add_typer(module.app, name=found.name)
         else:
-            app.command(found.name)(module.verb)
+            app.command(found.name)(_absolute_paths(module.verb))
     return app
+
+
+def _absolute_paths(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb that is given absolute paths, whatever was typed."""
+
+    @functools.wraps(verb)
+    def given(**options: Any) -> None:
+        verb(**{k: absolute(v) if isinstance(v, Path) else v for k, v in options.items()})
+
+    return given
 
 
 def main() -> None:

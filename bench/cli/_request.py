@@ -8,6 +8,7 @@ import typer
 
 from bench.cli._console import interval, number, print_table, results_folder
 from bench.errors import RequestError
+from bench.paths import shown
 
 if TYPE_CHECKING:
     from bench.request import Request
@@ -120,7 +121,7 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     )
     if cost:
         _cost(cost)
-    print(f"run {manifest['run']} in {results / 'runs'}")
+    print(f"run {manifest['run']} in {shown(results / 'runs')}")
 
 
 def _cost(cost: dict[str, Any]) -> None:

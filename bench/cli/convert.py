@@ -36,11 +36,12 @@ def verb(
         )
     from bench import models, pickled
     from bench import task as tasks
+    from bench.paths import shown
 
     asked = tasks.load(task)
     made = pickled.convert(file, models.find(model, asked), asked, out)
     if as_json:
         print_json(made.model_dump(mode="json") | {"folder": str(out)})
     else:
-        print(f"converted {made.name}: {out}")
-        print(f"next: bench run --task {task} --model {out}")
+        print(f"converted {made.name}: {shown(out)}")
+        print(f"next: bench run --task {task} --model {shown(out)}")

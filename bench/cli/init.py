@@ -21,7 +21,8 @@ def verb(
     """
     from bench import task as tasks
     from bench import template
+    from bench.paths import shown
 
-    folder = template.write(name, tasks.load(task), predicted=predictions)
+    folder = shown(template.write(name, tasks.load(task), predicted=predictions))
     print(f"wrote {folder}/entry.toml and {folder}/README.md")
     print(f"next: fill them in, then bench check {folder}")

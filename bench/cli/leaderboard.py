@@ -17,10 +17,11 @@ def verb(
 ) -> None:
     """Make the leaderboard: one HTML file that needs no network and no server."""
     from bench import leaderboard
+    from bench.paths import shown
 
     size = leaderboard.write(results_folder(results), out)
-    print(f"{out}: {size / 1000:,.0f} kB")
+    print(f"{shown(out)}: {size / 1000:,.0f} kB")
     if show:
         import webbrowser
 
-        webbrowser.open(out.resolve().as_uri())
+        webbrowser.open(out.as_uri())

@@ -19,6 +19,7 @@ from bench.cli._console import (
     results_folder,
 )
 from bench.errors import BenchError, RequestError
+from bench.paths import shown
 
 if TYPE_CHECKING:
     import datetime
@@ -107,7 +108,7 @@ def rebuild(context: typer.Context, results: Results = None) -> None:
         reasons = "; ".join(integrity.check(Run(folder / "runs" / name)).altered)
         print(f"altered, not ranked: run {plain(name)}: {plain(reasons)}", file=sys.stderr)
     noted = f", {len(altered)} of them altered" if altered else ""
-    print(f"{store.database(folder)}: {count} runs{noted}, {len(faults)} left out")
+    print(f"{shown(store.database(folder))}: {count} runs{noted}, {len(faults)} left out")
 
 
 @app.command()
@@ -171,7 +172,7 @@ def export(
         sys.stdout.write(text)
     else:
         write_bytes(out, text.encode())
-        print(f"wrote {out}", file=sys.stderr)
+        print(f"wrote {shown(out)}", file=sys.stderr)
 
 
 @app.command()
@@ -227,7 +228,7 @@ def take(
         print(f"new: {plain(name)}")
     for line in found.refused:
         print(f"refused: {plain(line)}", file=sys.stderr)
-    print(f"{folder}: {len(found.new)} new, {len(found.known)} there already")
+    print(f"{shown(folder)}: {len(found.new)} new, {len(found.known)} there already")
     if found.refused:
         raise BenchError(f"{len(found.refused)} runs were refused", "the lines above say why")
 

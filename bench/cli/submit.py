@@ -39,6 +39,7 @@ def verb(
     bench submit my-entry --repo me/my-entry --dry-run
     """
     from bench import submit
+    from bench.paths import shown
 
     folder = results_folder(results)
     plan = submit.plan(entry, repo, folder, leaderboard)
@@ -60,7 +61,8 @@ def verb(
     print(f"hf:{done.submission.repo}@{done.submission.revision}: {plain(state)}")
     if done.request:
         print(f"pull request {plain(done.request)}")
-    print(f"manifest {done.manifest}: for a leaderboard on GitHub, a pull request with this file")
+    manifest = shown(done.manifest)
+    print(f"manifest {manifest}: for a leaderboard on GitHub, a pull request with this file")
 
 
 def _show(plan: "Plan", as_json: bool) -> None:

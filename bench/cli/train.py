@@ -24,6 +24,7 @@ def verb(
     bench train --task reben-mlc --model resnet18-s1
     """
     from bench import evaluate
+    from bench.paths import shown
 
     asked = options.request(
         task,
@@ -45,8 +46,10 @@ def verb(
     else:
         done = entry.trained
         assert done is not None
+        assert entry.folder is not None
+        folder = shown(entry.folder)
         print(
             f"trained {entry.name} in {done.seconds:.0f} s: {done.samples_seen:,} samples seen in "
-            f"{done.steps:,} steps, {done.epochs_run:,} epochs\n{entry.folder}"
+            f"{done.steps:,} steps, {done.epochs_run:,} epochs\n{folder}"
         )
-        print(f"next: bench run --task {task} --model {entry.folder}")
+        print(f"next: bench run --task {task} --model {folder}")

@@ -42,6 +42,7 @@ from bench.federated.clients import Client, held, partition
 from bench.federated.steps import Lesson, State, Update, client_step, snapshot
 from bench.files import sha256_json
 from bench.kinds import Batch
+from bench.paths import absolute
 from bench.recipe import Federated
 from bench.task import Task
 from bench.train.card import card
@@ -266,7 +267,7 @@ def main(grid: Grid, context: Context) -> None:
     }
     digest = sha256_json({"entry": entry.digest(), "task": task.digest, "trained": trained})
     name = f"{entry.name}-{config['track']}-{lesson.seed}-flower"
-    workshop = Workshop(Path(str(config["results"])) / "entries" / task.name / name, digest)
+    workshop = Workshop(absolute(str(config["results"])) / "entries" / task.name / name, digest)
     workshop.open()
     holds, done = serve(
         grid, lesson, int(config["clients"]), workshop.folder, lambda done, total, text: print(text)

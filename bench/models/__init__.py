@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import entry as entries
+from bench import paths
 from bench.entry import Entry, Predicted
 from bench.errors import RequestError, unknown
 from bench.task import Task
@@ -31,6 +32,7 @@ def find(name: str, task: Task) -> Entry | Predicted:
     Raises:
         RequestError: there is no such model.
     """
+    name = absolute(name)
     source, colon, rest = name.partition(":")
     if colon and source in sources():
         return _source(source, "entry", name).entry(rest, task)  # type: ignore[no-any-return]
@@ -43,6 +45,17 @@ def find(name: str, task: Task) -> Entry | Predicted:
             f"no entry folder at {name}", "for a model on the Hub write hf:OWNER/NAME"
         )
     return entries.baseline(name, task)
+
+
+def absolute(name: str) -> str:
+    """What ``--model`` names, its path absolute where it holds one."""
+    source, colon, rest = name.partition(":")
+    if colon and source == "predictions":
+        return f"predictions:{paths.absolute(rest)}"
+    if colon and source in sources():
+        return name
+    folder = paths.absolute(name)
+    return str(folder) if folder.is_dir() else name
 
 
 def build(entry: Entry, outputs: int) -> "torch.nn.Module":
