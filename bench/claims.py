@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
-from bench import bounded_toml
+from bench import bounded_toml, text
 from bench.errors import BenchError, RequestError
 from bench.runs import MAX_MANIFEST
 from bench.task import in_one_line
@@ -126,10 +126,9 @@ def read_claims(path: Path) -> Claims:
     Raises:
         BenchError: it is too large, not JSON, or not the manifest of a run.
     """
-    if path.stat().st_size > MAX_MANIFEST:
-        raise BenchError(f"run.json is larger than {MAX_MANIFEST} bytes")
+    content = text.read(path, MAX_MANIFEST, hint="publish the run.json of a whole run")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BenchError(f"run.json is not JSON: {error}") from error
     return claims_of(found)

@@ -1,6 +1,8 @@
 """Text from outside: bounded in size, in UTF-8 or marked as UTF-16, with any line ends."""
 
 import codecs
+import csv
+import io
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -90,3 +92,29 @@ def lines(text: str) -> list[str]:
     within a caption doesn't.
     """
     return text.removesuffix("\n").split("\n") if text else []
+
+
+def rows(text: str, name: str, *, hint: str = "") -> list[list[str]]:
+    """The rows of a table of text, without blanks around its cells and without empty rows.
+
+    Cells are parted by tabs, semicolons or commas, whichever of them, in this order, the first
+    line holds; they may stand in double quotes.
+
+    Args:
+        text: of the table, from `read`.
+        name: of the file, for the error.
+        hint: what to do where it is no table.
+
+    Raises:
+        BenchError: a cell is longer than 131,072 characters.
+    """
+    first = text.partition("\n")[0]
+    delimiter = next((mark for mark in "\t;" if mark in first), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        found = [[cell.strip() for cell in row] for row in reader]
+    except csv.Error as cause:
+        raise BenchError(
+            f"{name}: expected rows of cells, found {cause} in line {reader.line_num}", hint
+        ) from cause
+    return [row for row in found if any(row)]

@@ -87,12 +87,11 @@ def request(
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(
-            f"--ids {path} can't be read: {error}", "one sample id a line"
-        ) from error
+    """The sample ids in a file, one a line as it is; empty lines are passed over."""
+    from bench import text
+
+    hint = "write one sample id a line: `bench info TASK --ids` prints them"
+    return [line for line in text.lines(text.read(path, error=RequestError, hint=hint)) if line]
 
 
 def show(manifest: dict[str, Any], results: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from bench.data import Check, Progress, declaration
+from bench.data import Check, Progress, declaration, listing
 from bench.data.formats import caption_lists, karpathy
 from bench.data.formats.image_folder import Folders, prompt
 from bench.data.formats.karpathy import Annotations, Record, gather
@@ -44,6 +44,9 @@ class Captioned(Pictured):
             the dataset's declaration names is cut from the training split, by name.
         dates: the pictures; see `Pictured`.
         attributes: what samples can be grouped by.
+
+    Raises:
+        BenchError: the annotations are empty, or several pictures may be meant by a name.
     """
 
     def __init__(
@@ -60,6 +63,13 @@ class Captioned(Pictured):
         self.records = {
             record.name: record for record in _with_validation(name, annotations.records)
         }
+        if not self.records:
+            raise BenchError(
+                f"expected captions in the lists of {name}, found no record",
+                "`bench data list` says where to get them",
+            )
+        for one in dates.values():
+            one.claim(self.records.keys())
         self._attributes = attributes
         if self.faults:
             _log.warning("%s: %d faults, the first: %s", name, len(self.faults), self.faults[0])
@@ -137,8 +147,8 @@ def reader(
 
     def open_dataset(root: Path) -> Captioned:
         """Open the dataset under ``root``."""
-        layout, annotations = find_annotations(name, root, form)
-        return Captioned(name, layout, annotations, find_pictures(name, root), attributes)
+        base, layout, annotations = find_annotations(name, root, form)
+        return Captioned(name, layout, annotations, find_pictures(name, base, root), attributes)
 
     return finish(name, open_dataset)
 
@@ -171,23 +181,30 @@ def checks(dataset: Captioned, root: Path, pixels: int, progress: Progress) -> I
 
 def find_annotations(
     name: str, root: Path, form: Callable[[Path], Annotations]
-) -> tuple[str, Annotations]:
-    """The layout and the annotations under ``root``: the published file, else a list a split.
+) -> tuple[Path, str, Annotations]:
+    """Folder, layout and annotations under ``root``: the published file, else a list a split.
 
     Raises:
-        BenchError: there are none, or they are damaged.
+        BenchError: there are none, several copies of them, or they are damaged.
     """
     known: list[str] = declaration(name)["on_disk"]["annotations"]
-    for candidate in known:
-        if (root / candidate).is_file():
-            return candidate, form(root / candidate)
-    lists = caption_lists.find(root)
-    if not lists:
-        raise BenchError(
-            f"expected one of {', '.join(known)} in {root}, found none",
+
+    def published(folder: Path) -> tuple[str, Path] | None:
+        each = ((one, listing.find(folder, one)) for one in known)
+        return next(((one, path) for one, path in each if path and path.is_file()), None)
+
+    if (base := listing.base(root, lambda folder: published(folder) is not None)) is not None:
+        candidate, path = published(base) or ("", base)
+        return base, candidate, form(path)
+    if (base := listing.base(root, lambda folder: bool(caption_lists.find(folder)))) is None:
+        raise listing.absent(
+            f"one of {', '.join(known)}, or lists of captions",
+            root,
             f"`bench data list` shows the layout of {name}",
         )
-    return "lists", joined({split: caption_lists.read(at, split) for split, at in lists.items()})
+    lists = caption_lists.find(base)
+    parts = {split: caption_lists.read(at, split) for split, at in lists.items()}
+    return base, "lists", joined(parts)
 
 
 def joined(parts: Mapping[str, Annotations]) -> Annotations:
@@ -200,20 +217,26 @@ def joined(parts: Mapping[str, Annotations]) -> Annotations:
     return replace(together, faults=tuple(f for part in parts.values() for f in part.faults))
 
 
-def find_pictures(name: str, root: Path) -> dict[str, Pictures]:
-    """The folders of pictures under ``root``; ``root`` itself where none of them is there.
+def find_pictures(name: str, base: Path, root: Path) -> dict[str, Pictures]:
+    """The folders of pictures beside the annotations in ``base``, else in ``root``.
+
+    Where no folder of a declared name is there, a set of single pictures is all of ``root``.
 
     Raises:
         BenchError: two pictures have the same name.
     """
     on_disk: Mapping[str, Any] = declaration(name)["on_disk"]
+
+    def declared(key: str) -> list[Path]:
+        for place in dict.fromkeys((base, root)):
+            found = [listing.below(place, folder) for folder in on_disk[key]]
+            if there := [folder for folder in found if folder is not None and folder.is_dir()]:
+                return there
+        return []
+
     if "pictures" in on_disk:
-        folders = [root / folder for folder in on_disk["pictures"]]
-        return {"": Folders([one for one in folders if one.is_dir()] or [root])}
-    return {
-        date: Folders(root / folder for folder in on_disk[key])
-        for date, key in (("1", "before"), ("2", "after"))
-    }
+        return {"": Folders(declared("pictures") or [root])}
+    return {date: Folders(declared(key)) for date, key in (("1", "before"), ("2", "after"))}
 
 
 def named_class(record: Record) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.data import Check, Progress, declaration
+from bench.data import Check, Progress, declaration, listing
 from bench.data.formats.image_folder import Folders, labels
 from bench.data.pictured import (
     Pictured,
@@ -34,10 +34,16 @@ class Classed(Pictured):
         folders = Folders([root])
         self.classes: list[str] = declaration(name)["classes"]
         self._labels, self.strays = labels(folders.paths, self.classes)
-        if not self._labels:
+        if not self._labels and self.strays:
+            stray = folders.paths[self.strays[0]]
             raise BenchError(
-                f"expected pictures in class folders below {root}, found none",
+                f"expected pictures in class folders below {root}, found {len(self.strays):,} in "
+                f"other folders, the first {stray}",
                 f"`bench data list` shows the layout of {name}",
+            )
+        if not self._labels:
+            raise listing.absent(
+                "pictures in class folders", root, f"`bench data list` shows the layout of {name}"
             )
         super().__init__(name, "class folders", {"": folders})
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from bench.data import declaration
+from bench.data import declaration, listing
 from bench.data.captioned import Captioned, changed, find_pictures, finish, joined
 from bench.data.formats import karpathy
 from bench.data.formats.karpathy import Annotations, Record
-from bench.errors import BenchError
+from bench.data.listing import below
 
 _NAME = "dubai-cc"
 _FILES = {
@@ -19,18 +19,25 @@ _FILES = {
 
 def _open(root: Path) -> Captioned:
     """Open the dataset under ``root``: a file of annotations a split, in either packaging."""
-    for folder in declaration(_NAME)["on_disk"]["annotations"]:
-        if (root / folder).is_dir():
-            break
-    else:
-        raise BenchError(
-            f"expected captions/ with {_FILES['train']} in {root}, found none",
+    known: list[str] = declaration(_NAME)["on_disk"]["annotations"]
+
+    def lists(base: Path) -> tuple[str, dict[str, Path]]:
+        for folder in known:
+            each = {split: below(base, f"{folder}/{file}") for split, file in _FILES.items()}
+            if found := {split: path for split, path in each.items() if path is not None}:
+                return folder, found
+        return "", {}
+
+    base = listing.base(root, lambda one: bool(lists(one)[1]))
+    if base is None:
+        raise listing.absent(
+            f"captions/ with {_FILES['train']}",
+            root,
             f"`bench data list` shows the layout of {_NAME}",
         )
-    files = {split: root / folder / file for split, file in _FILES.items()}
-    parts = {split: karpathy.read(at, split) for split, at in files.items() if at.is_file()}
-    annotations = _flagged(joined(parts))
-    return Captioned(_NAME, folder, annotations, find_pictures(_NAME, root), changed)
+    folder, found = lists(base)
+    annotations = _flagged(joined({split: karpathy.read(at, split) for split, at in found.items()}))
+    return Captioned(_NAME, folder, annotations, find_pictures(_NAME, base, root), changed)
 
 
 def _flagged(annotations: Annotations) -> Annotations:

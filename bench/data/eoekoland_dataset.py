@@ -1,8 +1,6 @@
 """An opened EOekoLand: a year of images of up to three sensors, and the crop of every pixel."""
 
-import csv
 import hashlib
-import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -204,19 +202,21 @@ def _listed(path: Path) -> list[str]:
     Raises:
         BenchError: it is missing, or has no column of file names.
     """
-    rows = csv.DictReader(io.StringIO(text.read(path, _LARGEST), newline=""))
+    columns, *rows = text.rows(text.read(path, _LARGEST), str(path)) or [[]]
     found = []
     try:
-        if COLUMN not in (columns := rows.fieldnames or []):
+        if COLUMN not in columns:
             raise ValueError(f"the columns {', '.join(columns):.80}")
-        for row in rows:
-            name = (row[COLUMN] or "").replace("\\", "/").rpartition("/")[2].removesuffix(".npz")
+        position = columns.index(COLUMN)
+        for number, row in enumerate(rows, 2):
+            cell = row[position] if position < len(row) else ""
+            name = cell.replace("\\", "/").rpartition("/")[2].removesuffix(".npz")
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{row[COLUMN]!r:.80} in row {rows.line_num}")
+                raise ValueError(f"{cell!r:.80} in row {number}")
             found.append(name)
         if not found:
             raise ValueError("none")
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         raise BenchError(
             f"{path}: expected names of files in a column {COLUMN}, found {error}",
             "the lists of the publication have one",

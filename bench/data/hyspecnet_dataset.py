@@ -1,7 +1,5 @@
 """An opened HySpecNet-11k, in whichever of its layouts it lies on disk."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import text
 from bench.data import ids_sha256
 from bench.data.formats.tensor_lmdb import TensorStore
 from bench.data.hyspecnet_blobs import LMDB, decoded
@@ -95,18 +94,9 @@ class HySpecNet:
             raise unknown("split", split, SPLITS)
         difficulty, name = SPLITS[split]
         path = self.root / "splits" / difficulty / f"{name}.csv"
-        try:
-            with path.open("rb") as stream:
-                content = stream.read(_LONGEST_SPLIT + 1)
-            if len(content) > _LONGEST_SPLIT:
-                raise ValueError(f"more than {_LONGEST_SPLIT} bytes")
-            rows = list(csv.reader(io.StringIO(content.decode(), newline="")))
-        except (OSError, ValueError, csv.Error) as error:
-            raise BenchError(
-                f"expected the list of a split at {path}, found none that can be read ({error})",
-                "unpack hyspecnet-11k-splits.tar.gz beside patches/",
-            ) from error
-        samples = sorted(sample_of(entry.strip()) for row in rows for entry in row if entry.strip())
+        hint = "unpack hyspecnet-11k-splits.tar.gz beside patches/"
+        rows = text.rows(text.read(path, _LONGEST_SPLIT, hint=hint), str(path), hint=hint)
+        samples = sorted(sample_of(entry) for row in rows for entry in row if entry)
         twice = next((a for a, b in pairwise(samples) if a == b), None)
         if twice is not None:
             raise BenchError(

@@ -209,6 +209,18 @@ def find(folder: Path, name: str) -> Path | None:
     return found[0] if found and found[0].exists() else None
 
 
+def below(folder: Path, path: str) -> Path | None:
+    """What is at a path below a folder, each part of it matched by `find`; None where nothing is.
+
+    Raises:
+        BenchError: several names of a folder match a part.
+    """
+    found: Path | None = folder
+    for part in path.split("/"):
+        found = None if found is None else find(found, part)
+    return found
+
+
 def archives(root: Path) -> list[Path]:
     """What lies in a folder, or in a folder in it, as downloaded: archives and tables, by name."""
     if not root.is_dir():
@@ -218,15 +230,16 @@ def archives(root: Path) -> list[Path]:
     return [path for place in places for path in files(place, _ARCHIVES)]
 
 
-def absent(expected: str, root: Path, hint: str) -> BenchError:
+def absent(expected: str, root: Path, hint: str, own: str | tuple[str, ...] = ()) -> BenchError:
     """The error where a dataset isn't in its folder: names the archives that lie there instead.
 
     Args:
         expected: what was looked for, as in "dataset_rsicd.json".
         root: where.
         hint: what to do where nothing lies there.
+        own: endings of archives that the dataset itself consists of.
     """
-    there = archives(root)
+    there = [path for path in archives(root) if not path.name.lower().endswith(own)]
     if not there:
         return BenchError(f"expected {expected} in {root}, found none", hint)
     shown = ", ".join(str(path.relative_to(root)) for path in there[:3])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import text
 from bench.data import declaration
 from bench.errors import BenchError, unknown
 
@@ -184,12 +185,4 @@ def _no_norm(path: Path, bands: Sequence[str], found: str) -> BenchError:
 
 
 def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise BenchError(f"expected at most {_LARGEST} bytes in {path}, found more")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(
-            f"could not read {path}: {getattr(error, 'strerror', None) or error}",
-            "unpack it from the archive again",
-        ) from error
+    return text.read(path, _LARGEST, hint="unpack it from the archive again")

@@ -1,6 +1,6 @@
 """What datasets of 8-bit RGB pictures share: one picture a sample, or one for each of two dates."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class Pictures(Protocol):
 
     def names(self) -> Iterable[str]:
         """The samples that have one."""
+        ...
+
+    def claim(self, names: Collection[str]) -> None:
+        """Let pictures go by the names that the annotations have for them."""
         ...
 
     def decode(self, name: str) -> NDArray[np.uint8]:

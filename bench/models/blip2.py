@@ -26,7 +26,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import bench.torch_setup  # noqa: F401
-from bench import weights
+from bench import text, weights
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
@@ -263,7 +263,7 @@ def _wanted(asked: str, sizes: Mapping[str, int | None]) -> list[str]:
 
 def _read(found: _Found, file: str, form: Any) -> Any:
     try:
-        raw = json.loads((found.folder / file).read_text(encoding="utf-8"))
+        raw = json.loads(text.read(found.folder / file, hint="get the repository again"))
         if isinstance(raw, dict) and isinstance(raw.get("image_processor"), dict):
             raw = raw["image_processor"]
         return form.model_validate(raw)

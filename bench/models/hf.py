@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from bench import entry as entries
+from bench import text
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
@@ -22,6 +23,7 @@ from bench.task import Task, in_one_line
 _PREFIX = "model.vision_encoder."
 _REQUEST = re.compile(r"(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[\w./-]{1,255}))?", re.A)
 _PUBLISHED = re.compile(r"-(?P<modality>s1|s2|all|s2_full|all_full)-v(?P<version>0\.1\.1|0\.2\.0)$")
+_HINT = "a repository of another kind needs an entry.toml"
 _INPUTS = {"s1": "s1", "s2": "s2", "all": "s1s2", "s2_full": "s2-full", "all_full": "s1s2-full"}
 
 
@@ -95,7 +97,7 @@ def _published(snapshot: Snapshot, task: Task) -> Entry:
 
 def _config(snapshot: Snapshot) -> _Config:
     try:
-        raw: Any = json.loads((snapshot.folder / "config.json").read_text(encoding="utf-8"))
+        raw: Any = json.loads(text.read(snapshot.folder / "config.json", hint=_HINT))
         if isinstance(raw, dict) and isinstance(raw.get("config"), dict):
             raw = raw["config"]
         return _Config.model_validate(raw)
@@ -105,7 +107,7 @@ def _config(snapshot: Snapshot) -> _Config:
         found = f"not JSON: {error}"
     raise BenchError(
         f"{snapshot.name}: config.json is not that of a BigEarthNet v2.0 checkpoint: {found}",
-        "a repository of another kind needs an entry.toml",
+        _HINT,
     )
 
 

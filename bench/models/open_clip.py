@@ -20,7 +20,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch.nn.functional import normalize
 
-from bench import weights
+from bench import text, weights
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError, unknown
@@ -116,8 +116,8 @@ def published(snapshot: Snapshot, task: Task) -> Entry:
         BenchError: the repository isn't whole, or its architecture can't be named.
     """
     try:
-        text = (snapshot.folder / _CONFIG).read_text(encoding="utf-8")
-        stated = _Published.model_validate(json.loads(text))
+        content = text.read(snapshot.folder / _CONFIG, hint="get the repository again")
+        stated = _Published.model_validate(json.loads(content))
         name, arguments = _named(stated.model_cfg)
     except ValidationError as error:
         raise BenchError(f"{snapshot.name}: {_CONFIG}: {in_one_line(error)}") from error

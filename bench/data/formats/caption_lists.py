@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import text
+from bench.data import listing
 from bench.data.formats import json_text
 from bench.data.formats.karpathy import (
     SPLITS,
@@ -29,7 +30,7 @@ from bench.data.formats.karpathy import (
 from bench.errors import BenchError
 
 _NAMES = "|".join(SPLITS)
-_LIST = re.compile(rf"(?:.*_)?(?P<split>{_NAMES})(?:\.jsonl?|_caps\.txt)")
+_LIST = re.compile(rf"(?:.*_)?(?P<split>{_NAMES})(?:\.jsonl?|_caps\.txt)", re.IGNORECASE)
 
 
 def find(folder: Path) -> dict[str, Path]:
@@ -39,11 +40,11 @@ def find(folder: Path) -> dict[str, Path]:
         BenchError: there are two of a split.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in listing.files(folder):
         match = _LIST.fullmatch(path.name)
         if match is None:
             continue
-        split = SPLITS[match["split"]]
+        split = SPLITS[match["split"].lower()]
         if split in found:
             raise BenchError(
                 f"{folder}: expected one list of the {split} split, found {found[split].name} "
@@ -64,12 +65,13 @@ def read(path: Path, split: str) -> Annotations:
     Raises:
         BenchError: the file is damaged or not of the form.
     """
-    if path.suffix == ".txt":
+    form = path.suffix.lower()
+    if form == ".txt":
         rows = _aligned(path)
-    elif path.suffix == ".jsonl":
+    elif form == ".jsonl":
         rows = _lines(path)
     else:
-        rows = _objects(path, json_text.load(path))
+        rows = _objects(path, json_text.load(path, nan=True))
     captions: dict[str, list[Any]] = {}
     stated: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows):
@@ -114,12 +116,14 @@ def _objects(path: Path, rows: Any) -> Iterator[dict[str, Any]]:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     lines = enumerate(text.lines(text.read(path)), 1)
     return _objects(
-        path, [json_text.parse(line, f"{path}: line {n}") for n, line in lines if line.strip()]
+        path,
+        [json_text.parse(line, f"{path}: line {n}", nan=True) for n, line in lines if line.strip()],
     )
 
 
 def _aligned(path: Path) -> Iterator[dict[str, Any]]:
-    names = path.with_name(path.name.removesuffix("_caps.txt") + "_filename.txt")
+    wanted = path.name[: -len("_caps.txt")] + "_filename.txt"
+    names = listing.find(path.parent, wanted) or path.with_name(wanted)
     left, right = (text.read(one).rstrip("\n").split("\n") for one in (path, names))
     if len(left) != len(right):
         raise BenchError(

@@ -178,7 +178,7 @@ def file_name(value: Any, where: str) -> str:
         BenchError: it is not a name.
     """
     # Both kinds of slashes part folders: lists are written on all systems.
-    name = PureWindowsPath(value).name if isinstance(value, str) else ""
+    name = PureWindowsPath(value.strip()).name if isinstance(value, str) else ""
     usable = name.isprintable() and len(name) <= _NAME and _encodes(name)
     if not name or not usable or name.startswith("."):
         raise BenchError(f"{where}: expected the name of a file, found {value!r}"[:300])

@@ -7,7 +7,7 @@ A shard that was cut short gives what precedes the cut.
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ MEMBER = 256 * 2**20
 """The most bytes a member, or a header of the archive, may have."""
 
 _BLOCK = tarfile.BLOCKSIZE
+# gzip, bzip2, xz, zstd
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+_LONGEST_MAGIC = 6
 _END = bytes(_BLOCK)
 
 
@@ -45,6 +48,9 @@ class Member:
         return content
 
 
+ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""Of the names of shards; those that are compressed are only named."""
+
 Sample = dict[str, Member]
 """The members of one sample by what follows the first dot of their names, in lower case."""
 
@@ -69,8 +75,31 @@ def samples(shard: Path, faults: list[str]) -> Iterator[tuple[str, Sample]]:
         yield key, found
 
 
+def unpacked(files: Iterable[Path]) -> Iterator[tuple[str, Sample]]:
+    """The samples whose members lie in a folder each as a file of its own: where, and members.
+
+    Args:
+        files: that may be members.
+    """
+    found: dict[Path, Sample] = {}
+    for path in files:
+        stem, _, ending = path.name.partition(".")
+        if not path.name.lower().endswith(ENDINGS):
+            size = path.stat().st_size
+            found.setdefault(path.with_name(stem), Sample())[ending.lower()] = Member(path, 0, size)
+    for place, members in found.items():
+        # A picture alone, or a list, is no sample.
+        if len(members) > 1:
+            yield f"{place.parent.name}/{place.name[:100]}", members
+
+
 def _members(shard: Path, faults: list[str]) -> Iterator[tuple[str, Member]]:
     try:
+        with shard.open("rb") as begins:
+            compressed = begins.read(_LONGEST_MAGIC).startswith(_COMPRESSED)
+        if compressed:
+            faults.append(f"{shard.name} is compressed: unpack it to a plain .tar")
+            return
         with _Bounded(shard) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             length = stream.seek(0, io.SEEK_END)
             while (info := archive.next()) is not None:

@@ -36,17 +36,25 @@ def test_a_name_with_folders_finds_nothing(tmp_path: Path) -> None:
         Folders([tmp_path / "x"]).decode("../secret.jpg")
 
 
-def test_classes_by_folder_or_by_name(tmp_path: Path) -> None:
+CLASSES = ["park", "parking", "railway station", "sea lake"]
+
+
+def test_classes_by_folder(tmp_path: Path) -> None:
     touched(
-        tmp_path, "railwayStation/1.jpg", "Sea Lake/x.jpg", "flat/sea_lake_12.jpg", "SeaLake_7.jpg",
-        "flat/railwaystation03.jpg", "other/z.jpg", "park/parking_1.jpg",
+        tmp_path, "railwayStation/1.jpg", "a/Sea Lake/x.jpg", "other/park_2.jpg", "parking_9.jpg",
+        "park/parking_1.jpg",
     )  # fmt: skip
-    classes = ["park", "parking", "railway station", "sea lake"]
-    found, strays = labels(Folders([tmp_path]).paths, classes)
-    assert found == {
-        "1.jpg": 2, "x.jpg": 3, "sea_lake_12.jpg": 3, "SeaLake_7.jpg": 3, "railwaystation03.jpg": 2,
-        "parking_1.jpg": 0,
-    }  # fmt: skip
+    found, strays = labels(Folders([tmp_path]).paths, CLASSES)
+    assert found == {"1.jpg": 2, "x.jpg": 3, "parking_1.jpg": 0}
+    assert sorted(strays) == ["park_2.jpg", "parking_9.jpg"]
+
+
+def test_classes_by_name_where_all_lie_in_one_folder(tmp_path: Path) -> None:
+    touched(
+        tmp_path / "images", "sea_lake_12.jpg", "SeaLake_7.jpg", "railwaystation03.jpg", "z.jpg"
+    )
+    found, strays = labels(Folders([tmp_path]).paths, CLASSES)
+    assert found == {"sea_lake_12.jpg": 3, "SeaLake_7.jpg": 3, "railwaystation03.jpg": 2}
     assert strays == ["z.jpg"]
 
 
