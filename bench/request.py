@@ -1,5 +1,6 @@
 """What is asked for, and what it comes to once its names are resolved."""
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +8,16 @@ from typing import Literal
 
 from bench import data, kinds, models
 from bench import task as tasks
-from bench.data import Dataset
+from bench.data import Dataset, listing
 from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.paths import absolute, results_root
 from bench.task import Task
 
 Track = Literal["official", "sample"]
+
+_SEARCHED = 20_000
+"""The most ids among which a similar one is looked for, which takes time for each."""
 
 
 @dataclass(frozen=True)
@@ -182,16 +186,43 @@ def samples_of(request: Request, material: Material, model: Entry) -> tuple[list
             raise RequestError(f"--limit {request.limit}: expected at least 1")
         samples = samples[: request.limit]
     if not samples:
-        raise RequestError("no samples to evaluate", "--ids wants one sample id a line")
-    missing = sorted(set(samples) - set(material.dataset.present(model.input.bands)))
+        raise RequestError(
+            "no samples to evaluate",
+            f"`bench info {request.task} --ids` prints those of the scored split",
+        )
+    missing = sorted(set(samples).difference(material.dataset.present(model.input.bands)))
+    if missing and request.ids is not None:
+        _require_declared(missing, material)
     if missing:
+        packed = listing.packed(material.root)
         raise BenchError(
             f"{len(missing)} of {len(samples)} samples are not at {material.root}, first "
-            f"{missing[0][:100]!r}",
-            "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
+            f"{missing[0][:100]!r}" + (f"; {packed[0]} lies there" if packed else ""),
+            ("unpack it; " if packed else "")
+            + "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
             "there: such a run is marked as partial",
         )
     return samples, request.ids is not None or request.limit is not None
+
+
+def _require_declared(samples: Sequence[str], material: Material) -> None:
+    """Refuse ids that are in no split of the task.
+
+    Raises:
+        RequestError: there are such.
+    """
+    declared = {one for split in material.task.splits for one in material.dataset.ids(split)}
+    foreign = [sample for sample in samples if sample not in declared]
+    if foreign:
+        first, blank = foreign[0], foreign[0].strip()
+        near = [blank] if blank in declared else []
+        if not near and len(declared) <= _SEARCHED:
+            near = difflib.get_close_matches(first[:300], declared, n=1)
+        raise RequestError(
+            f"{len(foreign)} of the ids are in no split, the first {first[:100]!r}",
+            (f"did you mean {near[0]!r}? " if near else "")
+            + f"`bench info {material.task.name} --ids` prints them, one a line",
+        )
 
 
 def fingerprint(material: Material) -> str:

@@ -1,12 +1,14 @@
 """``bench info``: one task."""
 
 import json
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli._console import Json, print_json, print_table
+from bench.errors import RequestError, unknown
 
 if TYPE_CHECKING:
     from bench.task import Task
@@ -17,6 +19,16 @@ def verb(
     schema_only: Annotated[
         bool, typer.Option("--schema", help="Show what a file of predictions holds.")
     ] = False,
+    ids: Annotated[
+        bool, typer.Option("--ids", help="Print the ids of a split's samples, one a line.")
+    ] = False,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Of --ids.  [default: the split that is scored]")
+    ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option("--track", help="Of --ids.  [default: official where its data is]"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
@@ -24,6 +36,11 @@ def verb(
     from bench import task as tasks
 
     asked = tasks.load(task)
+    if ids:
+        _print_ids(asked, split, track, as_json)
+        return
+    if split is not None or track is not None:
+        raise RequestError("--split and --track are of --ids, which isn't there", "add --ids")
     if schema_only:
         _show_predictions(asked, as_json)
         return
@@ -91,3 +108,26 @@ def _show_predictions(task: "Task", as_json: bool) -> None:
     print(f"\na row: {json.dumps(example)}")
     if predictions.claimed(task):
         print("nothing of it can be computed here: a result is marked as reported")
+
+
+def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool) -> None:
+    from bench import data
+
+    if track not in (None, "official", "sample"):
+        raise RequestError(f"unknown track {track!r}", "use official or sample")
+    if split is not None and split not in task.splits:
+        raise unknown("split", split, task.splits)
+    split = split or task.split
+    root = data.official_root(task.dataset)
+    track = track or ("official" if data.is_there(root) else "sample")
+    if track == "sample":
+        root = data.ensure_sample(task.dataset, lambda text: print(text, file=sys.stderr))
+    else:
+        data.require(root, task.dataset)
+    dataset = data.reader(task.dataset).open_dataset(root)
+    found = data.scored_ids(dataset, task.dataset, split, task.input(task.inputs[0]).bands)
+    if as_json:
+        print_json({"task": task.name, "track": track, "split": split, "ids": found})
+        return
+    for sample in found:
+        print(sample)

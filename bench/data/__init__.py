@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import bounded_toml
+from bench.data import listing
 from bench.errors import RequestError, unknown
 from bench.files import tree_sha256, write_bytes
 from bench.paths import data_root
@@ -170,8 +171,8 @@ def sample_sha256(root: Path) -> str:
 
 
 def is_there(root: Path) -> bool:
-    """Whether a dataset's folder exists and holds anything."""
-    return root.is_dir() and any(root.iterdir())
+    """Whether a dataset's folder exists and holds anything but what systems leave in folders."""
+    return root.is_dir() and bool(listing.scan(root))
 
 
 def require(root: Path, name: str) -> None:
@@ -181,8 +182,11 @@ def require(root: Path, name: str) -> None:
         RequestError: ``root`` doesn't exist or is empty.
     """
     if not is_there(root):
+        packed = listing.packed(root.parent, name)
         raise RequestError(
-            f"dataset {name} is not at {root}",
-            f"`bench data list` says where to get it; or use `--track sample`; "
+            f"dataset {name} is not at {root}"
+            + (f", {packed[0]} lies beside it" if packed else ""),
+            (f"unpack it into {root}; " if packed else "")
+            + "`bench data list` says where to get it; or use `--track sample`; "
             f"BENCH_DATA names the folder that holds {name}/",
         )

@@ -158,11 +158,12 @@ def _nothing(root: Path, obtained: Obtained, pictured: int, listed: str) -> Benc
             f"under {root} with others, such as {next(iter(obtained.names()))!r}",
             "make the shards of these very lists, with --save_additional_columns '[\"id\", ...]'",
         )
-    if obtained.faults:
+    packed = [path for path in listing.archives(root) if not path.name.lower().endswith(".tar")]
+    if obtained.faults and not packed:
         return BenchError(
             f"expected shards with pictures under {root}, found {len(obtained.faults):,} faults, "
             f"the first: {obtained.faults[0]}",
-            "make the shards again as `bench data list` says",
+            "where that isn't the remedy, make the shards again as `bench data list` says",
         )
     return listing.absent(
         "shards (.tar) with pictures" if not obtained.shards else "pictures in the shards",

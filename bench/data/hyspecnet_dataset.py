@@ -94,8 +94,13 @@ class HySpecNet:
             raise unknown("split", split, SPLITS)
         difficulty, name = SPLITS[split]
         path = self.root / "splits" / difficulty / f"{name}.csv"
-        hint = "unpack hyspecnet-11k-splits.tar.gz beside patches/"
-        rows = text.rows(text.read(path, _LONGEST_SPLIT, hint=hint), str(path), hint=hint)
+        try:
+            rows = text.rows(text.read(path, _LONGEST_SPLIT), str(path))
+        except BenchError as error:
+            raise BenchError(
+                f"expected the list of a split at {path}, found none: {error.message}",
+                "unpack hyspecnet-11k-splits.tar.gz beside patches/",
+            ) from error
         samples = sorted(sample_of(entry) for row in rows for entry in row if entry)
         twice = next((a for a, b in pairwise(samples) if a == b), None)
         if twice is not None:

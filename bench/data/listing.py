@@ -32,10 +32,11 @@ _LEFT_BEHIND = {
     "thumbs.db",
 }
 _SAME = ((".tif", ".tiff"), (".jpg", ".jpeg", ".png"))
-_ARCHIVES = (
-    *(".zip", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".parquet", ".arrow"),
+_PACKED = (
+    *(".zip", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".tzst"),
     *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip.001", ".7z.001", ".tar.gz.001"),
 )
+_TABLES = (".parquet", ".arrow")
 _WRAPPED = 2
 _MANY = 64
 
@@ -227,7 +228,15 @@ def archives(root: Path) -> list[Path]:
         return []
     inner = folders(root)
     places = [root, *(inner if len(inner) <= _MANY else [])]
-    return [path for place in places for path in files(place, _ARCHIVES)]
+    return [path for place in places for path in files(place, _PACKED + _TABLES)]
+
+
+def packed(folder: Path, start: str = "") -> list[str]:
+    """The names of the archives in a folder that begin with a word; see `key` for how they may."""
+    if not folder.is_dir():
+        return []
+    there = [path.name for path in files(folder, _PACKED)]
+    return [name for name in there if key(name).startswith(key(start))]
 
 
 def absent(expected: str, root: Path, hint: str, own: str | tuple[str, ...] = ()) -> BenchError:
@@ -244,7 +253,7 @@ def absent(expected: str, root: Path, hint: str, own: str | tuple[str, ...] = ()
         return BenchError(f"expected {expected} in {root}, found none", hint)
     shown = ", ".join(str(path.relative_to(root)) for path in there[:3])
     more = f" and {len(there) - 3:,} more" if len(there) > 3 else ""
-    tables = all(path.suffix in (".parquet", ".arrow") for path in there)
+    tables = all(path.name.lower().endswith(_TABLES) for path in there)
     advice = (
         "tables of the Hub aren't read: get the files of the publication"
         if tables

@@ -301,10 +301,10 @@ def test_no_entry_leads_out_of_the_dataset(entry):
     ("content", "message"),
     [
         (None, "No such file"),
-        (b"\xff\xfe\0", "can't decode"),
+        (b"\xff\xfe\0", "UTF-16, found byte 0x00 at 2"),
         (f"{IDS[0]}\n{IDS[0]}/{PATCH}-DATA.npy\n".encode(), "twice"),
         (b"x" * 200_000, "field larger than field limit"),
-        (b"\n" * (1 << 24) + b"\n", "more than 16777216 bytes"),
+        (b"\n" * (1 << 24) + b"\n", "at most 16,777,216 bytes, found more"),
     ],
 )
 def test_a_split_that_cannot_be_read_is_named(own, content, message):
