@@ -6,6 +6,8 @@ is compared with what is there, and nothing is sent twice.
 """
 
 import hashlib
+import importlib.util
+import logging
 import os
 import re
 import warnings
@@ -29,6 +31,11 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 TIMEOUT_S = 60.0
 """How long one answer, or a pause within one, may take. The client itself would wait for ever."""
+
+XET_PATIENCE_S = 4.0
+"""How long each of the two questions may take that tell whether Xet can be used."""
+
+_log = logging.getLogger(__name__)
 
 _HINTS = {
     401: "is the name right? what is private, gated or written to needs `hf auth login`",
@@ -111,7 +118,7 @@ def fetch(there: Repository, name: str, limit: int, folder: Path) -> Path:
     if target.is_file() and holds(remote, target):
         return target
     target.unlink(missing_ok=True)
-    with speaking(str(there)):
+    with speaking(str(there)), transport(there.name, "read", there.commit):
         client().hf_hub_download(
             there.name, name, revision=there.commit, local_dir=folder, etag_timeout=TIMEOUT_S
         )
@@ -175,7 +182,11 @@ def publish(
     from huggingface_hub import CommitOperationDelete
 
     operations = [*_additions(files, changed), *map(CommitOperationDelete, gone)]
-    with speaking(f"hf:{name}", "published"), _without_advice():
+    with (
+        speaking(f"hf:{name}", "published"),
+        transport(name, "write", "main"),
+        _without_advice(),
+    ):
         made = client().create_commit(
             name, operations, commit_message=message, parent_commit=there.commit
         )
@@ -208,13 +219,14 @@ def propose(name: str, files: Mapping[str, Content], title: str) -> str:
         ):
             if (request.title, request.author) == (title, me):
                 return str(request.url)
-        made = client().create_commit(
-            name,
-            _additions(files, changed),
-            commit_message=title,
-            repo_type="dataset",
-            create_pr=True,
-        )
+        with transport(name, "write", "main?create_pr=1", kind="dataset"):
+            made = client().create_commit(
+                name,
+                _additions(files, changed),
+                commit_message=title,
+                repo_type="dataset",
+                create_pr=True,
+            )
         return str(made.pr_url)
 
 
@@ -224,6 +236,55 @@ def client() -> "HfApi":
 
     get_session().timeout = TIMEOUT_S
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+
+
+@contextmanager
+def transport(
+    name: str, ability: Literal["read", "write"], revision: str, kind: Kind = "model"
+) -> Iterator[None]:
+    """Let the client move large files by Xet where that can work, else as Git LFS does.
+
+    Where it is installed, the client takes for granted that the Hub offers Xet and that its storage
+    can be reached, and tries for minutes where that isn't so.
+    """
+    from huggingface_hub import constants
+
+    installed = importlib.util.find_spec("hf_xet") is not None
+    if constants.HF_HUB_DISABLE_XET or not installed or _offers_xet(name, ability, revision, kind):
+        yield
+        return
+    if ability == "write":
+        _log.warning("%s offers no Xet: large files go as Git LFS sends them", client().endpoint)
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = False
+
+
+def _offers_xet(name: str, ability: str, revision: str, kind: Kind) -> bool:
+    """Whether the Hub names a storage of Xet for a repository, and that answers."""
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    session, api = get_session(), client()
+    url = f"{api.endpoint.rstrip('/')}/api/{kind}s/{name}/xet-{ability}-token/{revision}"
+    try:
+        told = session.get(url, headers=build_hf_headers(), timeout=XET_PATIENCE_S)
+        storage = told.headers.get(constants.HUGGINGFACE_HEADER_X_XET_ENDPOINT)
+        if told.status_code != 200 or not storage:
+            return False
+        session.head(storage, timeout=XET_PATIENCE_S)
+    except (HTTPError, OSError, ValueError, RuntimeError):
+        return False
+    return True
+
+
+def unreachable(error: BenchError) -> bool:
+    """Whether the Hub gave no answer to what it was asked: it is offline, busy or out of order."""
+    status = _status(error)
+    return error.__cause__ is not None and (status is None or status == 429 or status >= 500)
 
 
 @contextmanager

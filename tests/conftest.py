@@ -63,14 +63,12 @@ def bench_of_module(data_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A Hub on the loopback interface, with alice's token in the environment.
 
-    The client doesn't wait before it tries again, and sends large files as Git LFS does.
+    The client doesn't wait before it tries again.
     """
     impatient = SimpleNamespace(**vars(time) | {"sleep": lambda seconds: None})
     for module in ("utils._http", "file_download"):
         monkeypatch.setattr(f"huggingface_hub.{module}.time", impatient)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    for name in ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_PROGRESS_BARS"):
-        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     with serving(tmp_path / "hub") as server:

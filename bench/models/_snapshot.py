@@ -4,13 +4,20 @@ Nothing but the files of a known form is fetched, their sizes are checked first,
 pinned to a commit.
 """
 
-from collections.abc import Callable
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import hub
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import OfflineModeIsEnabled
+
+from bench import bounded_toml, hub
 from bench.entry import MAX_DECLARATION
 from bench.errors import BenchError, RequestError
+from bench.files import write_bytes
+from bench.paths import absolute
 
 WEIGHTS = "model.safetensors"
 
@@ -31,6 +38,8 @@ _FORMS = {
 }
 """The file that tells each form of repository, most telling first, and the files it is made of."""
 
+_log = logging.getLogger(__name__)
+
 Choose = Callable[[str, dict[str, int | None]], list[str]]
 
 
@@ -50,6 +59,9 @@ class Snapshot(NamedTuple):
 def fetch(repo: str, revision: str | None, choose: Choose | None = None) -> Snapshot:
     """The files of a repository that make up a model, in the Hub's cache.
 
+    A commit that is there as a whole is taken as it is. Where the Hub can't be reached, so is what
+    was fetched last of a branch or tag.
+
     Args:
         repo: OWNER/NAME.
         revision: a commit, branch or tag; the newest where it is None.
@@ -58,19 +70,127 @@ def fetch(repo: str, revision: str | None, choose: Choose | None = None) -> Snap
 
     Raises:
         RequestError: the name can't be that of a repository, or it holds no model.
-        BenchError: it can't be reached, or a file is too large.
+        BenchError: it can't be reached and isn't in the cache, or a file is too large.
     """
     asked = f"hf:{repo}@{revision}" if revision else f"hf:{repo}"
+    pinned = revision is not None and hub.COMMIT.fullmatch(revision) is not None
+    here = _cached(repo, revision or "main")
+    if here is not None and pinned and choose is None and _is_whole(here):
+        return here
+    try:
+        return _fetched(repo, revision, asked, choose or _wanted)
+    except RequestError:
+        raise
+    except BenchError as error:
+        silent = hub.unreachable(error)
+        if here is None and silent and (others := _commits(repo)):
+            raise BenchError(
+                f"{error.message}; the cache holds {', '.join(others)}", "name one of these commits"
+            ) from error
+        if here is None or not (pinned or silent):
+            raise
+        if lacking := _lacking(here, choose):
+            raise BenchError(
+                f"{error.message}, and the cache holds only a part of it: {lacking} isn't in "
+                f"{here.folder}",
+                error.hint,
+            ) from error
+        if not isinstance(error.__cause__, OfflineModeIsEnabled):
+            _log.warning("%s: taken from the cache as %s", error.message, here.name)
+        return here
+
+
+def _fetched(repo: str, revision: str | None, asked: str, choose: Choose) -> Snapshot:
+    """The files, those that aren't in the cache fetched."""
     with hub.speaking(asked):
         api = hub.client()
         info = api.model_info(repo, revision=revision, files_metadata=True)
+        commit = str(info.sha)
         sizes = {file.rfilename: file.size for file in info.siblings or []}
-        wanted = (choose or _wanted)(asked, sizes)
-        fetched = [
-            Path(api.hf_hub_download(repo, name, revision=info.sha, etag_timeout=hub.TIMEOUT_S))
-            for name in wanted
-        ]
-    return Snapshot(repo, str(info.sha), fetched[0].parent)
+        wanted = choose(asked, sizes)
+        with hub.transport(repo, "read", commit):
+            fetched = [
+                api.hf_hub_download(repo, name, revision=commit, etag_timeout=hub.TIMEOUT_S)
+                for name in wanted
+            ]
+    made = Snapshot(repo, commit, absolute(fetched[0]).parent)
+    _note(made, revision or "main", [name for name in _FORMS if name not in sizes])
+    return made
+
+
+def _note(made: Snapshot, revision: str, absent: Sequence[str]) -> None:
+    """Note in the Hub's cache, as its client does, what a name led to and what there isn't."""
+    place = _place(made.repo)
+    try:
+        for name in absent:
+            marker = place / ".no_exist" / made.commit / name
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.touch()
+        named = place / "refs" / revision
+        if revision != made.commit and ".." not in named.parts and place in named.parents:
+            write_bytes(named, made.commit.encode())
+    except OSError:
+        # A cache that can't be written to serves as well.
+        return
+
+
+def _place(repo: str) -> Path:
+    return absolute(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
+
+
+def _commits(repo: str) -> list[str]:
+    """The commits that the Hub's cache holds something of."""
+    found = sorted((_place(repo) / "snapshots").glob("*/"))
+    return [f"hf:{repo}@{folder.name}" for folder in found]
+
+
+def _cached(repo: str, revision: str) -> Snapshot | None:
+    """What the Hub's cache holds of a revision, whole or not."""
+    commit = revision
+    if not hub.COMMIT.fullmatch(revision):
+        try:
+            commit = (_place(repo) / "refs" / revision).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return None
+    folder = _place(repo) / "snapshots" / commit
+    return Snapshot(repo, commit, folder) if folder.is_dir() and any(folder.iterdir()) else None
+
+
+def _is_whole(here: Snapshot) -> bool:
+    """Whether nothing is missing, nor unknown of the files that tell the form of a repository."""
+    for name in _FORMS:
+        found = try_to_load_from_cache(here.repo, name, revision=here.commit)
+        if isinstance(found, str):
+            return not _lacking(here, None)
+        if found is None:
+            return False
+    return False
+
+
+def _lacking(here: Snapshot, choose: Choose | None) -> str:
+    """The first file that is missing in the cache; empty if all are there."""
+    sizes: dict[str, int | None] = {
+        path.relative_to(here.folder).as_posix(): path.stat().st_size
+        for path in here.folder.rglob("*")
+        if path.is_file()
+    }
+    (choose or _wanted)(here.name, sizes)
+    if "entry.toml" in sizes:
+        model = bounded_toml.read(here.folder / "entry.toml", MAX_DECLARATION).get("model")
+        needed = {model.get("weights") or "entry.toml"} if isinstance(model, dict) else set()
+    elif choose is None:
+        needed = {next(files[-1] for name, files in _FORMS.items() if name in sizes)}
+    else:
+        needed = {name for index in here.folder.glob("*.index.json") for name in _shards(index)}
+    return min(needed - set(sizes), default="")
+
+
+def _shards(index: Path) -> Iterable[str]:
+    """The files of weights that an index names; none where it can't be read."""
+    try:
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ()
 
 
 def _wanted(asked: str, sizes: dict[str, int | None]) -> list[str]:

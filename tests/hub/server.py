@@ -90,6 +90,8 @@ class Hub(ThreadingHTTPServer):
         self.seen: set[str] = set()
         self.lock = threading.RLock()
         self.stalled = threading.Event()
+        self.xet = ""
+        self.xet_hashes = False
 
     @property
     def url(self) -> str:
@@ -128,11 +130,16 @@ _ROUTES = (
     ("commit", "POST", r"/api/(?P<kind>models|datasets)/(?P<repo>[^/]+/[^/]+)/commit/main"),
     ("discussions", "GET", r"/api/(?P<kind>models|datasets)/(?P<repo>[^/]+/[^/]+)/discussions"),
     (
+        "xet",
+        "GET",
+        r"/api/(models|datasets)/[^/]+/[^/]+/xet-(read|write)-token/[^/]+",
+    ),
+    (
         "info",
         "GET",
         r"/api/(?P<kind>models|datasets)/(?P<repo>[^/]+/[^/]+)(/revision/(?P<revision>[^/]+))?",
     ),
-    ("batch", "POST", r"/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch"),
+    ("batch", "POST", r"/(?:datasets/)?(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch"),
     ("upload", "PUT", r"/lfs/(?P<oid>[0-9a-f]{64})"),
     ("verify", "POST", r"/lfs-verify"),
     ("resolve", "GET", r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)"),
@@ -248,6 +255,13 @@ class _Handler(BaseHTTPRequestHandler):
         folder.mkdir(parents=True)
         (folder / ".gitattributes").write_text("*.safetensors filter=lfs\n")
         self._json(answer)
+
+    def _xet(self) -> None:
+        if not self.server.xet:
+            self._fail(404)
+            return
+        names = {"Cas-Url": self.server.xet, "Access-Token": "x", "Token-Expiration": "9999999999"}
+        self._json({}, headers={f"X-Xet-{name}": value for name, value in names.items()})
 
     def _validate_yaml(self) -> None:
         block = re.match(r"---\n(.*?)\n---\n", json.loads(self.body)["content"], re.DOTALL)
@@ -401,6 +415,9 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Repo-Commit": commit_of(folder),
             "Accept-Ranges": "bytes",
         }
+        if self.server.xet_hashes and path.endswith(_LARGE):
+            token = f"{self.server.url}/api/models/{repo}/xet-read-token/{revision}"
+            headers |= {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": token}
         status, start = 200, 0
         if asked := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
             status, start = 206, int(asked[1])
