@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from bench import bounded_toml
 from bench import task as tasks
 from bench.contract import InputContract
+from bench.data import Checked
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import sha256_file, sha256_json, write_bytes
 from bench.paths import shipped
@@ -154,6 +155,7 @@ class Trained(BaseModel):
         federation: of a federated training.
         start: the SHA-256 of the weights that training began with, if they are another entry's.
         facts: what there is to say of the training samples, by name.
+        checked: what the splits it learnt from were held to, by name; empty on the sample track.
         alpha, tried: the share that was chosen where weights were blended, and all of them.
     """
 
@@ -172,6 +174,7 @@ class Trained(BaseModel):
     harness: str
     start: Annotated[str, Field(exclude_if=lambda start: not start)] = ""
     facts: Annotated[dict[str, Scalar], Field(exclude_if=lambda facts: not facts)] = {}
+    checked: Annotated[dict[str, Checked], Field(exclude_if=lambda checked: not checked)] = {}
     alpha: float | None = None
     tried: Annotated[list[Tried], Field(exclude_if=lambda tried: not tried)] = []
     federation: Federation | None = None

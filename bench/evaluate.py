@@ -16,7 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from bench import data, entry, integrity, kinds, predictions, provenance, runs, store
+from bench import (
+    data,
+    entry,
+    integrity,
+    kinds,
+    predictions,
+    provenance,
+    runs,
+    store,
+    verification,
+)
 from bench import task as tasks
 from bench.contract import inputs_of
 from bench.data import Dataset
@@ -30,7 +40,6 @@ from bench.request import (
     Report,
     Request,
     Track,
-    check_official,
     fingerprint,
     resolve,
     samples_of,
@@ -110,7 +119,7 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
             )
         observations = run.observations()
         manifest["scores"] = _scores(task, run, observations)
-        manifest["remarks"] = _remarks(task, observations)
+        manifest["remarks"] = _remarks(task, observations) + _unverified(manifest)
         manifest["scored_by"] = provenance.harness()
         run.write_manifest(manifest)
     if results is not None:
@@ -131,9 +140,13 @@ def _trained(
             f"add [recipe.{track}] to its entry.toml; `bench info {task.name}` shows one"
             + (f"; or: {model.note}" if model.note and not model.recipe else ""),
         )
+    checked: dict[str, str] = {}
     if track == "official":
         for split in (task.training, task.validation):
-            check_official(material, split)
+            held = verification.check(task, material.dataset, material.root, split)
+            checked[split] = held
+            if held == verification.UNVERIFIED:
+                report.say(f"split {split}, which is learnt from, is unverified: nothing is known")
     kind, recipe = kinds.kind_of(task), model.recipe[track]
     if isinstance(recipe, Recipe):
         check_options(model, kind, recipe)
@@ -177,6 +190,7 @@ def _trained(
             progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
             start=start,
             teacher=teacher,
+            checked=checked,
         )
 
 
@@ -323,6 +337,7 @@ def _new_manifest(
             "samples": len(samples),
             "ids_sha256": data.ids_sha256(samples),
             "data_sha256": fingerprint(material),
+            "checked": _checked(material, samples, partial),
         },
         "seed": request.seed,
         "device": material.device,
@@ -332,6 +347,12 @@ def _new_manifest(
         "hardware": provenance.hardware(material.device),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _checked(material: Material, samples: Sequence[str], partial: bool) -> str:
+    """What the samples of a run were held to; what is left of a list of links, to nothing."""
+    whole = partial or len(samples) == len(material.dataset.ids(material.task.split))
+    return material.checked if whole else verification.UNVERIFIED
 
 
 def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
@@ -402,7 +423,7 @@ def _finish(run: Run, manifest: dict[str, Any], task: Task, samples: Sequence[st
         "parts": run.hashes(),
         "observations_sha256": run.observations_sha256(kinds.kind_of(task).VOLATILE),
         "scores": _scores(task, run, observations),
-        "remarks": _remarks(task, observations),
+        "remarks": _remarks(task, observations) + _unverified(manifest),
         "scored_by": provenance.harness(),
     }
 
@@ -440,3 +461,16 @@ def _remarks(task: Task, observations: pa.Table) -> list[str]:
     """What could not be computed, in words."""
     kind: object = kinds.kind_of(task)
     return list(kind.remarks(task, observations)) if isinstance(kind, kinds.Remarks) else []
+
+
+def _unverified(manifest: dict[str, Any]) -> list[str]:
+    """Which splits were held to nothing, in words."""
+    checked = (manifest["entry"].get("trained") or {}).get("checked", {})
+    learnt = sorted(split for split, held in checked.items() if held == verification.UNVERIFIED)
+    found = []
+    if verification.of_run(manifest) == verification.UNVERIFIED:
+        split = manifest["data"].get("split", "that is scored")
+        found.append(f"split {split} is unverified: its samples could be held to nothing published")
+    if learnt:
+        found.append(f"learnt from unverified splits: {', '.join(learnt)}")
+    return found

@@ -22,9 +22,9 @@ NAMESPACE = "rs-bench"
 """The Hub organisation under which tasks are named in ``.eval_results``."""
 
 _COLUMNS = """
-r.run, r.task, r.task_version, r.task_digest, r.kind, r.track, r.partial, r.altered, r.entry,
-r.entry_digest, r.inputs, r.division, r.trust, r.seed, r.started, m.metric, m.average, m.label,
-m.slice, m.value, m.low, m.high, m.samples, m.is_primary
+r.run, r.task, r.task_version, r.task_digest, r.kind, r.track, r.checked, r.partial, r.altered,
+r.entry, r.entry_digest, r.inputs, r.division, r.trust, r.seed, r.started, m.metric, m.average,
+m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary
 """
 
 _HUB_TASKS = {"multilabel": "image-classification", "segmentation": "image-segmentation"}
@@ -83,7 +83,9 @@ def rows(
 def _rank(row: Row) -> tuple[Any, ...]:
     sign = 1 if row["higher_is_better"] is False else -1
     value = float("inf") if row["value"] is None else sign * row["value"]
-    group = (row["task"], row["track"], row["task_digest"], row["partial"], row["altered"])
+    unverified = row["checked"] == "unverified"
+    track = (row["task"], row["track"], unverified, row["task_digest"])
+    group = (*track, row["partial"], row["altered"])
     named = (not row["is_primary"], row["slice"], row["metric"], row["average"])
     return (*group, *named, value, row["run"], row["label"])
 
@@ -119,7 +121,16 @@ def _run(row: Row) -> Row:
         "entry": {"name": row["entry"], "digest": row["entry_digest"]},
         **{
             key: row[key]
-            for key in ("track", "partial", "altered", "inputs", "division", "trust", "seed")
+            for key in (
+                "track",
+                "checked",
+                "partial",
+                "altered",
+                "inputs",
+                "division",
+                "trust",
+                "seed",
+            )
         },
         "started": row["started"] + "Z",
     }
@@ -216,13 +227,13 @@ def _latest(found: Iterable[Row]) -> list[Row]:
         row
         for row in found
         if row["is_primary"] and row["value"] is not None and row["track"] == "official"
-        if not row["partial"] and not row["altered"]
+        if not row["partial"] and not row["altered"] and row["checked"] != "unverified"
     ]
     names = sorted({row["entry"] for row in fit})
     if not names:
         raise RequestError(
             "no complete result on an official track to export",
-            "sample-track, partial and altered runs say nothing about a model and stay here",
+            "sample-track, partial, altered and unverified runs say too little and stay here",
         )
     if len(names) > 1:
         raise RequestError(

@@ -35,6 +35,7 @@ class Summary:
     Attributes:
         task: the first fold's, whose name stands for all.
         track, entry, inputs, division, trust, metric: what the runs have in common.
+        verified: whether their splits were held to something published.
         folds: how many folds have a score.
         of: how many there are.
         mean: over the folds that have one; of several seeds on a fold, their mean counts.
@@ -48,6 +49,7 @@ class Summary:
     division: str
     trust: str
     metric: str
+    verified: bool
     folds: int
     of: int
     mean: float
@@ -62,6 +64,7 @@ class _Common(NamedTuple):
     division: str
     trust: str
     metric: str
+    verified: bool
 
 
 def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
@@ -69,9 +72,9 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
 
     Args:
         rows: primary scores, with ``task``, ``task_digest``, ``track``, ``entry``, ``inputs``,
-            ``division``, ``trust``, ``seed``, ``started``, ``partial``, ``altered``, ``metric``
-            (as a task's ``primary``) and ``value``. Of the runs of one seed the newest counts;
-            those that aren't ranked, or are of an earlier version of their task, don't.
+            ``division``, ``trust``, ``seed``, ``started``, ``checked``, ``partial``, ``altered``,
+            ``metric`` (as a task's ``primary``) and ``value``. Of the runs of one seed the newest
+            counts; those that aren't ranked, or are of an earlier version of their task, don't.
     """
     known = groups()
     first_of = {name: first for first, named in known.items() for name in named}
@@ -89,8 +92,9 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
         unranked = row["partial"] or row["altered"] or value is None
         if unranked or digests.get(name) != row["task_digest"]:
             continue
-        told = {field: row[field] for field in _Common._fields if field != "task"}
-        common = _Common(task=first_of[name], **told)
+        told = {field: row[field] for field in _Common._fields if field not in ("task", "verified")}
+        verified = row["checked"] != "unverified"
+        common = _Common(task=first_of[name], verified=verified, **told)
         found[common].setdefault(name, {})[row["seed"]] = value
     made = []
     for common, by_fold in found.items():
@@ -103,4 +107,11 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
 
 def _order(summary: Summary) -> tuple[Any, ...]:
     missing, sign = summary.of - summary.folds, direction(summary.metric)
-    return summary.task, summary.track, missing, -sign * summary.mean, summary.entry
+    return (
+        summary.task,
+        summary.track,
+        not summary.verified,
+        missing,
+        -sign * summary.mean,
+        summary.entry,
+    )

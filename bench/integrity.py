@@ -54,6 +54,8 @@ class _Data(_Part):
     samples: _Count
     ids_sha256: _Text
     data_sha256: _Text
+    # Runs of earlier versions don't say.
+    checked: Literal["fingerprint", "count", "unverified", "simulated"] = "unverified"
 
 
 class _Harness(_Part):

@@ -2,11 +2,11 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from bench import data, kinds, models
+from bench import data, kinds, models, verification
 from bench import task as tasks
 from bench.data import Dataset, listing
 from bench.entry import Entry, Predicted
@@ -18,6 +18,15 @@ Track = Literal["official", "sample"]
 
 _SEARCHED = 20_000
 """The most ids among which a similar one is looked for, which takes time for each."""
+
+_HELD = {
+    "fingerprint": "split {split} has the published fingerprint",
+    "count": "split {split} has the published number of samples; no fingerprint of it is known",
+    "unverified": (
+        "split {split} is unverified: neither fingerprint nor count of it is known, so the result "
+        "is kept apart from verified ones"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class Material:
         root: of the dataset.
         dataset: there.
         device: as torch calls it.
+        checked: what the scored split was held to.
     """
 
     task: Task
@@ -88,6 +98,7 @@ class Material:
     root: Path
     dataset: Dataset
     device: str
+    checked: str = verification.SIMULATED
 
 
 def resolve(
@@ -122,26 +133,26 @@ def resolve(
     if isinstance(model, Entry):
         model = model.on(track)
     if track == "official":
-        check_official(material, task.split)
+        partial = request.ids is not None or request.limit is not None
+        material = replace(material, checked=_checked(material, partial))
+        if not told:
+            report.say(_HELD[material.checked].format(split=task.split))
     return material, model
 
 
-def check_official(material: Material, split: str) -> None:
-    """Hold a split against its declared size and fingerprint.
+def _checked(material: Material, partial: bool) -> str:
+    """What the scored split is held to. A part of an incomplete copy may be tried: it isn't ranked.
 
     Raises:
-        BenchError: it is another one.
+        BenchError: it is another split than the published one.
     """
-    declared = material.task.splits[split]
-    ids = material.dataset.ids(split)
-    found = len(ids), data.ids_sha256(ids)
-    expected = declared.size or found[0], declared.ids_sha256 or found[1]
-    if found != expected:
-        raise BenchError(
-            f"split {split} at {material.root} has {found[0]} samples with fingerprint "
-            f"{found[1][:12]}, the official one has {expected[0]} with {expected[1][:12]}",
-            f"compare metadata with `bench data verify {material.task.dataset}`",
-        )
+    task = material.task
+    try:
+        return verification.check(task, material.dataset, material.root, task.split)
+    except BenchError:
+        if partial:
+            return verification.UNVERIFIED
+        raise
 
 
 def _device(name: str, devices: int) -> str:

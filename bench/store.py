@@ -1,6 +1,6 @@
 """The results database: an index over run folders and reported numbers, made again at any time.
 
-The schema, version 1, is documented in ``results/README.md``. There are no keys and no indexes on
+The schema, version 2, is documented in ``results/README.md``. There are no keys and no indexes on
 purpose: they make a DuckDB file harder to recover, and a hundred thousand rows need none.
 
 Reading needs DuckDB and nothing else; what writing needs is imported there.
@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bench.integrity import Checked
     from bench.runs import Run
 
-VERSION = 1
+VERSION = 2
 """Version of the schema below."""
 
 _SCHEMA = f"""
@@ -41,7 +42,7 @@ create table runs (
   harness_version varchar not null, harness_commit varchar, harness_dirty boolean,
   started timestamp not null, seconds double not null, parameters bigint, macs bigint,
   latency_ms double, samples_per_second double, peak_memory bigint, altered boolean not null,
-  manifest json not null
+  manifest json not null, checked varchar not null
 );
 create table metrics (
   run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
@@ -88,6 +89,10 @@ def connect(results: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection
             )
         _create(path)
     connection = _open(path, read_only=not write)
+    if _version(connection, path) == 1:
+        connection.close()
+        _upgrade(path)
+        connection = _open(path, read_only=not write)
     try:
         _check_version(connection, path)
         yield connection
@@ -138,13 +143,50 @@ def _damaged(path: Path, error: Exception) -> BenchError:
     )
 
 
-def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _upgrade(path: Path) -> None:
+    """Bring a database of schema 1, which didn't say what splits were held to, to the present one.
+
+    A changed copy takes its place, so that a killed process leaves the one or the other.
+    """
+    from bench import verification
+
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+            fresh = Path(folder) / path.name
+            for file in (path, path.with_name(path.name + ".wal")):
+                if file.is_file():
+                    shutil.copyfile(file, Path(folder) / file.name)
+            with duckdb.connect(str(fresh)) as connection:
+                known = connection.execute("select run, manifest from runs").fetchall()
+                connection.execute("alter table runs add column checked varchar")
+                connection.executemany(
+                    "update runs set checked = ? where run = ?",
+                    [[verification.of_run(json.loads(text)), run] for run, text in known]
+                    or [["", ""]],
+                )
+                connection.execute(f"update schema_version set version = {VERSION}")
+                connection.execute("checkpoint")
+            fresh.replace(path)
+            path.with_name(path.name + ".wal").unlink(missing_ok=True)
+    except OSError as error:
+        raise BenchError(
+            f"{path} has schema 1 and can't be brought to {VERSION}: {error.strerror}",
+            "`bench results rebuild` makes it again from the run folders",
+        ) from error
+
+
+def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int | None:
     try:
         found = connection.execute("select max(version) from schema_version").fetchone()
     except duckdb.Error as error:
+        connection.close()
         raise _damaged(path, error) from error
-    if found != (VERSION,):
-        version = found[0] if found else None
+    return found[0] if found else None
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    version = _version(connection, path)
+    if version != VERSION:
         raise BenchError(
             f"{path} has schema {version}, this version of rs-bench expects {VERSION}",
             "`bench results rebuild` makes it again from the run folders",
@@ -240,6 +282,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequ
 
 
 def _run_row(manifest: dict[str, Any], *, altered: bool) -> list[Any]:
+    from bench import verification
+
     task, entry, made = manifest["task"], manifest["entry"], manifest["harness"]
     samples, cost = manifest["data"], manifest["cost"]
     started = datetime.datetime.fromisoformat(manifest["started"])
@@ -261,4 +305,5 @@ def _run_row(manifest: dict[str, Any], *, altered: bool) -> list[Any]:
         ),
         altered,
         json.dumps(manifest, allow_nan=False),
+        verification.of_run(manifest),
     ]

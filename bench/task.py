@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bench import bounded_toml, data
 from bench.contract import Band, InputContract
+from bench.data import Checked
 from bench.errors import RequestError, unknown
 from bench.files import sha256_json
 from bench.paths import absolute, shipped
@@ -98,6 +99,21 @@ class Task(BaseModel):
     def bands(self) -> dict[str, Band]:
         """The bands of the dataset."""
         return {name: Band(**band) for name, band in self.declaration["bands"].items()}
+
+    def published(self, split: str) -> Split:
+        """What is published of a split: by the task itself, and else by its dataset's declaration.
+
+        The latter isn't part of the digest; see `bench.data.published`.
+        """
+        own, known = self.splits[split], data.published(self.dataset).get(split, {})
+        return Split(
+            size=own.size or known.get("size"),
+            ids_sha256=own.ids_sha256 or known.get("ids_sha256"),
+        )
+
+    def checked(self, split: str) -> Checked:
+        """What a copy of a split is held to."""
+        return data.checked(self.dataset, split, self.splits[split].model_dump())
 
     def input(self, name: str) -> InputContract:
         """A named contract of the dataset, complete with units and statistics.

@@ -36,7 +36,12 @@ def manifest(name, value=0.5, **changes):
         "division": "closed",
         "inputs": "sentinel-2-l2a",
         "entry": {"name": "e", "digest": "x", "weights_sha256": "w"},
-        "data": {"samples": 3, "ids_sha256": "i", "data_sha256": "c"},
+        "data": {
+            "samples": 3,
+            "ids_sha256": "i",
+            "data_sha256": "c",
+            "checked": "fingerprint",
+        },
         "seed": 0,
         "device": "cpu",
         "precision": "32-true",
@@ -107,7 +112,7 @@ def test_an_older_schema_is_named(tmp_path):
     recorded(tmp_path, "a")
     with duckdb.connect(str(store.database(tmp_path))) as connection:
         connection.execute("update schema_version set version = 0")
-    with pytest.raises(BenchError, match="has schema 0, this version of rs-bench expects 1"):
+    with pytest.raises(BenchError, match="has schema 0, this version of rs-bench expects 2"):
         rows(tmp_path, "runs")
 
 

@@ -33,7 +33,7 @@ def samples(subject: Subject) -> str | None:
     _require_columns(subject, entry)
     task = subject.task
     found = predictions.samples(entry.file, task)
-    declared = task.splits[task.split]
+    declared = task.published(task.split)
     if (len(found), data.ids_sha256(found)) == (declared.size, declared.ids_sha256):
         return f"all {len(found):,} of the official track"
     known = {

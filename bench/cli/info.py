@@ -56,6 +56,8 @@ def verb(
                 "classes": asked.classes,
                 "interface": kind.INTERFACE,
                 "observation": schema,
+                "checked": {name: asked.checked(name) for name in asked.splits},
+                "published": {name: asked.published(name).model_dump() for name in asked.splits},
                 "baselines": baselines,
                 "licence": declared["licence"],
                 "citation": declared["citation"],
@@ -71,7 +73,9 @@ def verb(
     if asked.superseded_by:
         print(f"superseded by {asked.superseded_by}\n")
     splits = ", ".join(
-        f"{name} {split.size:,}" if split.size else name for name, split in asked.splits.items()
+        f"{name}{f' {size:,}' if (size := asked.published(name).size) else ''} "
+        f"({asked.checked(name)})"
+        for name in asked.splits
     )
     print_table(
         ["", ""],

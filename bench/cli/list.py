@@ -35,6 +35,10 @@ def verb(
                 "kind": task["kind"],
                 "primary": task["primary"],
                 "dataset": task["dataset"],
+                "checked": {
+                    split: data.checked(task["dataset"], split, own)
+                    for split, own in task["splits"].items()
+                },
                 "tracks": ["official", "sample"] if official else ["sample"],
                 "title": task["title"],
             }

@@ -35,7 +35,19 @@ Entry = Annotated[str | None, typer.Option("--entry", help="Of one entry only.")
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
 
 _COLUMNS = [
-    *("task", "entry", "track", "partial", "metric", "value", "low", "high", "samples", "inputs"),
+    *(
+        "task",
+        "entry",
+        "track",
+        "checked",
+        "partial",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "samples",
+        "inputs",
+    ),
     *("division", "trust", "seed", "task_version", "task_digest", "started", "altered", "run"),
 ]
 
@@ -283,12 +295,14 @@ def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> 
     primary: dict[str, str] = {}
     for row in rows:
         group = (row["task"], row["task_version"], row["task_digest"], row["track"])
-        tables.setdefault((*group, row["partial"], row["altered"]), []).append(row)
+        unverified = row["checked"] == "unverified"
+        tables.setdefault((*group, unverified, row["partial"], row["altered"]), []).append(row)
         primary[row["task"]] = row["metric"]
     if not rows and not beside:
         print("no results; `bench run --task reben-mlc --model resnet18` makes one")
-    for (task, version, digest, track, partial, altered), members in tables.items():
-        part = ", partial runs (not ranked)" if partial else ""
+    for (task, version, digest, track, unverified, partial, altered), members in tables.items():
+        part = ", unverified split (not ranked with verified ones)" if unverified else ""
+        part += ", partial runs (not ranked)" if partial else ""
         part += ", altered runs (not ranked)" if altered else ""
         print(f"\n{_cut(task)} version {version} ({_cut(digest)[:12]}), {track} track{part}")
         _print_ours(members)
@@ -304,11 +318,13 @@ def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> 
 
 
 def _print_folds(found: "Sequence[Summary]") -> None:
-    tables: dict[tuple[str, str, str], list[Summary]] = {}
+    tables: dict[tuple[str, str, str, bool], list[Summary]] = {}
     for summary in found:
-        tables.setdefault((summary.task, summary.track, summary.metric), []).append(summary)
-    for (task, track, metric), members in tables.items():
-        print(f"\n{task} over its {members[0].of} folds, {track} track")
+        group = (summary.task, summary.track, summary.metric, summary.verified)
+        tables.setdefault(group, []).append(summary)
+    for (task, track, metric, verified), members in tables.items():
+        part = "" if verified else ", unverified splits"
+        print(f"\n{task} over its {members[0].of} folds, {track} track{part}")
         print_table(
             ["entry", f"mean {metric}", "std over folds", "folds", "inputs", "division", "trust"],
             [

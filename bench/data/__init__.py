@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bench import bounded_toml
 from bench.data import listing
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """Called with the number of items done and the number of all items."""
+
+Checked = Literal["fingerprint", "count", "unverified"]
+"""What the ids of a split were held to: a published fingerprint, a published count, or nothing."""
 
 
 class Dataset(Protocol):
@@ -102,6 +105,44 @@ def declaration(name: str) -> Mapping[str, Any]:
     if name not in declared():
         raise unknown("dataset", name, declared())
     return bounded_toml.read(path)
+
+
+def published(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """What is published of the splits of a dataset, by split: ``size``, ``ids_sha256``, ``source``.
+
+    It stands beside the tasks, whose digests it doesn't touch: what a split has always held can
+    become known without another version of the tasks on it.
+
+    Raises:
+        RequestError: no dataset has this name.
+    """
+    found: Mapping[str, Mapping[str, Any]] = declaration(name).get("published", {})
+    return found
+
+
+def together(name: str) -> Sequence[Mapping[str, Any]]:
+    """What is published of several splits taken together only.
+
+    Each has ``splits``, their ``size`` or ``ids_sha256`` together, ``shares`` where it is known how
+    the samples are shared out (to within ``within``), and ``source``.
+    """
+    found: Sequence[Mapping[str, Any]] = declaration(name).get("together", [])
+    return found
+
+
+def checked(name: str, split: str, own: Mapping[str, Any]) -> Checked:
+    """What a copy of a split is held to.
+
+    Args:
+        name: of the dataset.
+        split: one of its splits.
+        own: what a task on it says of the split itself.
+    """
+    known = [own, published(name).get(split, {})]
+    known += [group for group in together(name) if split in group["splits"]]
+    if any(one.get("ids_sha256") for one in known[:2]):
+        return "fingerprint"
+    return "count" if any(one.get("size") for one in known) else "unverified"
 
 
 def reader(name: str) -> Reader:

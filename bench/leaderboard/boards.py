@@ -1,8 +1,10 @@
 """Boards: results that may be ranked together, and their order.
 
 A board holds one task at one digest on one track; on the sample track also on the same simulated
-data. An entrant stands on it once: of its runs the newest for each seed counts, and of several
-seeds the median one, so that no seed is picked for its score.
+data. Official results whose split could be held to nothing published are kept apart from the
+others, as a track of their own, and from those on other samples. An entrant stands on a board once:
+of its runs the newest for each seed counts, and of several seeds the median one, so that no seed is
+picked for its score.
 """
 
 from collections import defaultdict
@@ -19,6 +21,10 @@ from bench.stats import rank_intervals, tiers, unpaired_p
 
 _HALF_WIDTH = NormalDist().inv_cdf(0.975)
 """Of a 95 % interval, in standard errors."""
+
+
+UNVERIFIED = "unverified"
+"""The track, as it were, of official results whose split could be held to nothing published."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,9 @@ class Board:
     """Results that may be ranked together.
 
     Attributes:
-        task, version, digest, kind, track, data: what they have in common; ``data`` is empty on
-            the official track, whose data the evaluator has checked.
+        task, version, digest, kind, track, data: what they have in common. ``track`` may be
+            ``unverified`` besides; ``data`` is empty on the official track, whose data the
+            evaluator has checked.
         rows: ranked ones best first, then runs that aren't ranked.
     """
 
@@ -77,11 +84,13 @@ class Board:
 
 
 def boards(results: Iterable[Result]) -> list[Board]:
-    """All boards of some results: by task, newest version first, official before sample."""
+    """All boards of some results: by task, newest version first, official, sample, unverified."""
     groups: dict[tuple[str, int, str, str, str, str], list[Result]] = defaultdict(list)
     for result in results:
-        data = "" if result.track == "official" else result.data_sha256
-        key = (result.task, -result.task_version, result.task_digest, result.track, data)
+        track, data = result.track, "" if result.track == "official" else result.data_sha256
+        if track == "official" and result.checked == UNVERIFIED:
+            track, data = UNVERIFIED, result.ids_sha256
+        key = (result.task, -result.task_version, result.task_digest, track, data)
         groups[*key, result.kind].append(result)
     found = []
     for (task, version, digest, track, data, kind), members in sorted(groups.items()):

@@ -22,7 +22,17 @@ _HASH = 12
 
 SHEET = (
     *("title", "authors", "url", "source", "pinned", "licence", "note", "architecture", "layout"),
-    *("processor", "accelerator", "torch", "device", "precision", "harness", "ids", "data"),
+    *(
+        "processor",
+        "accelerator",
+        "torch",
+        "device",
+        "precision",
+        "harness",
+        "ids",
+        "checked",
+        "data",
+    ),
 )
 """The facts of a run that others often share, in the order in which the page has them."""
 
@@ -249,6 +259,7 @@ def _sheet(result: Result, words: Words) -> int:
         "url": link(result.facts.get("url", "")),
         "pinned": pinned(result.facts.get("source", "")),
         "ids": result.ids_sha256[:_HASH],
+        "checked": result.checked,
         "data": result.data_sha256[:_HASH],
         "device": result.device,
         "precision": result.precision,

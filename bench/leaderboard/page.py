@@ -15,7 +15,7 @@ from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
 from bench.folds import groups, summaries
-from bench.leaderboard.boards import Board, boards
+from bench.leaderboard.boards import UNVERIFIED, Board, boards
 from bench.leaderboard.images import embedded
 from bench.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
 from bench.leaderboard.read import Result, read
@@ -210,7 +210,7 @@ def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[
     return [
         {
             "of": [names.index(name) for name in folds[summary.task]],
-            "track": summary.track,
+            "track": summary.track if summary.verified else UNVERIFIED,
             "entry": words(summary.entry),
             "inputs": words(summary.inputs),
             "trust": words(summary.trust),
@@ -248,7 +248,7 @@ def _task(name: str, task: Task | None, all_boards: Iterable[Board]) -> dict[str
             "protocol": " ".join(task.protocol.split()),
             "superseded_by": task.superseded_by,
             "split": task.split,
-            "splits": [(key, split.size) for key, split in task.splits.items()],
+            "splits": [(key, task.published(key).size) for key in task.splits],
             "classes": task.classes,
             "settings": [(key, shown(value)) for key, value in task.settings.items()],
             "inputs": [(key, _contract(task, key)) for key in task.inputs],

@@ -32,7 +32,7 @@ _RUNS = """
 select run, task, task_version, task_digest, kind, track, partial, entry, entry_digest,
        weights_sha256, inputs, division, trust, seed, device, precision, samples, ids_sha256,
        data_sha256, harness_version, harness_commit, harness_dirty, started, seconds, parameters,
-       macs, latency_ms, samples_per_second, peak_memory, altered,
+       macs, latency_ms, samples_per_second, peak_memory, altered, checked,
        {facts}
 from runs order by task, run
 """
@@ -96,6 +96,7 @@ class Result:
     samples_per_second: float | None
     peak_memory: int | None
     altered: bool
+    checked: str
     facts: dict[str, str]
     scores: list[Score] = field(default_factory=list)
 

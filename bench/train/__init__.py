@@ -4,7 +4,9 @@ The weights depend on nothing but entry, task, data, seed, precision, packages a
 training that was killed and started again ends with the same ones.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -43,6 +45,7 @@ def train(
     progress: Progress,
     start: Entry | None = None,
     teacher: Entry | None = None,
+    checked: Mapping[str, str] = MappingProxyType({}),
 ) -> Entry:
     """Follow the recipe of an entry and leave the best epoch as an entry with weights.
 
@@ -62,6 +65,7 @@ def train(
         progress: called after every step by the first process.
         start: the trained entry whose weights it begins with, where it names one.
         teacher: the trained entry that `bench.kinds.Prepares.teacher` names, where it does.
+        checked: what its splits were held to, by name, on the official track.
 
     Returns:
         The entry in ``folder``.
@@ -88,6 +92,8 @@ def train(
     if start is not None:
         trained["start"] = start.weights_sha256()
     workshop = Workshop(folder, _digest(entry, task, dataset, trained | _taught(teacher)))
+    if checked:
+        trained["checked"] = dict(checked)
     workshop.open()
     if workshop.is_finished():
         workshop.deliver()

@@ -216,6 +216,7 @@ def test_means_over_folds_are_carried_with_their_tasks(tmp_path):
             "net-s2",
             value,
             metric="iou",
+            track="sample",
             of_task={"digest": tasks.load(name).digest, "primary": "iou_macro", "kind": "crops"},
         )
         for name, value in ((first, 0.5), (second, 0.6))
@@ -224,8 +225,8 @@ def test_means_over_folds_are_carried_with_their_tasks(tmp_path):
     (row,) = found["folds"]
     named = [found["words"][found["tasks"][index]["name"]] for index in row["of"]]
     assert named == [first, second, *(f"{first}-fold{number}" for number in (3, 4, 5))]
-    assert (row["track"], found["words"][row["entry"]]) == ("official", "net-s2")
+    assert (row["track"], found["words"][row["entry"]]) == ("sample", "net-s2")
     assert (row["mean"], row["std"], row["folds"]) == (0.55, 0.071, 2)
     # Across tasks they are one task: folds share most of their samples.
-    (standing,) = found["standings"]["official"]
+    (standing,) = found["standings"]["sample"]
     assert len(standing["rows"]) == 1

@@ -393,6 +393,8 @@ function TaskView({ task }) {
     ${board.track === "sample" && html`<p class="banner sample"><b>Sample track: simulated data.</b>
       These numbers show that entries run; they say nothing about real images and are never ranked
       with official ones.</p>`}
+    ${board.track === "unverified" && html`<p class="banner"><b>Unverified split.</b> No fingerprint or count of
+      the scored split is known, or its samples differ from the published ones: never ranked with verified results.</p>`}
     ${!board.current && html`<p class="banner"><b>An older meaning of the task</b>, digest
       <code> ${board.digest}</code>: not comparable with the present one.</p>`}
     <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />

@@ -100,6 +100,7 @@ function Facts({ row, board, facts }) {
     ["Seed", row.seed],
     ["Started, took", `${row.date} (UTC), ${short(facts.seconds)} s`],
     ["Task digest", html`<code>${board.digest}</code>, version ${board.version}`],
+    ["Split checked by", facts.checked],
     ["Samples, data", html`<code>${facts.ids}</code>, <code>${facts.data}</code> (${facts.layout || "layout unknown"})`],
     ["Other runs of it", facts.others.length > 0 && html`<ul class="plain">${facts.others.map(([run, seed]) =>
       html`<li><code>${run}</code> (seed ${seed})</li>`)}</ul>

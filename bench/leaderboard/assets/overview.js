@@ -202,10 +202,15 @@ function Across({ track }) {
 
 function Overview() {
   const simulated = tasks.some((task) => usualBoard(task, "sample"));
+  const unverified = tasks.some((task) => usualBoard(task, "unverified"));
   return html`
     <section aria-labelledby="official"><h2 id="official">Official track</h2>
       <${Still} of=${[]} draw=${() => html`<${TaskList} track="official" />`} />
       ${page.standings.official.length > 0 && html`<${Across} track="official" />`}</section>
+    ${unverified && html`<section aria-labelledby="unverified"><h2 id="unverified">Unverified splits</h2>
+      <p class="banner">Official data whose scored split could be held to nothing published: never ranked with
+        verified results.</p>
+      <${Still} of=${[]} draw=${() => html`<${TaskList} track="unverified" />`} /></section>`}
     ${simulated && html`<section aria-labelledby="sample"><h2 id="sample">Sample track</h2>
       <p class="banner sample"><b>Simulated data.</b> These numbers show that entries run; they say nothing about
         real images and are never ranked with official ones.</p>
