@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import runs
+from bench import runs, trainings, verification
 from bench.errors import RequestError, unknown
 from bench.paths import absolute
 from bench.runs import Run
@@ -20,7 +20,7 @@ class Contender:
 
     Attributes:
         name: that of the entry, with seed or run id where it takes them to tell runs apart.
-        runs: one for each seed of training, in the order of the seeds.
+        runs: one for each training, in the order of their seeds.
         manifests: theirs.
     """
 
@@ -35,7 +35,8 @@ def find(
     """What names stand for.
 
     Args:
-        names: run ids, beginnings of run ids, paths of run folders, or names of entries.
+        names: run ids, beginnings of run ids, paths of run folders, or names of entries, with
+            ``@`` and the beginning of a hash where several models have one name.
         task: what they were run on.
         results: the results folder.
         track: the one to look at; None for official where all have it, else sample.
@@ -69,16 +70,16 @@ def find(
     contenders, remarks = [], []
     for name, group in zip(names, groups, strict=True):
         here = [pair for pair in group if pair[1]["track"] == chosen]
-        contender, dropped = _contender(name, here)
+        contender, said = _contender(name, here)
         contenders.append(contender)
-        if dropped:
-            remarks.append(
-                f"{name}: of runs with the same seed the latest counts ({dropped} don't)"
-            )
+        remarks += said
     _check_alike(contenders, task)
     counts = [len(one.runs) for one in contenders]
     if max(counts) > min(counts) == 1:
         remarks.append("an entry with one run says nothing about other seeds of its training")
+    remarks += _same_model(contenders)
+    if verification.of_run(contenders[0].manifests[0]) == verification.UNVERIFIED:
+        remarks.append("the scored split is unverified: its samples were held to nothing published")
     return _named(contenders), remarks
 
 
@@ -86,7 +87,8 @@ def _named(contenders: Sequence[Contender]) -> list[Contender]:
     """With the shortest names that tell all of them apart."""
 
     def entry(one: Contender) -> str:
-        return str(one.manifests[0]["entry"]["name"])
+        name = str(one.manifests[0]["entry"]["name"])
+        return one.name if one.name.startswith(f"{name}@") else name
 
     def seeded(one: Contender) -> str:
         return f"{entry(one)} (seed {', '.join(str(m['seed']) for m in one.manifests)})"
@@ -102,10 +104,28 @@ def _named(contenders: Sequence[Contender]) -> list[Contender]:
 
 
 def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
-    """The complete runs of an entry on a task; a run's id begins with both."""
-    begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.{name}.")]
-    known = [(run, run.manifest()) for run in begun]
-    return [(r, m) for r, m in known if m["status"] == "complete" and m["entry"]["name"] == name]
+    """The complete runs of an entry on a task; a run's id begins with both.
+
+    ``NAME@HASH`` are those of one model of this name: HASH begins its digest or its weights' hash.
+    """
+    entry, _, mark = name.partition("@")
+    begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.{entry}.")]
+    known: list[Known] = [(run, run.manifest()) for run in begun]
+    found = [(r, m) for r, m in known if m["status"] == "complete" and m["entry"]["name"] == entry]
+    if not mark:
+        return found
+    chosen = [(r, m) for r, m in found if any(one.startswith(mark) for one in _hashes(m))]
+    if found and not chosen:
+        there = trainings.by_model((m for _, m in found), trainings.made)
+        known_names = [trainings.longer(entry, model) for model in there]
+        raise unknown("entry", name, known_names, f"those of {entry} are {', '.join(known_names)}")
+    return chosen
+
+
+def _hashes(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a model can be named by, besides the name of its entry."""
+    entry = manifest["entry"]
+    return trainings.made(manifest).model, entry.get("digest", ""), entry.get("weights_sha256", "")
 
 
 def _one_run(name: str, task: Task, results: Path) -> Known:
@@ -123,13 +143,50 @@ def _one_run(name: str, task: Task, results: Path) -> Known:
     return run, manifest
 
 
-def _contender(name: str, group: Sequence[Known]) -> tuple[Contender, int]:
-    """The runs of one entry, the latest for each seed; how many others there are."""
+def _contender(name: str, group: Sequence[Known]) -> tuple[Contender, list[str]]:
+    """The runs of one entry, the latest of each model; what is to be said of the others.
+
+    Raises:
+        RequestError: the name stands for several models that aren't trainings of one entry.
+    """
     whole = [pair for pair in group if not pair[1]["partial"]] or group
-    latest = {m["seed"]: (r, m) for r, m in sorted(whole, key=lambda pair: pair[1]["started"])}
-    chosen = [latest[seed] for seed in sorted(latest)]
-    run_of, manifest_of = zip(*chosen, strict=True)
-    return Contender(name, run_of, manifest_of), len(whole) - len(chosen)
+    ordered = sorted(whole, key=lambda pair: pair[1]["started"])
+    models = trainings.by_model(ordered, lambda pair: trainings.made(pair[1]))
+    latest = [known[-1] for known in models.values()]
+    if trainings.differ([trainings.made(manifest) for _, manifest in latest]):
+        entry = latest[0][1]["entry"]["name"]
+        choice = [
+            f"{trainings.longer(entry, model)} (seed {known[-1][1]['seed']}, "
+            f"{known[-1][1]['started'][:10]})"
+            for model, known in models.items()
+        ]
+        raise RequestError(
+            f"{name} stands for {len(models)} models: {', '.join(choice)}",
+            "name the one that is meant in this longer form, or give the id of a run",
+        )
+    latest.sort(key=lambda pair: (trainings.made(pair[1]).seed or 0, pair[1]["seed"]))
+    run_of, manifest_of = zip(*latest, strict=True)
+    said = []
+    if dropped := len(whole) - len(latest):
+        seeds = {manifest["seed"] for known in models.values() for _, manifest in known}
+        several = ", whatever their seed" if len(seeds) > len(latest) else ""
+        said.append(
+            f"{name}: of runs of the same weights the latest counts{several} ({dropped} don't)"
+        )
+    return Contender(name, run_of, manifest_of), said
+
+
+def _same_model(contenders: Sequence[Contender]) -> list[str]:
+    """Which contenders bring the same model under different names."""
+    names: dict[str, set[str]] = {}
+    for one in contenders:
+        for manifest in one.manifests:
+            names.setdefault(trainings.made(manifest).model, set()).add(one.name)
+    return [
+        f"{' and '.join(sorted(same))} are one model ({model[: trainings.SHOWN]})"
+        for model, same in names.items()
+        if model and len(same) > 1
+    ]
 
 
 def _check_alike(contenders: Sequence[Contender], task: Task) -> None:

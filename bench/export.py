@@ -23,8 +23,11 @@ NAMESPACE = "rs-bench"
 
 _COLUMNS = """
 r.run, r.task, r.task_version, r.task_digest, r.kind, r.track, r.checked, r.partial, r.altered,
-r.entry, r.entry_digest, r.inputs, r.division, r.trust, r.seed, r.started, m.metric, m.average,
-m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary
+r.entry, r.entry_digest, r.inputs, r.division, r.trust, r.seed,
+case when r.trust = 'rerun' then r.entry_digest
+  else coalesce(r.manifest ->> '$.observations_sha256', r.entry_digest) end as model,
+try_cast(r.manifest ->> '$.entry.trained.seed' as bigint) as trained_seed, r.started,
+m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary
 """
 
 _HUB_TASKS = {"multilabel": "image-classification", "segmentation": "image-segmentation"}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from bench import bounded_toml
 from bench.paths import shipped
 from bench.scales import direction
+from bench.trainings import Made, differ
 
 
 def groups() -> dict[str, list[str]]:
@@ -38,8 +39,9 @@ class Summary:
         verified: whether their splits were held to something published.
         folds: how many folds have a score.
         of: how many there are.
-        mean: over the folds that have one; of several seeds on a fold, their mean counts.
+        mean: over the folds that have one; of several trainings on a fold, their mean counts.
         std: standard deviation over these folds, with folds - 1.
+        note: on which folds the name stands for several models, whose mean is no entry's score.
     """
 
     task: str
@@ -54,6 +56,7 @@ class Summary:
     of: int
     mean: float
     std: float
+    note: str = ""
 
 
 class _Common(NamedTuple):
@@ -72,9 +75,10 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
 
     Args:
         rows: primary scores, with ``task``, ``task_digest``, ``track``, ``entry``, ``inputs``,
-            ``division``, ``trust``, ``seed``, ``started``, ``checked``, ``partial``, ``altered``,
-            ``metric`` (as a task's ``primary``) and ``value``. Of the runs of one seed the newest
-            counts; those that aren't ranked, or are of an earlier version of their task, don't.
+            ``division``, ``trust``, ``model``, ``trained_seed``, ``started``, ``checked``,
+            ``partial``, ``altered``, ``metric`` (as a task's ``primary``) and ``value``. Of the
+            runs of one model the newest counts; those that aren't ranked, or are of an earlier
+            version of their task, don't.
     """
     known = groups()
     first_of = {name: first for first, named in known.items() for name in named}
@@ -86,7 +90,7 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
     from bench import task as tasks
 
     digests = {name: tasks.load(name).digest for name in present}
-    found: dict[_Common, dict[str, dict[int, float]]] = defaultdict(dict)
+    found: dict[_Common, dict[str, dict[Made, float]]] = defaultdict(dict)
     for row in ordered:
         name, value = row["task"], row["value"]
         unranked = row["partial"] or row["altered"] or value is None
@@ -95,14 +99,18 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
         told = {field: row[field] for field in _Common._fields if field not in ("task", "verified")}
         verified = row["checked"] != "unverified"
         common = _Common(task=first_of[name], verified=verified, **told)
-        found[common].setdefault(name, {})[row["seed"]] = value
-    made = []
+        made = Made(row["model"], row["trained_seed"])
+        found[common].setdefault(name, {})[made] = value
+    summed = []
     for common, by_fold in found.items():
         if len(by_fold) > 1:
-            values = [fmean(seeds.values()) for seeds in by_fold.values()]
+            values = [fmean(models.values()) for models in by_fold.values()]
             whole = len(known[common.task])
-            made.append(Summary(*common, len(values), whole, mean=fmean(values), std=stdev(values)))
-    return sorted(made, key=_order)
+            torn = [name for name, models in by_fold.items() if differ(list(models))]
+            note = f"several models of this name on {', '.join(torn)}" if torn else ""
+            mean, std = fmean(values), stdev(values)
+            summed.append(Summary(*common, len(values), whole, mean, std, note))
+    return sorted(summed, key=_order)
 
 
 def _order(summary: Summary) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """Comparisons of fabricated runs, whose truth is known."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -50,7 +51,11 @@ def record(results, name, of, columns, tiles=TILES, seed=0, **changes):
         "task": {"name": task.name, "digest": task.digest},
         "track": "sample",
         "partial": False,
-        "entry": {"name": name},
+        "entry": {
+            "name": name,
+            "digest": hashlib.sha256(next(reversed(columns.values())).tobytes()).hexdigest(),
+            "trained": {"seed": seed},
+        },
         "data": {"samples": count, "ids_sha256": f"i{count}", "data_sha256": "d"},
         "seed": seed,
         "started": "2026-01-02T03:04:05+00:00",
@@ -310,14 +315,14 @@ def test_runs_that_cannot_be_compared_are_refused(results, changes, fault):
         compare(["poor", run.name if "status" in changes else "other"], MLC, results)
 
 
-def test_of_one_seed_the_latest_run_counts(results):
-    record(results, "poor", MLC, labelled(logits(1.0)), started="2027-01-01T00:00:00+00:00")
+def test_of_one_model_the_latest_run_counts(results):
+    record(results, "poor", MLC, labelled(logits(2.0)), started="2027-01-01T00:00:00+00:00")
     later = results / "runs" / f"{MLC}.poor.sample.0"
     later.rename(later.with_name(f"{MLC}.poor.sample.0.2"))
     record(results, "poor", MLC, labelled(logits(2.0)))
     found = compare(["poor", "copy"], MLC, results)
     assert found.sides[0].runs == (f"{MLC}.poor.sample.0.2",)
-    assert "poor: of runs with the same seed the latest counts (1 don't)" in found.remarks
+    assert "poor: of runs of the same weights the latest counts (1 don't)" in found.remarks
 
 
 def test_samples_in_another_order_are_refused(results):

@@ -25,7 +25,8 @@ def row(task, value, **changes):
         "inputs": "sentinel-2-l2a",
         "division": "closed",
         "trust": "rerun",
-        "seed": 0,
+        "model": "m",
+        "trained_seed": 0,
         "started": "2026-01-01T00:00:00",
         "checked": "fingerprint",
         "partial": False,
@@ -46,7 +47,7 @@ def test_the_newest_run_of_a_seed_counts_and_seeds_are_averaged():
     rows = [
         row(NAMES[0], 0.9, started="2025-01-01T00:00:00"),
         row(NAMES[0], 0.5),
-        row(NAMES[0], 0.7, seed=1),
+        row(NAMES[0], 0.7, trained_seed=1, model="n"),
         row(NAMES[1], 0.8),
     ]
     (found,) = folds.summaries(rows)
@@ -100,7 +101,9 @@ def test_results_show_them(tmp_path):
 
     def shown(*arguments):
         asked = ["results", *arguments, "--results", str(tmp_path)]
-        return CliRunner().invoke(cli._command_line(), asked).stdout
+        made = CliRunner().invoke(cli._command_line(), asked)
+        assert made.exit_code == 0, made.exception
+        return made.stdout
 
     wanted = [asdict(s) for s in folds.summaries(json.loads(shown("--json"))["results"])]
     assert len(wanted) == 1

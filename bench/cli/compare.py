@@ -25,7 +25,7 @@ def verb(
     entries: Annotated[
         list[str],
         typer.Argument(
-            help="Two or more: entries with results on the task, or run ids (or beginnings)."
+            help="Two or more: entries with results on the task (NAME or NAME@HASH), or run ids."
         ),
     ],
     task: options.Task,

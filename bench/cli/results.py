@@ -35,20 +35,9 @@ Entry = Annotated[str | None, typer.Option("--entry", help="Of one entry only.")
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
 
 _COLUMNS = [
-    *(
-        "task",
-        "entry",
-        "track",
-        "checked",
-        "partial",
-        "metric",
-        "value",
-        "low",
-        "high",
-        "samples",
-        "inputs",
-    ),
-    *("division", "trust", "seed", "task_version", "task_digest", "started", "altered", "run"),
+    *("task", "entry", "track", "partial", "metric", "value", "low", "high", "samples", "inputs"),
+    *("division", "trust", "seed", "task_version", "task_digest", "started", "altered"),
+    *("checked", "model", "trained_seed", "run"),
 ]
 
 _ROWS = 200
@@ -341,6 +330,9 @@ def _print_folds(found: "Sequence[Summary]") -> None:
             ],
             right=[1, 2],
         )
+        for summary in members:
+            if summary.note:
+                print(f"{_cut(summary.entry)}: {summary.note}")
 
 
 def _print_ours(members: Sequence[dict[str, Any]]) -> None:

@@ -3,13 +3,13 @@
 A board holds one task at one digest on one track; on the sample track also on the same simulated
 data. Official results whose split could be held to nothing published are kept apart from the
 others, as a track of their own, and from those on other samples. An entrant stands on a board once:
-of its runs the newest for each seed counts, and of several seeds the median one, so that no seed is
-picked for its score.
+of its runs the newest of each training counts, and of several trainings the median one, so that no
+seed is picked for its score. Different models of one name stand there each by a longer one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bench.leaderboard.read import Result, Score
 from bench.scales import direction
 from bench.stats import rank_intervals, tiers, unpaired_p
+from bench.trainings import by_model, differ, longer
 
 _HALF_WIDTH = NormalDist().inv_cdf(0.975)
 """Of a 95 % interval, in standard errors."""
@@ -125,7 +126,7 @@ def _rows(members: Sequence[Result]) -> list[Row]:
             unranked.append(Row(result, None))
         else:
             entrants[_entrant(result)].append(result)
-    chosen = [_chosen(runs) for runs in entrants.values()]
+    chosen = [row for runs in entrants.values() for row in _chosen(runs)]
     chosen.sort(key=lambda row: (-_value(row.result), row.result.entry, row.result.run))
     values = np.array([_value(row.result) for row in chosen])
     errors = np.array([_error(row.result.primary) for row in chosen])
@@ -139,14 +140,24 @@ def _entrant(result: Result) -> tuple[str, ...]:
     return result.entry, origin, result.inputs, result.division, result.trust
 
 
-def _chosen(runs: Sequence[Result]) -> Row:
-    newest: dict[int, Result] = {}
+def _chosen(runs: Sequence[Result]) -> list[Row]:
+    """What of an entrant's runs stands on a board: one row, or one for each model of its name."""
     by_date = sorted(runs, key=lambda result: (result.started, result.run))
-    for result in by_date:
-        newest[result.seed] = result
-    seeds = sorted(newest.values(), key=lambda result: (_value(result), result.run))
+    models = by_model(by_date, lambda result: result.made)
+    if differ([of_one[-1].made for of_one in models.values()]):
+        return [
+            Row(
+                replace(of_one[-1], entry=longer(of_one[-1].entry, model)),
+                None,
+                of_one[-2::-1],
+            )
+            for model, of_one in models.items()
+        ]
+    seeds = sorted(
+        (of_one[-1] for of_one in models.values()), key=lambda result: (_value(result), result.run)
+    )
     middle = seeds[(len(seeds) - 1) // 2]
-    return Row(middle, None, [result for result in reversed(by_date) if result is not middle])
+    return [Row(middle, None, [result for result in reversed(by_date) if result is not middle])]
 
 
 def _value(result: Result) -> float:

@@ -202,6 +202,8 @@ def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[
             **{field.name: getattr(result, field.name) for field in fields(result)},
             "metric": f"{result.primary.metric}_{result.primary.average}",
             "value": result.primary.value,
+            "model": result.made.model,
+            "trained_seed": result.made.seed,
         }
         for result in found
         if result.primary
@@ -219,6 +221,7 @@ def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[
             "std": float(f"{summary.std:.2g}"),
         }
         for summary in summaries(rows)
+        if not summary.note
     ]
 
 

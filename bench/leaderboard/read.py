@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from bench import store
+from bench.trainings import Made
 
 _FACTS = {
     "title": "$.entry.title",
@@ -26,6 +27,8 @@ _FACTS = {
     "accelerator": "$.hardware.accelerator",
     "torch": "$.arithmetic.torch",
     "pictures": "$.pictures",
+    "trained_seed": "$.entry.trained.seed",
+    "observations": "$.observations_sha256",
 }
 
 _RUNS = """
@@ -107,6 +110,13 @@ class Result:
             if score.is_primary and score.value is not None:
                 return score
         return None
+
+    @property
+    def made(self) -> Made:
+        """What it says of its model."""
+        seed = self.facts.get("trained_seed", "")
+        handed_in = self.trust != "rerun" and self.facts.get("observations")
+        return Made(handed_in or self.entry_digest, int(seed) if seed.isdecimal() else None)
 
     @property
     def unranked(self) -> str:

@@ -229,6 +229,8 @@ def test_verified_and_unverified_never_share_a_board_nor_a_mean(tmp_path):
             "task_digest": tasks.load(name).digest,
             "started": f"2026-01-0{day}",
             "value": 0.5,
+            "model": name,
+            "trained_seed": None,
             "checked": checked,
         }
         for day, (name, checked) in enumerate(

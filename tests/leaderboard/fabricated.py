@@ -56,6 +56,7 @@ def manifest(task, entry, value, **changes):
             "weights_sha256": mark.ljust(64, "f"),
             "title": f"{entry} trained from scratch",
             "model": {"architecture": f"timm:{entry.partition('-')[0]}"},
+            "trained": {"seed": changes.get("seed", 0)},
         }
         | about,
         "data": {

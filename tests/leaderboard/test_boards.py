@@ -98,11 +98,12 @@ def test_of_several_seeds_the_median_run_stands_for_the_entry(tmp_path):
     assert sorted(other.seed for other in row.others) == [0, 1]
 
 
-def test_of_one_seed_the_newest_run_counts_not_the_best(tmp_path):
+def test_of_one_model_the_newest_run_counts_not_the_best(tmp_path):
+    same = {"digest": "e" * 64}
     (board,) = made(
         tmp_path,
-        manifest("t", "a", 0.9, mark="old", started="2026-01-01T00:00:00+00:00"),
-        manifest("t", "a", 0.5, mark="new", started="2026-02-01T00:00:00+00:00"),
+        manifest("t", "a", 0.9, mark="old", about=same, started="2026-01-01T00:00:00+00:00"),
+        manifest("t", "a", 0.5, mark="new", about=same, started="2026-02-01T00:00:00+00:00"),
     )
     (row,) = board.ranked
     assert row.result.primary.value == 0.5

@@ -104,7 +104,7 @@ function Facts({ row, board, facts }) {
     ["Samples, data", html`<code>${facts.ids}</code>, <code>${facts.data}</code> (${facts.layout || "layout unknown"})`],
     ["Other runs of it", facts.others.length > 0 && html`<ul class="plain">${facts.others.map(([run, seed]) =>
       html`<li><code>${run}</code> (seed ${seed})</li>`)}</ul>
-      <span class="quiet">Of several seeds the median run stands on the board; of one seed, the newest.</span>`],
+      <span class="quiet">Of several trainings the median run stands on the board; of one model, the newest.</span>`],
   ];
   return html`<dl class="facts">${lines
     .filter(([, value]) => value || value === 0)

@@ -1,0 +1,58 @@
+"""What counts as one model, and what as several trainings of one entry.
+
+A seed says nothing of a model that wasn't trained here, and weights evaluated four times are one
+training, not four. Runs are told apart by what decides their predictions: the digest of
+architecture, arguments, input and weights, or, of predictions handed in, what they came to.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+SHOWN = 8
+"""Digits of a digest that tell models of one name apart."""
+
+T = TypeVar("T")
+
+
+class Made(NamedTuple):
+    """What a run says of its model.
+
+    Attributes:
+        model: what decides its predictions, as a SHA-256.
+        seed: that of its training here; None for what was trained elsewhere, or learns nothing.
+    """
+
+    model: str
+    seed: int | None
+
+
+def made(manifest: Mapping[str, Any]) -> Made:
+    """What a run's manifest says of its model."""
+    entry = manifest["entry"]
+    model = entry.get("digest", "")
+    if manifest.get("trust", "rerun") != "rerun":
+        model = manifest.get("observations_sha256") or model
+    return Made(model, (entry.get("trained") or {}).get("seed"))
+
+
+def by_model(runs: Iterable[T], made_of: Callable[[T], Made]) -> dict[str, list[T]]:
+    """Runs by their model, in the order in which they come."""
+    found: dict[str, list[T]] = {}
+    for run in runs:
+        found.setdefault(made_of(run).model, []).append(run)
+    return found
+
+
+def differ(models: Sequence[Made]) -> bool:
+    """Whether models of one name are different ones, not one entry trained with several seeds.
+
+    Args:
+        models: each once.
+    """
+    seeds = [one.seed for one in models]
+    return len(models) > 1 and (None in seeds or len(set(seeds)) < len(seeds))
+
+
+def longer(name: str, model: str) -> str:
+    """A name that tells a model from others of its name."""
+    return f"{name}@{model[:SHOWN]}"
