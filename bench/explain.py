@@ -8,6 +8,7 @@ import warnings
 
 import torch
 
+from bench import returned
 from bench.errors import RequestError, unknown
 
 
@@ -42,7 +43,13 @@ def explanations(
     outputs: list[torch.Tensor] = []
     watched = modules[layer].register_forward_hook(lambda of, given, found: outputs.append(found))
     with watched, torch.no_grad():
-        logits = network(images)
+        logits = returned.tensor(
+            network(images),
+            labels.shape,
+            [f"number {row + 1} of a batch" for row in range(len(images))],
+            "logits",
+            "a classifier that is explained returns one logit per image and class",
+        )
     if not outputs or not isinstance(outputs[0], torch.Tensor) or outputs[0].ndim != 4:
         raise RequestError(
             f"layer {layer} of the classifier gives no images",

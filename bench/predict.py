@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
@@ -234,7 +235,7 @@ def observe(
     """The observations of some batches.
 
     Raises:
-        BenchError: the model returned another shape, NaN or infinity.
+        BenchError: the model returned something else than its kind asks for, NaN or infinity.
     """
     samples: list[str] = []
     columns: dict[str, list[Any]] = {name: [] for name in schema.names[1:]}
@@ -251,18 +252,34 @@ def observe(
         if isinstance(parts[0], torch.Tensor):
             arrays[name] = _column(torch.cat(parts).numpy(), form, samples)
         else:
-            arrays[name] = pa.array(parts, form)
+            arrays[name] = _values(parts, form, samples)
     return pa.Table.from_pydict(arrays, schema=schema)
+
+
+def _values(values: list[Any], form: pa.DataType, samples: Sequence[str]) -> pa.Array:
+    """A column of values, or of lists of them, null where undefined."""
+    column = pa.array(values, form)
+    listed = pa.types.is_list(form) or pa.types.is_fixed_size_list(form)
+    flat = column.flatten() if listed else column
+    if pa.types.is_floating(flat.type) and pc.all(pc.is_finite(flat)).as_py() is False:
+        faulty = pc.index(pc.is_finite(flat), False).as_py()
+        row = pc.list_parent_indices(column)[faulty].as_py() if listed else faulty
+        raise _not_finite(samples[row])
+    return column
+
+
+def _not_finite(sample: str) -> BenchError:
+    return BenchError(
+        f"what was observed of sample {sample} is NaN or infinite",
+        "check the model's weights and its input contract; no result was recorded",
+    )
 
 
 def _column(values: NDArray[Any], form: pa.DataType, samples: Sequence[str]) -> pa.Array:
     """Values [N, ...] as a column of numbers, or of lists of numbers."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         rows = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        raise BenchError(
-            f"the model returned NaN or infinity for sample {samples[rows.argmax()]}",
-            "check its weights and its input contract; no result was recorded",
-        )
+        raise _not_finite(samples[rows.argmax()])
     flat = pa.array(values.reshape(-1))
     if pa.types.is_fixed_size_list(form):
         return pa.FixedSizeListArray.from_arrays(flat, form.list_size)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
+from bench import returned
 from bench.errors import BenchError
 from bench.metrics.zeroshot import class_embeddings
 from bench.prompts import fill
@@ -39,23 +40,43 @@ def embedded(
     Raises:
         BenchError: an embedding isn't one vector, or is NaN, infinite or only zeros.
     """
-    found = getattr(model, ability)(given)
-    if found.ndim != 2 or len(found) != len(given) or not found.shape[1]:
-        raise BenchError(
-            f"expected {ability} to return [{len(given)}, width], found {list(found.shape)}, "
-            f"first for {what} {samples[0]}",
-            "an embedding is one vector for each picture or sentence",
-        )
+    found = _vectors(model, ability, given, samples, what, training=False)
     values: NDArray[np.float32] = found.float().cpu().numpy()
-    norms = np.linalg.norm(values.astype(np.float64), axis=1)
-    bad = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
-    if bad.size:
-        fault = "only zeros" if norms[bad[0]] == 0 else "NaN or infinity"
+    nothing = np.flatnonzero(~values.any(axis=1))
+    if nothing.size:
         raise BenchError(
-            f"{ability} returned {fault} for {what} {samples[bad[0]]}",
-            "check its weights and its input contract; no result was recorded",
+            f"{ability} returned only zeros for {what} {samples[nothing[0]]}",
+            "check its weights and its input contract; nothing was kept",
         )
     return values
+
+
+def vectors(
+    model: torch.nn.Module, ability: str, given: Any, samples: Sequence[str], what: str
+) -> torch.Tensor:
+    """What `embedded` returns, for a loss: where the model is, of any norm, with slopes."""
+    return _vectors(model, ability, given, samples, what, training=True)
+
+
+def _vectors(
+    model: torch.nn.Module,
+    ability: str,
+    given: Any,
+    samples: Sequence[str],
+    what: str,
+    *,
+    training: bool,
+) -> torch.Tensor:
+    return returned.tensor(
+        getattr(model, ability)(given),
+        (len(given), None),
+        samples,
+        "embeddings",
+        f"{ability} returns one vector for each picture or sentence, all of one width",
+        by=ability,
+        named=what,
+        training=training,
+    )
 
 
 def class_vectors(

@@ -188,7 +188,8 @@ class Kind(Protocol):
         """Run the model; the columns of the schema but ``sample``, as tensors [N, ...].
 
         Raises:
-            BenchError: the model returned another shape.
+            BenchError: the model returned another container, dtype or shape, NaN or infinity: see
+                `bench.returned`, through which every output passes.
         """
         ...
 

@@ -17,7 +17,7 @@ from bench.data import Dataset
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, images
 from bench.task import Task
-from bench.towers import class_vectors, embedded, frozen_logits
+from bench.towers import class_vectors, embedded, frozen_logits, vectors
 
 _RGB = ("R", "G", "B")
 _PROMPTS = "rs-transclip"
@@ -78,9 +78,10 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     The first is the mean over both axes of embeddings of any norm, those of composites given; the
     second that of `bench.towers.frozen_logits` under the prompts of RS-TransCLIP.
     """
+    given = batch.inputs["images"]
     with torch.no_grad():
-        wanted = model.encode_composite(batch.inputs["images"])  # type: ignore[operator]
-    found = model.encode_image(batch.inputs["images"])  # type: ignore[operator]
+        wanted = vectors(model, "encode_composite", given, batch.samples, "composite")
+    found = vectors(model, "encode_image", given, batch.samples, "bands of")
     head = class_vectors(model, _PROMPTS, tuple(task.classes))
     of_labels = binary_cross_entropy_with_logits(frozen_logits(model, found, head), batch.targets)
     return mse_loss(found, wanted) + _SHARE_OF_LABELS * of_labels

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench import returned
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError, unknown
@@ -156,8 +157,10 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, li
 
 def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """The model's own: it owns its tokens, and how it is shown the words before the next one."""
-    value: torch.Tensor = _ability(model, "loss")(batch.inputs, batch.targets)
-    return value
+    value = _ability(model, "loss")(batch.inputs, batch.targets)
+    return returned.tensor(
+        value, (), batch.samples, "a loss", "loss(images, captions) is one number", training=True
+    )
 
 
 def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:

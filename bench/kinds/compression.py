@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import mse_loss
 
+from bench import returned
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError
@@ -38,6 +39,7 @@ from bench.kinds._codec_scores import (  # Half of what a kind offers.
     replicate,  # noqa: F401
     sample_scores,  # noqa: F401
 )
+from bench.kinds._points import points_by
 from bench.metrics.distortion import distortion, ssim
 from bench.recipe import Recipe
 from bench.task import Task
@@ -174,9 +176,9 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, li
         twice = (fresh and index == 0) or zlib.crc32(sample.encode()) % _REPEATED == 0
         found = [
             _compressed(model, decoder, sample, image, original, surfaces, point, twice=twice)
-            for point in model.points  # type: ignore[union-attr]
+            for point in points_by(model, sample)
         ]
-        rows["points"].append(list(model.points))  # type: ignore[arg-type]
+        rows["points"].append(points_by(model, sample))
         rows["channels"].append(len(original))
         rows["pixels"].append(_pixels(surfaces))
         for name in found[0]:
@@ -187,13 +189,15 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, li
 
 def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Mean squared error of each network's reconstructions, summed over networks."""
-    made: torch.Tensor = model(batch.inputs)
-    if made.shape[1:] != batch.inputs.shape:
-        raise BenchError(
-            f"expected reconstructions [networks, {', '.join(map(str, batch.inputs.shape))}], "
-            f"the model returned {list(made.shape)}",
-            "a codec that is trained returns what it was given, once for each of its networks",
-        )
+    made = returned.tensor(
+        model(batch.inputs),
+        (None, *batch.inputs.shape),
+        batch.samples,
+        "reconstructions [networks, ...]",
+        "a codec that is trained returns what it was given, once for each of its networks",
+        axis=1,
+        training=True,
+    )
     return mse_loss(made, batch.inputs.expand_as(made)) * len(made)
 
 
@@ -240,27 +244,24 @@ def _compressed(
 ) -> dict[str, Any]:
     """What is observed of an image at one rate point."""
     # One stream at a time is held.
-    before = hashlib.sha256(_encoded(model, image, point)[0]).digest() if twice else b""
-    stream, encode_seconds = _encoded(model, image, point)
+    place = f"{sample} at {point}"
+    before = hashlib.sha256(_encoded(model, image, place, point)[0]).digest() if twice else b""
+    stream, encode_seconds = _encoded(model, image, place, point)
     if twice and hashlib.sha256(stream).digest() != before:
         raise BenchError(
-            f"{sample} at {point}: encoding it twice gave two streams",
+            f"{place}: encoding it twice gave two streams",
             "a codec must be deterministic, or its streams can't be reproduced",
         )
     starting = _now(image)
     made = decoder.decode(stream)
     decoded = _now(image)
-    if made.shape != image.shape or made.dtype != torch.float32:
-        raise BenchError(
-            f"{sample} at {point}: expected float32 {list(image.shape)} from decode, found "
-            f"{str(made.dtype).removeprefix('torch.')} {list(made.shape)}",
-            "a codec gives back an image of the shape it was given",
-        )
-    result = np.ascontiguousarray(made.detach().cpu().numpy())
+    hint = "a codec gives back an image of the shape it was given, as float32"
+    returned.tensor(made, image.shape, [place], "an image", hint, by="decode")
+    result = np.ascontiguousarray(made.detach().float().cpu().numpy())
     whole, areas = distortion(original, result, surfaces, len(SURFACES))
     return {
         "bytes": len(stream),
-        "latents": model.latents(point, tuple(image.shape)) or 0,
+        "latents": _latents(model, image, place, point),
         "squared_error": np.concatenate([whole.squared_error[None], areas.squared_error]),
         "largest": np.append(whole.largest, areas.largest),
         "angle": np.append(whole.angle, areas.angle),
@@ -270,15 +271,29 @@ def _compressed(
     }
 
 
-def _encoded(model: Any, image: torch.Tensor, point: str) -> tuple[bytes, float]:
+def _latents(model: Any, image: torch.Tensor, place: str, point: str) -> int:
+    found = model.latents(point, tuple(image.shape))
+    if found is not None and (not isinstance(found, int) or found < 0):
+        raise BenchError(
+            f"{place}: expected a number of latents, latents returned {found!r:.40}",
+            "an integer, or None for a codec that has none",
+        )
+    return found or 0
+
+
+def _encoded(model: Any, image: torch.Tensor, place: str, point: str) -> tuple[bytes, float]:
     """The stream of an image, and the seconds it took; what the codec was shown is wiped."""
     shown = image.clone()
     begun = _now(image)
     stream = model.encode(shown, point)
     seconds = _now(image) - begun
     shown.zero_()
-    if not isinstance(stream, bytes):
-        raise BenchError(f"encode returned {type(stream).__name__}, expected bytes")
+    if not isinstance(stream, bytes) or not stream:
+        found = "no byte" if isinstance(stream, bytes) else type(stream).__name__
+        raise BenchError(
+            f"{place}: expected a stream as bytes, encode returned {found}",
+            "all that decode needs is in the stream",
+        )
     return stream, seconds
 
 

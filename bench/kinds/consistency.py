@@ -20,6 +20,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from bench import returned
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
@@ -35,6 +36,7 @@ from bench.kinds._consistency_scores import (  # Half of what a kind offers.
     replicate,  # noqa: F401
     sample_scores,  # noqa: F401
 )
+from bench.kinds._points import points_by
 from bench.metrics.consistency import deviations
 from bench.recipe import Recipe
 from bench.task import Task
@@ -151,21 +153,17 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, li
     grid = (slice(None, None, settings.stride),) * 2
     for index, sample in enumerate(batch.samples):
         images, classes = batch.inputs[index], batch.targets["classes"][index]
-        made = [_augmented(model, images, sample, point) for point in _points(model)]
+        made = [_augmented(model, images, sample, point) for point in points_by(model, sample)]
         top, std = (images.new_tensor(values) for values in _scales(task))
         series, *augmented = (
             (each[(..., *grid)].flatten(2) * top[:, None]).contiguous() for each in (images, *made)
         )
         found = deviations([series, *augmented], series, std)
         row = _cells(found, classes[grid].flatten(), batch.targets["dates"][index])
-        row["points"] = _points(model)
+        row["points"] = points_by(model, sample)
         for name in names:
             rows[name].append(row[name])
     return rows
-
-
-def _points(model: torch.nn.Module) -> list[str]:
-    return list(model.points)  # type: ignore[arg-type]
 
 
 def _scales(task: Task) -> tuple[list[float], list[float]]:
@@ -181,19 +179,14 @@ def _augmented(
 ) -> torch.Tensor:
     # Draws that depend on nothing else, so that any process repeats them.
     generator = torch.Generator().manual_seed(zlib.crc32(f"{sample} {point}".encode()))
-    made: torch.Tensor = model(images.clone(), point, generator)
-    if made.shape != images.shape or made.dtype != images.dtype:
-        raise BenchError(
-            f"{sample} at {point}: expected {images.dtype} {list(images.shape)}, the augmentation "
-            f"returned {made.dtype} {list(made.shape)}",
-            "an augmentation gives back images of the shape it was given",
-        )
-    if not bool(torch.isfinite(made).all()):
-        raise BenchError(
-            f"{sample} at {point}: the augmentation returned NaN or infinity",
-            "its values are reflectance between the bounds, in [0, 1]",
-        )
-    return made
+    return returned.tensor(
+        model(images.clone(), point, generator),
+        images.shape,
+        [f"{sample} at {point}"],
+        "images",
+        "an augmentation gives back images of the shape it was given, reflectance in [0, 1]",
+        by="the augmentation",
+    ).float()
 
 
 def _cells(

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench import pictures
+from bench import pictures, returned
 from bench.contract import Door
 from bench.data.series import Series, SeriesDataset
 from bench.errors import BenchError
@@ -157,24 +157,20 @@ def _admit(entrance: Door, sample: str, series: Series, out: NDArray[np.float32]
             )
 
 
-def _mapped(task: Task, model: torch.nn.Module, batch: Batch) -> Batch:
+def _mapped(task: Task, model: torch.nn.Module, batch: Batch, *, training: bool = False) -> Batch:
     """The batch with a model's logits [N, classes, H, W] in place of its inputs.
 
     Raises:
-        BenchError: the model returned another shape.
+        BenchError: as `bench.returned.tensor`.
     """
     order: list[int] = []
     found = []
     for rows, series in _groups(batch.inputs):
         order += rows
-        found.append(model(series))
-        expected = (len(rows), len(task.classes), *batch.targets.shape[1:])
-        if found[-1].shape != expected:
-            raise BenchError(
-                f"expected logits of shape {list(expected)}, the model returned "
-                f"{list(found[-1].shape)}",
-                "a crop-mapping model returns one logit per sample, class and pixel",
-            )
+        shape = (len(rows), len(task.classes), *batch.targets.shape[1:])
+        own = [batch.samples[row] for row in rows]
+        hint = "a crop-mapping model returns one logit per sample, class and pixel"
+        found.append(returned.tensor(model(series), shape, own, "logits", hint, training=training))
     back = torch.tensor(order, device=found[0].device).argsort()
     return replace(batch, inputs=found[0] if len(found) == 1 else torch.cat(found)[back])
 
@@ -207,7 +203,7 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, to
 
 def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
-    return segmentation.loss(task, _AS_IT_IS, _mapped(task, model, batch))
+    return segmentation.loss(task, _AS_IT_IS, _mapped(task, model, batch, training=True))
 
 
 def draw(

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import interpolate
 
-from bench import pictures
+from bench import pictures, returned
 from bench.contract import Door
 from bench.data import Dataset
-from bench.errors import BenchError
 from bench.kinds import (
     SAMPLE,
     Batch,
@@ -118,7 +117,7 @@ def from_predictions(task: Task, dataset: Sounded, table: pa.Table) -> pa.Table:
     for start in range(0, table.num_rows, BATCH):
         some = samples[start : start + BATCH]
         made = matrix(table.slice(start, BATCH), "depth").reshape(-1, side, side)
-        found.append(_errors(some, torch.tensor(made), _truth(task, dataset, some, bands)))
+        found.append(_errors(torch.tensor(made), _truth(task, dataset, some, bands)))
     known = {name: torch.cat([part[name] for part in found]).numpy() for name in found[0]}
     return beside(schema(task), table, known)
 
@@ -138,20 +137,12 @@ def _truth(
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
     """The sums of errors of each image over the pixels of known depth."""
-    return _errors(batch.samples, _predicted(model, batch).float(), batch.targets)
+    return _errors(_predicted(model, batch).float(), batch.targets)
 
 
-def _errors(
-    samples: Sequence[str], predicted: torch.Tensor, true: torch.Tensor
-) -> dict[str, torch.Tensor]:
+def _errors(predicted: torch.Tensor, true: torch.Tensor) -> dict[str, torch.Tensor]:
     """What is observed of depths [N, side, side]."""
     valid = ~true.isnan()
-    wrong = (valid & ~predicted.isfinite()).flatten(1).any(dim=1).tolist()
-    if any(wrong):
-        raise BenchError(
-            f"the model returned NaN or infinity for sample {samples[wrong.index(True)]}",
-            "check its weights and its input contract; no result was recorded",
-        )
     sums, largest = metrics.moments(
         predicted.cpu().numpy(), true.cpu().numpy(), valid.cpu().numpy()
     )
@@ -166,7 +157,7 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
     With one image a step it is the loss published with MagicBathyNet.
     """
-    predicted, true = _predicted(model, batch), batch.targets
+    predicted, true = _predicted(model, batch, training=True), batch.targets
     valid = ~true.isnan()
     squared = torch.where(valid, predicted - true, 0).square().sum(dim=(1, 2))
     mean = squared / valid.sum(dim=(1, 2)).clamp(min=1)
@@ -322,13 +313,11 @@ def _resized(values: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return resized[:, 0]
 
 
-def _predicted(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+def _predicted(model: torch.nn.Module, batch: Batch, *, training: bool = False) -> torch.Tensor:
     """What the model says, [N, side, side] in metres."""
-    depths: torch.Tensor = model(batch.inputs)
-    expected = (len(batch.samples), 1, *batch.inputs.shape[-2:])
-    if depths.shape != expected:
-        raise BenchError(
-            f"expected depths of shape {list(expected)}, the model returned {list(depths.shape)}",
-            "a depth model returns one depth per image and pixel",
-        )
+    shape = (len(batch.samples), 1, *batch.inputs.shape[-2:])
+    hint = "a depth model returns one depth per image and pixel"
+    depths = returned.tensor(
+        model(batch.inputs), shape, batch.samples, "depths", hint, training=training
+    )
     return _resized(depths[:, 0], *batch.targets.shape[-2:])

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from bench import returned
 from bench.contract import Door
 from bench.data import Dataset
-from bench.errors import BenchError, RequestError
+from bench.errors import RequestError
 from bench.kinds import (
     SAMPLE,
     Batch,
@@ -117,7 +118,7 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, to
 
 def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Binary cross-entropy with logits, mean over images and classes."""
-    return binary_cross_entropy_with_logits(_logits(model, batch), batch.targets)
+    return binary_cross_entropy_with_logits(_logits(model, batch, training=True), batch.targets)
 
 
 def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
@@ -224,12 +225,9 @@ def _threshold(task: Task) -> float:
     return float(np.log(probability / (1 - probability)))
 
 
-def _logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    logits: torch.Tensor = model(batch.inputs)
-    if logits.shape != batch.targets.shape:
-        raise BenchError(
-            f"expected logits of shape {list(batch.targets.shape)}, "
-            f"the model returned {list(logits.shape)}",
-            "a multi-label model returns one logit per image and class",
-        )
-    return logits
+def _logits(model: torch.nn.Module, batch: Batch, *, training: bool = False) -> torch.Tensor:
+    hint = "a multi-label model returns one logit per image and class"
+    shape = batch.targets.shape
+    return returned.tensor(
+        model(batch.inputs), shape, batch.samples, "logits", hint, training=training
+    )

@@ -37,7 +37,7 @@ from bench.metrics.retrieval import rank_both_ways
 from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
-from bench.towers import embedded
+from bench.towers import embedded, vectors
 
 INTERFACE = (
     "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
@@ -208,8 +208,9 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     if _of_composites(task):
         return composites.loss(task, model, batch)
     texts = [own[0] for own in batch.inputs["texts"]]
-    left = normalize(model.encode_image(batch.inputs["images"]), dim=-1)  # type: ignore[operator]
-    right = normalize(model.encode_text(texts), dim=-1)  # type: ignore[operator]
+    names, shown = batch.samples, batch.inputs["images"]
+    left = normalize(vectors(model, "encode_image", shown, names, "picture"), dim=-1)
+    right = normalize(vectors(model, "encode_text", texts, names, "a caption of"), dim=-1)
     scale = model.logit_scale.exp().clamp(max=_LARGEST_SCALE)  # type: ignore[operator]
     number = {text: index for index, text in enumerate(dict.fromkeys(texts))}
     group = torch.tensor([number[text] for text in texts], device=left.device)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import cross_entropy, interpolate
 
-from bench import pictures
+from bench import pictures, returned
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError
@@ -129,7 +129,7 @@ def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, to
 
 def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
-    logits = _logits(task, model, batch)
+    logits = _logits(task, model, batch, training=True)
     total = cross_entropy(logits, batch.targets.long(), ignore_index=VOID, reduction="sum")
     labelled: torch.Tensor = (batch.targets != VOID).sum()
     return total / labelled.clamp(min=1)
@@ -221,14 +221,14 @@ def _on_grid(classes: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return nearest
 
 
-def _logits(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    logits: torch.Tensor = model(batch.inputs)
-    expected = (len(batch.samples), len(task.classes), *batch.inputs.shape[-2:])
-    if logits.shape != expected:
-        raise BenchError(
-            f"expected logits of shape {list(expected)}, the model returned {list(logits.shape)}",
-            "a segmentation model returns one logit per image, class and pixel",
-        )
+def _logits(
+    task: Task, model: torch.nn.Module, batch: Batch, *, training: bool = False
+) -> torch.Tensor:
+    shape = (len(batch.samples), len(task.classes), *batch.inputs.shape[-2:])
+    hint = "a segmentation model returns one logit per image, class and pixel"
+    logits = returned.tensor(
+        model(batch.inputs), shape, batch.samples, "logits", hint, training=training
+    )
     size = batch.targets.shape[-2:]
     if size != logits.shape[-2:]:
         logits = interpolate(logits, size=size, mode="bilinear", align_corners=True)

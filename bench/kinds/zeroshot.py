@@ -24,7 +24,7 @@ from bench.metrics.zeroshot import class_ranks, class_scores
 from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
-from bench.towers import class_vectors, embedded, frozen_logits
+from bench.towers import class_vectors, embedded, frozen_logits, vectors
 
 INTERFACE = (
     "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
@@ -159,7 +159,8 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         )
     prompts = _settings(task).prompts[0]
     head = class_vectors(model, prompts, _called(task, prompts))
-    logits = frozen_logits(model, model.encode_image(batch.inputs), head)  # type: ignore[operator]
+    found = vectors(model, "encode_image", batch.inputs, batch.samples, "picture")
+    logits = frozen_logits(model, found, head)
     if _settings(task).several:
         return binary_cross_entropy_with_logits(logits, batch.targets.to(logits.dtype))
     return cross_entropy(logits, batch.targets.argmax(dim=1))

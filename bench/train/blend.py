@@ -5,6 +5,7 @@ weights and the new ones is better at both than either end (PAINT: G. Ilharco et
 open-vocabulary models by interpolating weights, NeurIPS 2022, arXiv:2208.05592).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -42,7 +43,11 @@ class Exam:
     samples: int
 
     def score(self, network: torch.nn.Module, device: torch.device, precision: str) -> float:
-        """The primary metric of a network."""
+        """The primary metric of a network.
+
+        Raises:
+            BenchError: it is undefined.
+        """
         kind = kind_of(self.task)
         chunks = [
             range(start, min(start + kind.BATCH, self.samples))
@@ -52,7 +57,14 @@ class Exam:
         with torch.inference_mode(), computing(device, precision):
             batches = ahead(self.read, chunks)
             table = observe(self.task, kind, network, batches, device, kind.schema(self.task))
-        return float(kind.measure(self.task, table)[self.task.primary])
+        found = float(kind.measure(self.task, table)[self.task.primary])
+        if not math.isfinite(found):
+            raise BenchError(
+                f"{self.task.primary} is undefined on the {self.samples} validation samples of "
+                f"{self.task.name}",
+                "no blend can be chosen by it: does the split hold any positive sample?",
+            )
+        return found
 
 
 def control(name: str, contract: InputContract, track: Literal["official", "sample"]) -> Exam:
