@@ -1,14 +1,11 @@
 """Results for other programs: CSV, JSON with a schema, and the two YAML formats of the Hub."""
 
-import csv
 import datetime
-import io
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import store
+from bench import display, store
 from bench.errors import RequestError
 from bench.scales import scale
 
@@ -95,11 +92,8 @@ def _rank(row: Row) -> tuple[Any, ...]:
 
 def as_csv(found: Sequence[Row]) -> str:
     """A line for each score, with a heading."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, list(found[0]) if found else ["run"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found)
-    return out.getvalue()
+    names = list(found[0]) if found else ["run"]
+    return display.as_csv(names, [list(row.values()) for row in found])
 
 
 def as_json(found: Sequence[Row]) -> str:
@@ -109,7 +103,7 @@ def as_json(found: Sequence[Row]) -> str:
         run = runs.setdefault(row["run"], {**_run(row), "metrics": []})
         run["metrics"].append(_metric(row))
     document = {"format": "rs-bench-results", "version": 1, "runs": list(runs.values())}
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return display.as_json(document) + "\n"
 
 
 def _run(row: Row) -> Row:
@@ -196,7 +190,8 @@ def model_index(found: Sequence[Row]) -> str:
     from huggingface_hub import ModelCardData
 
     evaluated = evaluations(found)
-    data = ModelCardData(model_name=found[0]["entry"], eval_results=evaluated)
+    name = display.plain(found[0]["entry"])
+    data = ModelCardData(model_name=name, eval_results=evaluated)
     return data.to_yaml() + "\n"
 
 
@@ -218,7 +213,7 @@ def evaluations(found: Sequence[Row]) -> "list[EvalResult]":
             metric_value=row["value"],
             metric_name=_notes(row),
         )
-        for row in found
+        for row in map(_legible, found)
         if row["run"] in latest and not row["slice"] and not row["label"]
         if row["value"] is not None
     ]
@@ -227,7 +222,7 @@ def evaluations(found: Sequence[Row]) -> "list[EvalResult]":
 def _latest(found: Iterable[Row]) -> list[Row]:
     """The primary score of each task's latest run that may stand in public, of one entry."""
     fit = [
-        row
+        _legible(row)
         for row in found
         if row["is_primary"] and row["value"] is not None and row["track"] == "official"
         if not row["partial"] and not row["altered"] and row["checked"] != "unverified"
@@ -247,6 +242,13 @@ def _latest(found: Iterable[Row]) -> list[Row]:
     for row in sorted(fit, key=lambda row: (row["started"], row["run"])):
         newest[row["task"]] = row
     return [newest[task] for task in sorted(newest)]
+
+
+def _legible(row: Row) -> Row:
+    """A row whose text may stand in YAML, which leaves direction marks as they are."""
+    return {
+        key: display.plain(cell) if isinstance(cell, str) else cell for key, cell in row.items()
+    }
 
 
 def _notes(row: Row) -> str:

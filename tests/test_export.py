@@ -134,7 +134,7 @@ def test_csv_holds_every_score_and_reads_back(found):
     assert len(rows) == len(found) == 6
     assert rows[0].keys() == found[0].keys()
     for read, row in zip(rows, found, strict=True):
-        assert read == {key: "" if v is None else str(v) for key, v in row.items()}
+        assert read == {k: "" if v is None else str(v).replace("\n", " ") for k, v in row.items()}
     assert export.as_csv([]) == "run\n"
 
 

@@ -95,10 +95,11 @@ def main() -> None:
 
 
 def _end(error: BaseException, message: str, hint: str, code: int) -> None:
-    from bench.cli._console import plain
+    from bench.cli._console import print_line
 
     if os.environ.get(DEBUG):
         raise error
-    text = f"error: {plain(message)}" + (f"\n  {plain(hint)}" if hint else "")
-    print(text, file=sys.stderr)
+    print_line(f"error: {message}", to_stderr=True)
+    if hint:
+        print_line(f"  {hint}", to_stderr=True)
     sys.exit(code)

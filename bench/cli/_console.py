@@ -1,6 +1,5 @@
 """What the verbs share: options, tables, progress, and text that can do no harm."""
 
-import json
 import shutil
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from bench.display import as_json, plain
 
 if TYPE_CHECKING:
     from bench.request import Report
@@ -28,16 +29,16 @@ _GAP = "   "
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
 
 
-def plain(text: str) -> str:
-    """Text of any origin as printable characters: no terminal codes, no direction marks."""
-    return "".join(
-        c if c.isprintable() else " " if c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+def print_line(text: str = "", *, to_stderr: bool = False) -> None:
+    """A line of text of any origin; ends of lines before and after it give empty ones."""
+    line = text.strip("\n")
+    before, _, after = text.partition(line) if line else ("", "", "")
+    print(before + plain(line) + after, file=sys.stderr if to_stderr else sys.stdout)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1))
+    print(as_json(value))
 
 
 def print_table(
@@ -50,7 +51,7 @@ def print_table(
         rows: values; shown as text, whatever they hold.
         right: indices of columns that are aligned to the right.
     """
-    lines = [list(headings)]
+    lines = [list(map(plain, headings))]
     lines += [[plain("" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     whole = sum(widths) + len(_GAP) * (len(widths) - 1)

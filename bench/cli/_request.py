@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli._console import interval, number, print_table, results_folder
+from bench.cli._console import interval, number, print_line, print_table, results_folder
 from bench.errors import RequestError
 from bench.paths import shown
 
@@ -103,9 +103,11 @@ def show(manifest: dict[str, Any], results: Path) -> None:
         manifest["task"]["primary"],
     )
     if not any(s["value"] is not None for s in scores if _name(s) == manifest["task"]["primary"]):
-        print(f"\nnot ranked, {manifest['task']['primary']} is undefined: {_unranked(manifest)}")
+        print_line(
+            f"\nnot ranked, {manifest['task']['primary']} is undefined: {_unranked(manifest)}"
+        )
     for remark in manifest.get("remarks", ()):
-        print(f"\n{remark}")
+        print_line(f"\n{remark}")
     for heading in ("point", "depth"):
         _by_label(heading, [s for s in scores if s["average"] == f"{heading}s" and not s["slice"]])
     of_classes = [s for s in scores if s["average"] == "classes"]
@@ -113,18 +115,18 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     if any(s["metric"] == main for s in of_classes):
         _scores(f"{main} by class", [s for s in of_classes if s["metric"] == main], "")
     part = " of a part of the samples: never ranked" if manifest["partial"] else ""
-    print(
+    print_line(
         f"\n{entry['name']} on {manifest['task']['name']}, {manifest['track']} track{part}: "
         f"{manifest['data']['samples']:,} samples, {manifest['inputs']}, "
         f"{manifest['division']} division, {manifest['trust']}"
     )
     if cost:
         _cost(cost)
-    print(f"run {manifest['run']} in {shown(results / 'runs')}")
+    print_line(f"run {manifest['run']} in {shown(results / 'runs')}")
 
 
 def _cost(cost: dict[str, Any]) -> None:
-    print(
+    print_line(
         f"{cost['parameters'] / 1e6:.2f} M parameters, {cost['macs'] / 1e9:.2f} GMACs, "
         f"{cost['latency_ms']:.1f} ms for one sample, {cost['samples_per_second']:.0f} samples/s, "
         f"{cost['peak_memory'] / 2**30:.2f} GiB peak"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli._console import Json, plain, print_json, print_table
+from bench.cli._console import Json, print_json, print_line, print_table
 
 
 def verb(
@@ -43,7 +43,7 @@ def verb(
         marked = [["ok" if f.passed else "FAILED", f.id, f.found] for f in findings]
         print_table(["", "check", "found"], marked)
         for finding in failed:
-            print(f"\n{finding.id}: {plain(finding.hint)}")
+            print_line(f"\n{finding.id}: {finding.hint}")
     if failed:
         raise BenchError(
             f"{len(failed)} of {len(findings)} checks of {submission} failed: "

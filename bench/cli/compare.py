@@ -12,6 +12,7 @@ from bench.cli._console import (
     interval,
     number,
     print_json,
+    print_line,
     print_table,
     reporting,
     results_folder,
@@ -61,17 +62,17 @@ def verb(
         _many(found)
     else:
         _two(found, found.per_sample)
-    print()
+    print_line()
     for text in (found.method, *found.remarks):
-        print(text)
+        print_line(text)
     if found.track == "sample":
-        print("sample track: these numbers are for simulated data")
+        print_line("sample track: these numbers are for simulated data")
 
 
 def _head(found: "Comparison") -> None:
     part = ", a part of the samples" if found.partial else ""
     drawn = f" resampled by {found.place} ({found.places})" if found.place else ""
-    print(
+    print_line(
         f"{found.task} version {found.version} ({found.digest[:12]}), {found.track} track{part}: "
         f"{found.metric} of {found.samples:,} samples{drawn}"
     )
@@ -94,20 +95,22 @@ def _two(found: "Comparison", samples: "PerSample") -> None:
         "tied": f"{first} and {second} can't be told apart",
     }[pair.verdict]
     tiny = ", by so little that it hardly matters" if pair.tiny and pair.verdict != "tied" else ""
-    print(f"\n{verdict}{tiny}")
-    print(f"difference {_effect(pair)}, p = {_p(pair.p)}")
-    print(
+    print_line(f"\n{verdict}{tiny}")
+    print_line(f"difference {_effect(pair)}, p = {_p(pair.p)}")
+    print_line(
         f"ahead on {samples.ahead:,} samples, behind on {samples.behind:,}, even on "
         f"{samples.even:,} ({samples.score})"
     )
     if samples.mcnemar is not None:
-        print(f"McNemar p = {_p(samples.mcnemar.exact)} exact, {_p(samples.mcnemar.mid)} mid-p")
+        print_line(
+            f"McNemar p = {_p(samples.mcnemar.exact)} exact, {_p(samples.mcnemar.mid)} mid-p"
+        )
     if found.classes:
-        print()
+        print_line()
         _classes(found)
     for heading, rows in ((f"{first} ahead", samples.gains), (f"{second} ahead", samples.losses)):
         if rows:
-            print()
+            print_line()
             shown = [[name, number(one), number(other)] for name, one, other in rows]
             print_table([heading, first, second], shown, right=[1, 2])
 
@@ -133,7 +136,7 @@ def _classes(found: "Comparison") -> None:
 
 def _many(found: "Comparison") -> None:
     order = sorted(range(len(found.sides)), key=lambda index: -found.sides[index].value)
-    print()
+    print_line()
     print_table(
         ["tier", "entry", found.metric, "rank"],
         [
@@ -147,7 +150,7 @@ def _many(found: "Comparison") -> None:
         ],
         right=[0, 2],
     )
-    print()
+    print_line()
     print_table(
         ["entry", "against", "difference", "95 % interval", "p", "p (Holm)", "it is"],
         [

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import _request as options
-from bench.cli._console import Json, print_json
+from bench.cli._console import Json, print_json, print_line
 from bench.errors import RequestError
 
 
@@ -43,5 +43,5 @@ def verb(
     if as_json:
         print_json(made.model_dump(mode="json") | {"folder": str(out)})
     else:
-        print(f"converted {made.name}: {shown(out)}")
-        print(f"next: bench run --task {task} --model {shown(out)}")
+        print_line(f"converted {made.name}: {shown(out)}")
+        print_line(f"next: bench run --task {task} --model {shown(out)}")

@@ -10,6 +10,7 @@ from bench.cli._console import (
     Quiet,
     Results,
     print_json,
+    print_line,
     print_table,
     reporting,
     results_folder,
@@ -69,19 +70,19 @@ def verb(
         return
     unit = "bpppc" if found.rate == "actual" else "nominal bpppc"
     part = ", a part of the samples" if found.partial else ""
-    print(
+    print_line(
         f"{found.task} version {found.version} ({found.digest[:12]}), {found.track} track{part}: "
         f"{found.samples:,} images, {found.rate} rate, {found.method} interpolation"
     )
     for curve in found.curves:
-        print()
+        print_line()
         columns = zip(curve.points, curve.rates, curve.psnr, strict=True)
         print_table(
             [curve.entry, unit, "psnr", "95 % interval"],
             [[point, f"{bits:.4f}", *_shown(quality, 2, "")] for point, bits, quality in columns],
             right=[1, 2],
         )
-    print()
+    print_line()
     anchor, *others = found.curves
     print_table(
         [f"against {anchor.entry}", "BD-rate", "", "overlap", "BD-PSNR", "", "overlap"],
@@ -98,9 +99,9 @@ def verb(
         right=[1, 3, 4, 6],
     )
     for text in found.remarks:
-        print(text)
+        print_line(text)
     if found.track == "sample":
-        print("sample track: these numbers are for simulated data")
+        print_line("sample track: these numbers are for simulated data")
 
 
 def _shown(number: "Interval", digits: int, unit: str) -> list[str]:

@@ -1,11 +1,10 @@
 """``bench data``: the datasets."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from bench.cli._console import Json, Quiet, print_json, print_table
+from bench.cli._console import Json, Quiet, print_json, print_line, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: where they are, are they whole.")
 
@@ -37,13 +36,13 @@ def show(as_json: Json = False) -> None:
         print_json({"datasets": rows})
         return
     for row in rows:
-        print(f"{row['dataset']}: {row['title']}, {row['licence']}, {row['size']}")
-        print(f"  get it from {row['url']} and unpack it into {row['folder']}:")
+        print_line(f"{row['dataset']}: {row['title']}, {row['licence']}, {row['size']}")
+        print_line(f"  get it from {row['url']} and unpack it into {row['folder']}:")
         for line in row["layout"].strip().splitlines():
-            print(f"    {line}")
+            print_line(f"    {line}")
         state = "here" if row["official"] else "not here"
         made = "made" if row["sample"] else f"made on first use, or by `bench data sample {name}`"
-        print(f"  official data: {state}; sample data: {made}")
+        print_line(f"  official data: {state}; sample data: {made}")
 
 
 @app.command()
@@ -51,8 +50,8 @@ def sample(name: Name) -> None:
     """Make the simulated data of the sample track."""
     from bench import data
 
-    root = data.ensure_sample(name, lambda text: print(text, file=sys.stderr))
-    print(f"{root} ({data.sample_sha256(root)[:12]})")
+    root = data.ensure_sample(name, lambda text: print_line(text, to_stderr=True))
+    print_line(f"{root} ({data.sample_sha256(root)[:12]})")
 
 
 @app.command()
@@ -77,7 +76,7 @@ def prepare(
             workers or os.cpu_count() or 1,
             lambda done, total: report.progress("prepare", done, total),
         )
-    print(f"prepared {made}")
+    print_line(f"prepared {made}")
 
 
 @app.command()

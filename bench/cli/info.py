@@ -1,13 +1,12 @@
 """``bench info``: one task."""
 
 import json
-import sys
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli._console import Json, print_json, print_table
+from bench.cli._console import Json, print_json, print_line, print_table
 from bench.errors import RequestError, unknown
 
 if TYPE_CHECKING:
@@ -67,11 +66,13 @@ def verb(
             }
         )
         return
-    print(f"{asked.name} version {asked.version}: {asked.title}\n")
+    print_line(f"{asked.name} version {asked.version}: {asked.title}\n")
     for text in (asked.about, asked.protocol):
-        print(textwrap.fill(text.strip(), 100) + "\n")
+        for line in textwrap.wrap(text.strip(), 100):
+            print_line(line)
+        print_line()
     if asked.superseded_by:
-        print(f"superseded by {asked.superseded_by}\n")
+        print_line(f"superseded by {asked.superseded_by}\n")
     splits = ", ".join(
         f"{name}{f' {size:,}' if (size := asked.published(name).size) else ''} "
         f"({asked.checked(name)})"
@@ -104,14 +105,16 @@ def _show_predictions(task: "Task", as_json: bool) -> None:
     if as_json:
         print_json({"task": task.name, "columns": columns, "example": example})
         return
-    print(f"predictions.parquet for {task.name}: a row for each sample of split {task.split}\n")
+    print_line(
+        f"predictions.parquet for {task.name}: a row for each sample of split {task.split}\n"
+    )
     print_table(
         ["column", "type", "range", "what"],
         [[c["column"], c["type"], c["range"], c["about"]] for c in columns],
     )
-    print(f"\na row: {json.dumps(example)}")
+    print_line(f"\na row: {json.dumps(example)}")
     if predictions.claimed(task):
-        print("nothing of it can be computed here: a result is marked as reported")
+        print_line("nothing of it can be computed here: a result is marked as reported")
 
 
 def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool) -> None:
@@ -125,7 +128,7 @@ def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool
     root = data.official_root(task.dataset)
     track = track or ("official" if data.is_there(root) else "sample")
     if track == "sample":
-        root = data.ensure_sample(task.dataset, lambda text: print(text, file=sys.stderr))
+        root = data.ensure_sample(task.dataset, lambda text: print_line(text, to_stderr=True))
     else:
         data.require(root, task.dataset)
     dataset = data.reader(task.dataset).open_dataset(root)
@@ -134,4 +137,4 @@ def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool
         print_json({"task": task.name, "track": track, "split": split, "ids": found})
         return
     for sample in found:
-        print(sample)
+        print_line(sample)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import _request as options
+from bench.cli._console import print_line
 
 
 def verb(
@@ -24,5 +25,5 @@ def verb(
     from bench.paths import shown
 
     folder = shown(template.write(name, tasks.load(task), predicted=predictions))
-    print(f"wrote {folder}/entry.toml and {folder}/README.md")
-    print(f"next: fill them in, then bench check {folder}")
+    print_line(f"wrote {folder}/entry.toml and {folder}/README.md")
+    print_line(f"next: fill them in, then bench check {folder}")

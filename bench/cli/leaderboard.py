@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli._console import Results, results_folder
+from bench.cli._console import Results, print_line, results_folder
 
 
 def verb(
@@ -20,7 +20,7 @@ def verb(
     from bench.paths import shown
 
     size = leaderboard.write(results_folder(results), out)
-    print(f"{shown(out)}: {size / 1000:,.0f} kB")
+    print_line(f"{shown(out)}: {size / 1000:,.0f} kB")
     if show:
         import webbrowser
 

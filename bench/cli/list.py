@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli._console import Json, print_json, print_table
+from bench.cli._console import Json, print_json, print_line, print_table
 from bench.errors import unknown
 
 
@@ -51,7 +51,8 @@ def verb(
         print_json({"tasks": rows})
         return
     if names:
-        print("\n".join(row["task"] for row in rows))
+        for row in rows:
+            print_line(row["task"])
         return
     print_table(
         ["task", "kind", "primary", "tracks ready", "title"],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli._console import Json, Quiet, number, print_json, print_table, reporting
+from bench.cli._console import Json, Quiet, number, print_json, print_line, print_table, reporting
 
 
 def verb(
@@ -55,7 +55,7 @@ def verb(
             ],
             right=[2, 3, 4],
         )
-        print(f"expectations: {regress.revision()}")
+        print_line(f"expectations: {regress.revision()}")
     failed = [f"{finding.model} on {finding.task}" for finding in findings if not finding.passed]
     if failed:
         raise BenchError(

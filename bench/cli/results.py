@@ -1,6 +1,5 @@
 """``bench results``: what is known."""
 
-import csv
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench import display
 from bench.cli._console import (
     Json,
     Results,
     interval,
     number,
-    plain,
     print_json,
+    print_line,
     print_table,
     results_folder,
 )
@@ -85,9 +85,7 @@ def show(
         more = {"reported": beside} if published else {}
         print_json({"results": rows, "folds": [vars(found) for found in over_folds]} | more)
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, _COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+        sys.stdout.write(display.as_csv(_COLUMNS, [[row[c] for c in _COLUMNS] for row in rows]))
     else:
         _print(rows, beside)
         _print_folds(over_folds)
@@ -102,14 +100,14 @@ def rebuild(context: typer.Context, results: Results = None) -> None:
     folder = results_folder(results or context.obj)
     count, faults = store.rebuild(folder)
     for fault in faults:
-        print(f"left out: {plain(fault)}", file=sys.stderr)
+        print_line(f"left out: {fault}", to_stderr=True)
     with store.connect(folder, write=False) as connection:
         altered = connection.execute("select run from runs where altered order by run").fetchall()
     for (name,) in altered:
         reasons = "; ".join(integrity.check(Run(folder / "runs" / name)).altered)
-        print(f"altered, not ranked: run {plain(name)}: {plain(reasons)}", file=sys.stderr)
+        print_line(f"altered, not ranked: run {name}: {reasons}", to_stderr=True)
     noted = f", {len(altered)} of them altered" if altered else ""
-    print(f"{shown(store.database(folder))}: {count} runs{noted}, {len(faults)} left out")
+    print_line(f"{shown(store.database(folder))}: {count} runs{noted}, {len(faults)} left out")
 
 
 @app.command()
@@ -129,13 +127,11 @@ def sql(
         rows = [[_value(cell) for cell in row] for row in answer.rows]
         print_json({"columns": answer.names, "rows": rows})
     elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(answer.names)
-        writer.writerows(answer.rows)
+        sys.stdout.write(display.as_csv(answer.names, answer.rows))
     else:
         print_table(answer.names, [[_cut(cell) for cell in row] for row in answer.rows])
         if answer.more:
-            print(f"the first {_ROWS} rows; --json or --csv give all", file=sys.stderr)
+            print_line(f"the first {_ROWS} rows; --json or --csv give all", to_stderr=True)
 
 
 @app.command()
@@ -168,12 +164,12 @@ def export(
             "model-index": formats.model_index,
         }[kind](found)
     for line in left_out:
-        print(f"left out: {plain(line)}", file=sys.stderr)
+        print_line(f"left out: {line}", to_stderr=True)
     if out is None:
         sys.stdout.write(text)
     else:
         write_bytes(out, text.encode())
-        print(f"wrote {shown(out)}", file=sys.stderr)
+        print_line(f"wrote {shown(out)}", to_stderr=True)
 
 
 @app.command()
@@ -209,7 +205,7 @@ def benefit(
         ],
         right=[1, 2, 5, 8],
     )
-    print(f"\n{claim(rows)}")
+    print_line(f"\n{claim(rows)}")
 
 
 @app.command("import")
@@ -226,10 +222,10 @@ def take(
     folder = results_folder(results or context.obj)
     found = import_runs(source, folder)
     for name in found.new:
-        print(f"new: {plain(name)}")
+        print_line(f"new: {name}")
     for line in found.refused:
-        print(f"refused: {plain(line)}", file=sys.stderr)
-    print(f"{shown(folder)}: {len(found.new)} new, {len(found.known)} there already")
+        print_line(f"refused: {line}", to_stderr=True)
+    print_line(f"{shown(folder)}: {len(found.new)} new, {len(found.known)} there already")
     if found.refused:
         raise BenchError(f"{len(found.refused)} runs were refused", "the lines above say why")
 
@@ -271,7 +267,7 @@ def _reported(folder: Path, task: str | None, entry: str | None) -> list[dict[st
 
     numbers, faults = reported.load(folder)
     for fault in faults:
-        print(f"left out: {plain(fault)}", file=sys.stderr)
+        print_line(f"left out: {fault}", to_stderr=True)
     return [
         vars(number) | {"metric": f"{number.metric}_{number.average}"}
         for number in numbers
@@ -288,19 +284,19 @@ def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> 
         tables.setdefault((*group, unverified, row["partial"], row["altered"]), []).append(row)
         primary[row["task"]] = row["metric"]
     if not rows and not beside:
-        print("no results; `bench run --task reben-mlc --model resnet18` makes one")
+        print_line("no results; `bench run --task reben-mlc --model resnet18` makes one")
     for (task, version, digest, track, unverified, partial, altered), members in tables.items():
         part = ", unverified split (not ranked with verified ones)" if unverified else ""
         part += ", partial runs (not ranked)" if partial else ""
         part += ", altered runs (not ranked)" if altered else ""
-        print(f"\n{_cut(task)} version {version} ({_cut(digest)[:12]}), {track} track{part}")
+        print_line(f"\n{_cut(task)} version {version} ({_cut(digest)[:12]}), {track} track{part}")
         _print_ours(members)
     by_task: dict[str, list[dict[str, Any]]] = {}
     for row in beside:
         by_task.setdefault(row["task"], []).append(row)
     for task, members in by_task.items():
         same = [row for row in members if row["metric"] == primary.get(task)] or members
-        print(
+        print_line(
             f"\n{_cut(task)}, reported by publications, under protocols of their own (not ranked)"
         )
         _print_reported(same)
@@ -313,7 +309,7 @@ def _print_folds(found: "Sequence[Summary]") -> None:
         tables.setdefault(group, []).append(summary)
     for (task, track, metric, verified), members in tables.items():
         part = "" if verified else ", unverified splits"
-        print(f"\n{task} over its {members[0].of} folds, {track} track{part}")
+        print_line(f"\n{task} over its {members[0].of} folds, {track} track{part}")
         print_table(
             ["entry", f"mean {metric}", "std over folds", "folds", "inputs", "division", "trust"],
             [
@@ -332,7 +328,7 @@ def _print_folds(found: "Sequence[Summary]") -> None:
         )
         for summary in members:
             if summary.note:
-                print(f"{_cut(summary.entry)}: {summary.note}")
+                print_line(f"{_cut(summary.entry)}: {summary.note}")
 
 
 def _print_ours(members: Sequence[dict[str, Any]]) -> None:
@@ -357,7 +353,7 @@ def _print_ours(members: Sequence[dict[str, Any]]) -> None:
         right=[1, 3, 7],
     )
     if len(members) > _RUNS:
-        print(f"{len(members) - _RUNS:,} more; --json and --csv show all")
+        print_line(f"{len(members) - _RUNS:,} more; --json and --csv show all")
 
 
 def _print_reported(members: Iterable[dict[str, Any]]) -> None:
@@ -382,8 +378,7 @@ def _print_reported(members: Iterable[dict[str, Any]]) -> None:
 
 def _cut(value: Any) -> str:
     """Text of any origin, printable and of bounded length."""
-    text = "" if value is None else str(value)
-    return plain(text if len(text) <= _CUT else text[: _CUT - 1] + "…")
+    return display.shown("" if value is None else value, _CUT)
 
 
 def _value(cell: Any) -> Any:

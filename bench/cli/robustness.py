@@ -12,6 +12,7 @@ from bench.cli._console import (
     interval,
     number,
     print_json,
+    print_line,
     print_table,
     reporting,
 )
@@ -66,7 +67,7 @@ def verb(
         ],
         right=[1, 2, 3, 4, 5],
     )
-    print(
+    print_line(
         "\nadded: of the labels that aren't set, the share that maps set by mistake; removed: of "
         "those that are set, the share that they lack; wrong: of all labels. Counted on the "
         "training split, before images are mixed"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import _request as options
-from bench.cli._console import Json, Quiet, Results, print_json, reporting
+from bench.cli._console import Json, Quiet, Results, print_json, print_line, reporting
 
 
 def verb(
@@ -61,7 +61,7 @@ def verb(
         return
     options.show(manifest, asked.results)
     if manifest["track"] == "sample":
-        print(
+        print_line(
             "sample track: these numbers are for simulated data and say nothing about "
             f"{manifest['data']['dataset']}; `bench data list` says how to get the real data"
         )

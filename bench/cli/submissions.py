@@ -13,8 +13,8 @@ from bench.cli._console import (
     Results,
     interval,
     number,
-    plain,
     print_json,
+    print_line,
     print_table,
     reporting,
     results_folder,
@@ -134,6 +134,6 @@ def _show(
     print_table([*headings, "95 % interval", "trust", "claim"], rows, right=[5, 6])
     for outcome in outcomes:
         if outcome.reason:
-            print(plain(f"{outcome.repo}: {outcome.reason}"))
+            print_line(f"{outcome.repo}: {outcome.reason}")
     for fault in faults:
-        print(plain(f"left out: {fault}"))
+        print_line(f"left out: {fault}")

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli._console import Json, Results, plain, print_json, print_table, results_folder
+from bench.cli._console import (
+    Json,
+    Results,
+    print_json,
+    print_line,
+    print_table,
+    results_folder,
+)
 
 if TYPE_CHECKING:
     from bench.submit import Plan
@@ -58,11 +65,11 @@ def verb(
         )
         return
     state = f"changed {', '.join(done.changed)}" if done.changed else "was there already"
-    print(f"hf:{done.submission.repo}@{done.submission.revision}: {plain(state)}")
+    print_line(f"hf:{done.submission.repo}@{done.submission.revision}: {state}")
     if done.request:
-        print(f"pull request {plain(done.request)}")
+        print_line(f"pull request {done.request}")
     manifest = shown(done.manifest)
-    print(f"manifest {manifest}: for a leaderboard on GitHub, a pull request with this file")
+    print_line(f"manifest {manifest}: for a leaderboard on GitHub, a pull request with this file")
 
 
 def _show(plan: "Plan", as_json: bool) -> None:
@@ -84,6 +91,6 @@ def _show(plan: "Plan", as_json: bool) -> None:
         [[file["path"], f"{file['bytes']:,}", file["sha256"]] for file in files],
         right=[1],
     )
-    print(f"\nclaims the scores of run {plan.run.name}")
+    print_line(f"\nclaims the scores of run {plan.run.name}")
     for call in plan.calls:
-        print(f"would {call}")
+        print_line(f"would {call}")

@@ -1,7 +1,7 @@
 """``bench train``: the recipe of an entry."""
 
 from bench.cli import _request as options
-from bench.cli._console import Json, Quiet, Results, print_json, reporting
+from bench.cli._console import Json, Quiet, Results, print_json, print_line, reporting
 
 
 def verb(
@@ -48,8 +48,8 @@ def verb(
         assert done is not None
         assert entry.folder is not None
         folder = shown(entry.folder)
-        print(
+        print_line(
             f"trained {entry.name} in {done.seconds:.0f} s: {done.samples_seen:,} samples seen in "
             f"{done.steps:,} steps, {done.epochs_run:,} epochs\n{folder}"
         )
-        print(f"next: bench run --task {task} --model {folder}")
+        print_line(f"next: bench run --task {task} --model {folder}")

@@ -3,6 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
+from bench import display
+
 NAME = 96
 """Most characters of a name that are shown."""
 
@@ -18,14 +20,9 @@ _HUB = re.compile(r"hf:(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})@(?P<commit>[0-9a-f]{4
 def shown(text: object, limit: int = NAME) -> str:
     """Text of any origin as one line of at most ``limit`` printable characters.
 
-    Control characters, direction marks and invisible joiners become the replacement character:
-    they could reorder or hide what stands around them. Escaping is left to what writes the page.
+    Escaping is left to what writes the page.
     """
-    # Twice the limit is enough to see whether something was cut; the rest may be megabytes.
-    head = " ".join(str(text)[: 2 * limit + 64].split())
-    if not head.isprintable():
-        head = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in head)
-    return head if len(head) <= limit else head[: limit - 1].rstrip() + "…"
+    return display.shown(text, limit)
 
 
 def link(address: object) -> str:
