@@ -63,6 +63,7 @@ def hostile(bench_of_module: Prompt) -> Prompt:
             score | {"average": "classes", "label": HOSTILE, "slice": HOSTILE}
             for score in manifest["scores"]
         ]
+        manifest["data"] = manifest["data"] | {"checked": "fingerprint"}
         manifest["task"]["digest"] = tasks.load("reben-mlc").digest
         run.write_manifest(manifest)
         store.record(results, run)
