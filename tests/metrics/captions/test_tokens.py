@@ -19,13 +19,18 @@ FROZEN = [
 
 def by_java(coco, tmp_path, captions):
     """pycocoevalcap's tokens, each caption by itself: a line of one word stands behind each."""
-    file = tmp_path / "captions.txt"
     lines = (line for caption in captions for line in (caption.replace("\n", " "), "next"))
+    return in_order(coco, tmp_path, lines)[: 2 * len(captions) : 2]
+
+
+def in_order(coco, tmp_path, lines):
+    """pycocoevalcap's tokens of lines that follow each other."""
+    file = tmp_path / "captions.txt"
     file.write_text("\n".join(lines), encoding="utf-8")
     command = ["java", "-Dfile.encoding=UTF-8", "-cp", "tokenizer/stanford-corenlp-3.4.1.jar"]
     command += ["edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase", file]
     done = subprocess.run(command, cwd=coco, capture_output=True, check=True, timeout=120)
-    answers = done.stdout.decode().split("\n")[: 2 * len(captions) : 2]
+    answers = done.stdout.decode().split("\n")
     return [tuple(word for word in line.split() if word not in PUNCTUATION) for line in answers]
 
 
@@ -53,6 +58,14 @@ def test_equals_java(coco, tmp_path, real_captions):
     ]
     assert wrong == []
     assert expected[-len(frozen) :] == [tokens for _, tokens in FROZEN]
+
+
+def test_a_last_letter_keeps_its_stop_whatever_follows(coco, tmp_path):
+    """The one known difference: the program looks at the next caption."""
+    last = "a river and a."
+    assert tokens_of(last) == ("a", "river", "and", "a.")
+    assert in_order(coco, tmp_path, [last, "trees"])[0] == tokens_of(last)
+    assert in_order(coco, tmp_path, [last, "There are trees"])[0] == ("a", "river", "and", "a")
 
 
 @settings(deadline=None)
