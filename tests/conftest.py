@@ -17,6 +17,8 @@ import pytest
 from tests.hub.server import TOKEN, Hub, serving
 from tests.typed import Prompt, prompt
 
+_NO_REAL_DATA = "no real samples at"
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
@@ -24,8 +26,22 @@ def real_data() -> Path:
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("BENCH_REAL_DATA", default))
     if not folder.is_dir():
-        pytest.skip(f"no real samples at {folder} (set BENCH_REAL_DATA)")
+        pytest.skip(f"{_NO_REAL_DATA} {folder} (set BENCH_REAL_DATA)")
     return folder
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say in the last line before the counts what wasn't tested for want of real samples."""
+    yield
+    skipped = sum(
+        _NO_REAL_DATA in str(report.longrepr) for report in terminalreporter.getreports("skipped")
+    )
+    if skipped:
+        terminalreporter.write_line(
+            f"{skipped} tests on real samples were skipped: BENCH_REAL_DATA names their folder; "
+            "what it holds and where to get it is in CONTRIBUTING.md, Real samples"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,20 @@
 """Real patches through the whole pipeline, scored on their real labels."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from bench import data, evaluate
 from bench import task as tasks
+from bench.data.hyspecnet_patches import normalised, spectra
 from bench.data.reben_dataset import FLAGGED, METADATA
 from bench.errors import BenchError
+from bench.models import baseline
 from bench.request import Request
 from bench.runs import Run
 from tests.tiny import TASK, tiny
@@ -121,3 +126,57 @@ def test_a_real_hyperspectral_patch_through_codecs(real_data, tmp_path, monkeypa
         assert scores["psnr", components] == pytest.approx(expected, abs=0.1)
         floor = int(components) * 32 / 202
         assert floor < scores["bpppc", components] < 1.1 * floor
+
+
+def enmap(real_data):
+    """The real EnMAP patch as codecs are fed, [202, 128, 128]."""
+    (path,) = real_data.glob("hyspecnet11k/patches/*/*-SPECTRAL_IMAGE.TIF")
+    return torch.from_numpy(normalised(path.parent.name, spectra(path)))
+
+
+def told(codec):
+    """The cells of README's row of a codec on the real patch."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("On the one real EnMAP patch") :]
+    return next(row.split(" | ")[1:] for row in table.split("\n") if row.startswith(f"| {codec} |"))
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate"),
+    [
+        ("klt", 1.6),
+        ("jpeg2000", 1.6),
+        *(
+            pytest.param(codec, rate, marks=pytest.mark.soak)
+            for codec in ("jpeg2000", "klt-jpeg2000", "klt", "jpegxl")
+            for rate in (0.2, 0.4, 0.8, 1.6)
+            if rate < 1.6 or codec in ("klt-jpeg2000", "jpegxl")
+        ),
+    ],
+)
+def test_readme_of_a_codec_on_the_real_patch(real_data, codec, rate):
+    image = enmap(real_data)
+    module = baseline._load(f"architectures.{codec.rpartition('-')[2]}")
+    made = getattr(module, codec.replace("-", "").upper())
+    coder = made(in_channels=202, outputs=202, size=32, rates=str(rate))
+    stream = coder.encode(image, str(rate))
+    decoded = coder.decode(stream)
+    assert 0.95 * rate < 8 * len(stream) / image.numel() <= rate
+    decibels, degrees = told(codec)[:2]
+    at = (0.2, 0.4, 0.8, 1.6).index(rate)
+    error = (decoded - image).double().square().mean()
+    assert -10 * error.log10() == pytest.approx(float(decibels.split(", ")[at]), abs=0.06)
+    if rate == 1.6:
+        cosine = torch.cosine_similarity(decoded.double(), image.double(), dim=0)
+        angle = torch.rad2deg(torch.arccos(cosine.clamp(max=1))).mean()
+        assert float(angle) == pytest.approx(float(degrees.split()[0]), abs=0.006)
+
+
+def test_readme_of_the_lossless_codec_on_the_real_patch(real_data):
+    image = enmap(real_data)
+    made = baseline._load("architectures.lossless").Lossless
+    coder = made(in_channels=202, outputs=202, size=32)
+    stream = coder.encode(image, "lossless")
+    rate = 8 * len(stream) / image.numel()
+    assert told("lossless")[0] == f"exact at {rate:.2f} bpppc"
+    assert torch.equal(coder.decode(stream), image)
