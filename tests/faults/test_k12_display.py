@@ -63,8 +63,10 @@ def hostile(bench_of_module: Prompt) -> Prompt:
             score | {"average": "classes", "label": HOSTILE, "slice": HOSTILE}
             for score in manifest["scores"]
         ]
-        manifest["data"] = manifest["data"] | {"checked": "fingerprint"}
-        manifest["task"]["digest"] = tasks.load("reben-mlc").digest
+        task = tasks.load("reben-mlc")
+        split = task.splits[task.split]
+        manifest["data"] |= {"samples": split.size, "ids_sha256": split.ids_sha256}
+        manifest["task"]["digest"] = task.digest
         run.write_manifest(manifest)
         store.record(results, run)
     altered = Run(results / "runs" / "r2")
