@@ -90,22 +90,36 @@ class _RefusedError(BenchError):
 
 
 def listed(folder: Path) -> tuple[list[Found], list[str]]:
-    """The submissions whose manifests are in a folder, and what is wrong with other files there.
+    """The submissions whose manifests are below a folder, and what is wrong with other files there.
+
+    What two manifests claim of one commit must be the same, as it is looked at once.
 
     Raises:
         RequestError: there is no such folder.
     """
     if not folder.is_dir():
         raise RequestError(f"{folder} is no folder", "name the one that holds the manifests")
-    found, faults = [], []
-    for path in sorted(folder.glob("*.toml")):
+    found: dict[tuple[str, str], tuple[Path, Submission]] = {}
+    faults = []
+    for path in sorted(folder.rglob("*.toml")):
+        name = path.relative_to(folder)
+        if path.is_symlink():
+            faults.append(f"{name} is a symbolic link (a manifest is a file)")
+            continue
         try:
             manifest = read_submission(path)
         except RequestError as error:
             faults.append(str(error))
-        else:
-            found.append(Found(manifest.repo, manifest.revision, manifest))
-    return found, faults
+            continue
+        first, known = found.setdefault((manifest.repo, manifest.revision), (name, manifest))
+        if known != manifest:
+            faults.append(
+                f"{name} says something else of {manifest.repo}@{manifest.revision[:12]} than "
+                f"{first} (keep one of them)"
+            )
+    return [
+        Found(repo, commit, manifest) for (repo, commit), (_, manifest) in found.items()
+    ], faults
 
 
 def tagged(tag: str) -> list[Found]:

@@ -5,10 +5,9 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from typer.testing import CliRunner
 
-from bench import cli, sandbox, store, submissions
 from bench import hub as hubs
+from bench import sandbox, store, submissions
 from bench import task as tasks
 from bench.claims import Submission, claims_of
 from bench.errors import BenchError
@@ -318,30 +317,26 @@ def test_two_syncs_do_not_share_a_folder(hub, ran, tmp_path, monkeypatch):
     )
 
 
-def test_the_commands_show_and_list_what_there_is(hub, ran, tmp_path):
+def test_the_commands_show_and_list_what_there_is(hub, ran, tmp_path, bench):
     names = ("honest", "proud")
     pinned = [
         submission_of(publish(hub, tmp_path, name, claimed=claimed))
         for name, claimed in zip(names, (0.5, 0.6), strict=True)
     ]
-    listed, results = tmp_path / "submissions", tmp_path / "ours"
+    listed = bench.folder / "submissions"
     listed.mkdir()
     for submission in pinned:
         (listed / submission.file_name).write_text(submission.text())
-
-    def bench(*arguments):
-        asked = ["submissions", *arguments, "--from", str(listed), "--results", str(results)]
-        return CliRunner().invoke(cli._command_line(), asked)
-
-    new = json.loads(bench("list", "--json").stdout)
+    asked = "--from submissions --results ours"
+    # What stands in for the sandbox holds in this process only.
+    new = bench.in_process(f"submissions list {asked} --json").json()
     assert [found["repo"] for found in new["new"]] == ["alice/honest", "alice/proud"]
-    told = bench("sync")
-    assert told.exit_code == 0
+    told = bench.in_process(f"submissions sync {asked}")
     assert "alice/proud: claimed ap_macro 0.6000, found 0.5000" in told.stdout
-    assert TOKEN not in told.output
     (listed / "broken.toml").write_text("repo = 1")
-    again = bench("sync", "--json")
-    assert "1 manifests can't be read" in str(again.exception)
-    assert again.stdout.count('"reproduced"') == again.stdout.count('"not reproduced"') == 1
-    assert json.loads(bench("list", "--json").stdout)["new"] == []
+    again = bench.in_process(f"submissions sync {asked} --json", code=1)
+    assert "1 manifests can't be taken" in again.stderr
+    states = [found["state"] for found in again.json()["submissions"]]
+    assert sorted(states) == ["not reproduced", "reproduced"]
+    assert bench.in_process(f"submissions list {asked} --json").json()["new"] == []
     assert ran == ["honest", "proud"]

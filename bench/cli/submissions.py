@@ -29,7 +29,7 @@ app = typer.Typer(
 
 From = Annotated[
     Path | None,
-    typer.Option("--from", metavar="DIR", help="Those whose manifests are in a folder."),
+    typer.Option("--from", metavar="DIR", help="Those whose manifests are below a folder."),
 ]
 Tag = Annotated[
     str | None,
@@ -72,7 +72,7 @@ def sync(
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed or faults:
         raise BenchError(
-            f"{len(failed)} submissions failed and {len(faults)} manifests can't be read",
+            f"{len(failed)} submissions failed and {len(faults)} manifests can't be taken",
             "the others are recorded; the same command tries what failed again",
         )
 
