@@ -48,7 +48,7 @@ def score(run: str, results: Path | None = None) -> dict[str, Any]:
 def results(results: Path | None = None, query: str = "select * from metrics") -> Any:
     """What the database answers to a query, as a `pyarrow.Table`."""
     with store.connect(results_root(results), write=False) as connection:
-        return connection.execute(query).to_arrow_table()
+        return connection.sql(query).to_arrow_table()
 
 
 def _request(options: dict[str, Any]) -> Request:

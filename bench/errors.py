@@ -1,6 +1,8 @@
 """The errors a user sees: what was expected and found, and what to do next."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 _SHOWN = 200
@@ -44,3 +46,51 @@ def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> Reque
     else:
         advice = "none is known here"
     return RequestError(f"unknown {what} {name!r}", f"{advice}; {hint}" if hint else advice)
+
+
+_ELSEWHERE = "choose another folder (--results, --out, BENCH_DATA)"
+_ADVICE = {
+    errno.ENOSPC: "free disk space or choose another folder",
+    errno.EDQUOT: "your quota is used up: remove files or choose another folder",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) or choose another folder",
+    errno.EROFS: f"the file system is read-only: {_ELSEWHERE}",
+    errno.EACCES: f"you have no right to it: have it granted, or {_ELSEWHERE}",
+    errno.EPERM: f"you have no right to it: have it granted, or {_ELSEWHERE}",
+    errno.ENAMETOOLONG: "use a shorter name, or a folder with a shorter path",
+    errno.ENOTDIR: "a file stands where a folder is expected: remove it or choose another folder",
+    errno.EISDIR: "a folder stands where a file is expected: remove it or choose another name",
+    errno.EEXIST: "move away what is there",
+    errno.ENOTEMPTY: "move away what is there",
+    errno.ENOENT: "look whether the path is right and its folder still there",
+    errno.ELOOP: "its symbolic links lead in a circle, or to where none may: name the place itself",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "the machine has too many files open: close other programs",
+    errno.ENOMEM: "free memory, or use fewer workers",
+    errno.EXDEV: "it crosses two file systems: choose a folder that lies in one",
+    errno.EBUSY: "another program uses it: close that program",
+    errno.ETXTBSY: "another program uses it: close that program",
+    errno.EIO: "the disk or its connection fails: see the system's log",
+    errno.ESTALE: "the network file system lost it: mount it again",
+    errno.ENOTCONN: "the network file system lost it: mount it again",
+    errno.ENODEV: "the device is gone: mount it again",
+    errno.ENXIO: "the device is gone: mount it again",
+    errno.EILSEQ: "the file system doesn't allow such a name: use plain letters",
+    errno.EINVAL: "the file system doesn't allow such a name or operation: choose another folder",
+    errno.EOPNOTSUPP: f"the file system has no such operation: {_ELSEWHERE}",
+    errno.ENOSYS: f"the file system has no such operation: {_ELSEWHERE}",
+    errno.EBADF: "another user made it: have it made writable for you (chmod g+w)",
+    errno.ENOLCK: f"the file system gives no locks: {_ELSEWHERE}",
+}
+
+
+def os_error(failed: str, error: OSError, then: str = "repeat the command") -> BenchError:
+    """The error for what the operating system refused, with advice by its error number.
+
+    Args:
+        failed: what could not be done, with the path.
+        error: what it answered.
+        then: what to do once the advice is followed.
+    """
+    reason = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+    advice = _ADVICE.get(error.errno or 0, "look at the path and at the disk")
+    return BenchError(f"{failed}: {reason}", f"{advice}, then {then}" if then else advice)

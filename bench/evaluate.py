@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from bench import (
     data,
     entry,
     integrity,
     kinds,
+    locks,
     predictions,
     provenance,
     runs,
@@ -226,14 +226,7 @@ def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[ob
     """Keep a second command from training the same entry; the processes of one command may."""
     if processes > 1:
         return contextlib.nullcontext()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
-    try:
-        return lock.acquire()
-    except Timeout as error:
-        raise BenchError(
-            f"another process is training {folder.name}", "wait for it, or stop it"
-        ) from error
+    return locks.held(folder.with_name(f".{folder.name}.lock"), f"is training {folder.name}")
 
 
 def _rescore(

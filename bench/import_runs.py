@@ -9,14 +9,13 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import integrity, store
-from bench.errors import BenchError, RequestError
-from bench.files import flush
+from bench.errors import BenchError, RequestError, os_error
+from bench.files import move, scratch
 from bench.runs import MAX_MANIFEST, Run
 
 MAX_FILE = 4 << 30
@@ -95,8 +94,8 @@ def _take(folder: Path, results: Path) -> bool:
         raise BenchError(f"{folder.name!r:.100} is no run id", "a run folder bears its run id")
     target = results / "runs" / folder.name
     names = _files(folder)
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=results) as staging:
-        copy = Run(Path(staging) / folder.name)
+    with scratch(results, "import") as staging:
+        copy = Run(staging / folder.name)
         copy.folder.mkdir()
         for name in names:
             _copy(folder / name, copy.folder / name)
@@ -105,21 +104,16 @@ def _take(folder: Path, results: Path) -> bool:
                 f"run {folder.name} isn't as it was when it was scored: {'; '.join(altered)}",
                 "fetch it again from where it was made",
             )
-        flush(copy.folder)
         if os.path.lexists(target):
             _same(copy, Run(target))
             return False
         try:
-            # Renaming a folder never replaces one that holds anything.
-            copy.folder.rename(target)
+            move(copy.folder, target)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                raise BenchError(
-                    f"run {folder.name} can't be taken in: {error.strerror}"
-                ) from error
+                raise os_error(f"run {folder.name} can't be taken in", error) from error
             _same(copy, Run(target))
             return False
-        flush(target.parent)
     return True
 
 
@@ -157,11 +151,8 @@ def _copy(source: Path, target: Path) -> None:
             raise BenchError(f"{named} has {found.st_size} bytes, expected at most {limit}")
         with open(handle, "rb", closefd=False) as stream, target.open("wb") as out:
             shutil.copyfileobj(stream, out, _COPIED)
-        flush(target)
     except OSError as error:
-        raise BenchError(
-            f"{named} can't be copied: {error.strerror}", "free disk space, then repeat"
-        ) from error
+        raise os_error(f"{named} can't be copied", error) from error
     finally:
         os.close(handle)
 

@@ -7,10 +7,8 @@ leaves is safetensors, which is checked against the architecture like any other 
 
 import pickle
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from bench import entry as entries
 from bench import kinds, models
 from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
-from bench.files import sha256_file
+from bench.files import move, scratch, sha256_file
 from bench.paths import absolute
 from bench.sandbox import harmless
 from bench.task import Task
@@ -63,12 +61,11 @@ def convert(file: Path, entry: Entry | Predicted, task: Task, out: Path) -> Entr
     if not file.is_file() or file.stat().st_size > MAX_BYTES:
         raise RequestError(f"expected a file of at most {MAX_BYTES} bytes at {file}")
     model = models.build(_plain(entry), kinds.kind_of(task).outputs(task))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        made = Path(folder) / "entry"
+    with scratch(out.parent, out.name) as folder:
+        made = folder / "entry"
         made.mkdir()
-        _unpickled(file, Path(folder) / "tensors.safetensors", Path(folder))
-        _cast(Path(folder) / "tensors.safetensors", made / _WEIGHTS, model.state_dict())
+        _unpickled(file, folder / "tensors.safetensors", folder)
+        _cast(folder / "tensors.safetensors", made / _WEIGHTS, model.state_dict())
         weights.fill(model, made / _WEIGHTS)
         plain = _plain(entry)
         whole = plain.model_copy(
@@ -80,7 +77,7 @@ def convert(file: Path, entry: Entry | Predicted, task: Task, out: Path) -> Entr
             }
         )
         entries.save(whole, made)
-        shutil.move(made, out)
+        move(made, out)
     return whole
 
 

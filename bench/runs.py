@@ -10,6 +10,7 @@ A run is recognised by its identity: task digest, data, entry digest, seed and a
 identity continues where it stopped, or is found complete.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
+from bench import locks
 from bench.errors import BenchError, RequestError, unknown
-from bench.files import atomic_path, sha256_file, sha256_json, write_json
+from bench.files import atomic_path, sha256_file, sha256_json, sweep, write_json
 from bench.paths import absolute
 
 SCHEMA = 1
@@ -139,21 +140,18 @@ class Run:
         for path in self.parts():
             path.unlink()
 
-    def lock(self) -> FileLock:
-        """Hold the run for this process.
+    def lock(self) -> contextlib.AbstractContextManager[object]:
+        """Hold the run from now on until the context that is returned is left.
+
+        What a killed process left half written in the folder is removed.
 
         Raises:
-            BenchError: another process holds it.
+            BenchError: another process holds it, or the folder can't be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise BenchError(
-                f"another process is working on run {self.name}", "wait for it, or stop it"
-            ) from error
-        return lock
+        hold = contextlib.ExitStack()
+        hold.enter_context(locks.held(self.folder / ".lock", f"is working on run {self.name}"))
+        sweep(self.folder)
+        return hold
 
 
 def all_runs(results: Path) -> Iterator[Run]:

@@ -5,22 +5,19 @@ repeated sync deals only with what is new, and what a killed one left of those i
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from filelock import FileLock, Timeout
-
-from bench import __version__, bounded_toml, data, hub, integrity, runs, sandbox, store
+from bench import __version__, bounded_toml, data, hub, integrity, locks, runs, sandbox, store
 from bench import task as tasks
 from bench.checks.files import MAX_BYTES
 from bench.claims import Claims, Submission, compare, read_claims, read_submission
 from bench.entry import MAX_DECLARATION, Predicted, validated
 from bench.errors import BenchError, RequestError, unknown
-from bench.files import flush, sha256_file, sha256_json, write_json
+from bench.files import link_or_copy, move, sha256_file, sha256_json, write_json
 from bench.hub import Repository
 from bench.runs import MAX_MANIFEST, Run
 from bench.sandbox import Errand, Limits
@@ -145,11 +142,7 @@ def sync(
     """
     folder = results / "submissions"
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        held = FileLock(folder / ".lock", timeout=0).acquire()
-    except Timeout as error:
-        raise BenchError(f"another process syncs into {results}", "wait for it") from error
-    with held:
+    with locks.held(folder / ".lock", f"syncs into {results}"):
         outcomes: dict[tuple[str, str], Outcome] = {}
         for found in wanted:
             outcome = _dealt_with(found, results, limits, say, outcomes)
@@ -328,13 +321,14 @@ def _recorded(made: Run, there: Repository, results: Path, staged: Path) -> dict
     run = runs.choose(results, stem, identity, force=False)
     if not run.complete():
         shutil.rmtree(staged, ignore_errors=True)
-        shutil.copytree(made.folder, staged, copy_function=os.link)
+        shutil.copytree(
+            made.folder, staged, copy_function=link_or_copy, ignore=shutil.ignore_patterns(".*")
+        )
         manifest |= {"run": run.name, "identity": identity}
         manifest["entry"] |= {"source": str(there)}
         Run(staged).write_manifest(manifest)
         run.folder.parent.mkdir(parents=True, exist_ok=True)
-        staged.rename(run.folder)
-        flush(run.folder.parent)
+        move(staged, run.folder)
     store.record(results, run)
     return run.manifest()
 

@@ -42,7 +42,8 @@ def test_runs_are_copied_whole_recorded_and_recognised_the_next_time(theirs, tmp
     assert (again.new, again.known, again.refused) == ([], expected, [])
     assert tree_sha256(here / "runs") == before
     assert listed(here) == expected
-    assert sorted(p.name for p in here.iterdir()) == ["results.duckdb", "runs"]
+    assert sorted(p.name for p in here.glob("[!.]*")) == ["results.duckdb", "runs"]
+    assert not list(here.glob(".*.tmp"))
 
 
 def test_a_run_in_place_but_not_listed_is_listed_by_the_next_import(theirs, tmp_path):

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from bench import __version__
-from bench.errors import BenchError
+from bench.errors import BenchError, os_error
 from bench.paths import absolute
 
 DEBUG = "BENCH_DEBUG"
@@ -88,6 +88,9 @@ def main() -> None:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        found = os_error(f"{error.filename or 'the system'} was refused", error)
+        _end(error, found.message, found.hint, found.exit_code)
     except Exception as error:  # noqa: BLE001
         first = (str(error).splitlines() or [""])[0]
         hint = "`bench --debug ...` shows where"

@@ -6,16 +6,14 @@ a dataset for more than `Dataset` has (its targets); it says so in its own modul
 
 import hashlib
 import importlib
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bench import bounded_toml
-from bench.data import listing
+from bench.data import listing, samples
 from bench.errors import RequestError, unknown
-from bench.files import tree_sha256, write_bytes
 from bench.paths import data_root
 
 if TYPE_CHECKING:
@@ -189,26 +187,15 @@ def _folder(name: str) -> str:
 
 
 def ensure_sample(name: str, say: Callable[[str], None]) -> Path:
-    """The folder of the simulated data, made first where it isn't there yet."""
-    from filelock import FileLock
-
+    """The folder of the simulated data; made first where it isn't there, or isn't whole."""
     root = sample_root(name)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.with_name(f".{root.name}.lock")):
-        if not is_there(root):
-            # What a process left that was killed while it simulated.
-            for stale in root.parent.glob(f".{root.name}.*.tmp"):
-                shutil.rmtree(stale, ignore_errors=True)
-            say(f"simulating the sample data of {name} into {root}")
-            reader(name).write_sample(root)
-        if not (root / "SHA256").is_file():
-            write_bytes(root / "SHA256", tree_sha256(root).encode())
+    samples.ensure(name, root, reader(name).write_sample, say)
     return root
 
 
 def sample_sha256(root: Path) -> str:
     """The hash of the simulated data, as noted when it was made."""
-    return (root / "SHA256").read_text(encoding="ascii")
+    return samples.sha256(root)
 
 
 def is_there(root: Path) -> bool:

@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import bench.torch_setup  # noqa: F401
-from bench import text, weights
+from bench import locks, text, weights
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
@@ -36,6 +35,7 @@ from bench.paths import data_root
 from bench.task import Task, in_one_line
 
 BEAMS, TOKENS = 5, 120
+_ASSEMBLING_S = 3600.0
 """How many captions are followed at a time, and how long they may become."""
 
 _CONFIG, _ADAPTER, _TOKENIZER = "config.json", "adapter_config.json", "tokenizer.json"
@@ -133,11 +133,12 @@ def entry(rest: str, task: Task) -> Entry:
         found.append(_base(found[0]))
     key = sha256_json([one.name for one in found])[:16]
     folder = _folder(key)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if not folder.is_dir():
-            with new_folder(folder) as made:
-                _assemble(found, made)
+    if not folder.is_dir():
+        lock = folder.with_name(f".{folder.name}.lock")
+        with locks.held(lock, f"is putting {found[0].name} together", _ASSEMBLING_S):
+            if not folder.is_dir():
+                with new_folder(folder) as made:
+                    _assemble(found, made)
     own = Path(rest).name if Path(rest).is_dir() else rest.partition("/")[2]
     named = re.sub(r"[^A-Za-z0-9.-]", "-", own)
     adapted = f", the adapter {found[0].name} merged into it" if len(found) > 1 else ""

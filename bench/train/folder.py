@@ -13,7 +13,7 @@ import torch
 from bench import entry as entries
 from bench.entry import Entry
 from bench.errors import RequestError
-from bench.files import atomic_path, flush, write_bytes
+from bench.files import atomic_path, move, write_bytes
 from bench.weights import save_tensors
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class Workshop:
         for path in self.folder.iterdir():
             if path.name not in _EXPORT:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self.folder.rename(self.target)
-        flush(self.target.parent)
+        move(self.folder, self.target)
         # Trainings of the same entry that were given up, with other packages say.
         for stale in self.target.parent.glob(f"{self.target.name}.*.partial"):
             shutil.rmtree(stale, ignore_errors=True)
