@@ -376,7 +376,7 @@ def test_an_error_of_the_system_at_the_command_line_is_advice(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    assert shown == [
+    assert "\n".join(shown) == (
         "error: /some/file was refused: Too many open files\n  raise the limit on open files "
         "(ulimit -n), then repeat the command"
-    ]
+    )
