@@ -197,8 +197,8 @@ def test_each_fault_is_found_by_its_check_with_a_hint(tmp_path, name, spoil):
 
 
 AND = {
-    "model.weights_finite": ("model.weights_match",),
-    "declaration.toml": ("files.sizes",),
+    "model.weights_finite": ("model.weights_match", "files.formats"),
+    "declaration.toml": ("files.sizes", "files.formats"),
     "predictions.values": ("predictions.fit",),
 }
 
@@ -212,7 +212,7 @@ def test_a_file_larger_than_what_is_opened_is_found(tmp_path):
     model_entry(tmp_path)
     with (tmp_path / "notes.txt").open("wb") as stream:
         stream.truncate(1 << 40)
-    assert set(failed(tmp_path)) == {"files.sizes"}
+    assert set(failed(tmp_path)) == {"files.sizes", "files.formats"}
 
 
 @pytest.mark.parametrize("make", [model_entry, several_rounds, predicted_entry])

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import parquet
+from bench import content, parquet
 from bench.checks import Subject
 from bench.entry import MAX_DECLARATION
 from bench.errors import BenchError
@@ -14,9 +14,12 @@ from bench.errors import BenchError
 MAX_FILES = 1000
 """The most files in the folder of an entry."""
 
+MAX_HIDDEN = 20_000
+"""The most files in all folders below it, hidden ones of version control included."""
+
 MAX_BYTES = {
     ".toml": MAX_DECLARATION,
-    ".md": 4 << 20,
+    ".md": content.MAX_TEXT,
     ".safetensors": 16 << 30,
     ".parquet": parquet.MAX_FILE,
 }
@@ -26,6 +29,9 @@ MAX_OTHER = 64 << 20
 """The largest file of another suffix, in bytes."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.A)
+
+_VERSION_CONTROL = (".git/", ".hg/", ".svn/")
+"""Its files are compressed or scripts of its own; none of them is published or opened."""
 
 # Opening one of these, or importing it, may run whatever its author wanted.
 _PROGRAMS = re.compile(
@@ -56,15 +62,26 @@ def plain(subject: Subject) -> str | None:
 
 
 def formats(subject: Subject) -> str | None:
-    """Nothing in a format that can run code."""
+    """Nothing in a format that can run code, by its name and by its content, hidden or not."""
     if subject.alone:
         return None
-    found = sorted(e.name for e in _entries(subject.path) if _PROGRAMS.search(e.name))
-    if found:
+    faults = []
+    for path in _everything(subject.path):
+        name = path.relative_to(subject.path).as_posix()
+        if name.startswith(_VERSION_CONTROL):
+            found = "a pickle" if content.fault(path) == "a pickle" else ""
+        elif _PROGRAMS.search(name):
+            found = "can run code"
+        else:
+            found = content.fault(path)
+        if found:
+            faults.append(f"{name!r:.100} ({found})")
+    if faults:
+        more = f" and {len(faults) - 8} more" if len(faults) > 8 else ""
         raise BenchError(
-            f"files that can run code: {', '.join(f'{name!r:.100}' for name in found[:8])}",
-            "save weights with safetensors.torch.save_file, and keep code in a repository of its "
-            "own",
+            f"files that can run code, or may: {', '.join(sorted(faults)[:8])}{more}",
+            "save weights with safetensors.torch.save_file; beside them an entry holds text, "
+            "Parquet and pictures; keep code in a repository of its own",
         )
     return "no pickles, no programs"
 
@@ -92,6 +109,22 @@ def readme(subject: Subject) -> str | None:
     if not path.is_file() or not path.stat().st_size:
         raise BenchError("no README.md", "say what it is and how it was made; `bench init` helps")
     return f"{path.stat().st_size:,} bytes"
+
+
+def _everything(folder: Path) -> Iterator[Path]:
+    """All plain files at any depth, hidden ones as well; links only into the Hub's cache."""
+    count = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            count += 1
+            if count > MAX_HIDDEN:
+                raise BenchError(
+                    f"more than {MAX_HIDDEN:,} files, hidden ones counted",
+                    "leave out what isn't needed",
+                )
+            path = Path(place, name)
+            if path.is_file() and (not path.is_symlink() or _is_from_hub(path)):
+                yield path
 
 
 def _entries(folder: Path) -> "Iterator[os.DirEntry[str]]":
