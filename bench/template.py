@@ -134,10 +134,15 @@ def _model(task: Task) -> str:
 
 
 def _simplest(task: Task) -> Entry | None:
-    """The baseline of fewest arguments that learns and takes the task's first input."""
+    """A baseline that learns and takes the task's first input: of fewest arguments, one of timm."""
     found = [entries.baseline(name, task) for name in entries.baseline_names(task)]
     fitting = [e for e in found if e.model.learns and e.input == task.input(task.inputs[0])]
-    return min(fitting, key=lambda entry: len(entry.model.arguments), default=None)
+
+    def order(entry: Entry) -> tuple[int, bool, int, str]:
+        foreign = not entry.model.architecture.startswith("timm:")
+        return len(entry.model.arguments), foreign, len(entry.name), entry.name
+
+    return min(fitting, key=order, default=None)
 
 
 def _how(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""From an empty folder to a row on a leaderboard, as a submitter and a maintainer would go."""
+"""Handing in predictions, and what is not fit to be handed in; a journey has the rest."""
 
 import base64
 import gzip
@@ -6,19 +6,15 @@ import json
 import re
 import shutil
 import tomllib
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import tomli_w
-from typer.testing import CliRunner
 
-from bench import cli, evaluate, kinds, predictions, runs, store
+from bench import evaluate, kinds, predictions, runs, store
 from bench import task as tasks
-from bench.errors import BenchError
 from bench.request import Request
-from tests.hub.server import TOKEN, commit_of
-from tests.tiny import brief as brief_entry
+from tests.hub.server import commit_of
 from tests.tiny import tiny
 
 TASK = tasks.load("reben-mlc")
@@ -27,14 +23,6 @@ FILLED = {
     "licence": "Apache-2.0",
     "training_data": ["reben/train", "reben/validation"],
 }
-
-
-def bench(*arguments):
-    """What a command prints; its errors are raised."""
-    done = CliRunner().invoke(cli._command_line(), [*map(str, arguments)], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    assert TOKEN not in done.output
-    return done.stdout
 
 
 def words_of(page):
@@ -64,86 +52,55 @@ def ran(sample_data, tmp_path_factory):
     return folder / "model.safetensors", runs.find(results, manifest["run"])
 
 
-@pytest.fixture
-def with_model(ran, tmp_path):
-    folder = tmp_path / "mine"
-    bench("init", folder, "--task", TASK.name)
-    model = {"architecture": "timm:test_resnet", "weights": "model.safetensors"}
-    fill_in(folder, input="s1", model=model)
-    shutil.copy(ran[0], folder / "model.safetensors")
-    return folder, str(folder)
-
-
-@pytest.fixture
-def with_training(sample_data, tmp_path):
-    """An entry that the harness trains: its recipe instead of weights."""
-    folder, brief = tmp_path / "mine", brief_entry(tmp_path / "brief", epochs=1)
-    bench("init", folder, "--task", TASK.name)
-    told = tomllib.loads((brief / "entry.toml").read_text())
-    fill_in(folder, **{key: told[key] for key in ("input", "model", "recipe")})
-    made = ("--task", TASK.name, "--model", folder, "--track", "sample")
-    trained = json.loads(bench("train", *made, "--results", tmp_path / "trained", "--json"))
-    return Path(trained["folder"]), trained["folder"]
-
-
-@pytest.fixture
-def with_predictions(ran, tmp_path):
-    folder = tmp_path / "mine"
-    bench("init", folder, "--task", TASK.name, "--predictions")
-    fill_in(folder)
+def test_predictions_become_a_row(ran, bench, hub):
+    bench.in_process("init mine --task reben-mlc --predictions")
+    fill_in(bench.folder / "mine")
     predicted = ran[1].observations().select(predictions.schema(TASK).names)
-    pq.write_table(predicted, folder / "predictions.parquet")
-    return folder, f"predictions:{folder}"
-
-
-@pytest.mark.parametrize(
-    ("made", "trust"), [("with_training", "rerun"), ("with_predictions", "rescored")]
-)
-def test_an_entry_becomes_a_row(made, trust, request, hub, tmp_path):
-    folder, model = request.getfixturevalue(made)
-    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
-    bench("check", folder)
-    bench("run", "--task", TASK.name, "--model", model, "--track", "sample", "--results", theirs)
-    submit = ("submit", folder, "--repo", "alice/mine", "--results", theirs)
-    shown = bench(*submit, "--dry-run")
+    pq.write_table(predicted, bench.folder / "mine" / "predictions.parquet")
+    bench.in_process("check mine")
+    bench.in_process("run --task reben-mlc --model predictions:mine")
+    shown = bench.in_process("submit mine --repo alice/mine --dry-run").stdout
     assert "entry.toml" in shown
     assert "would commit" in shown
     assert not (hub.seen or hub.commits)
-    bench(*submit)
+    bench.in_process("submit mine --repo alice/mine")
     assert len(hub.commits) == 1
     commit = commit_of(hub.root / "alice" / "mine")
 
-    (row,) = json.loads(bench("submissions", "sync", "--results", ours, "--json"))["submissions"]
-    assert (row["state"], row["trust"], row["revision"]) == ("reproduced", trust, commit)
-    (claimed,) = runs.all_runs(theirs)
+    board = bench.beside("board")
+    (row,) = board.in_process("submissions sync --json").json()["submissions"]
+    assert (row["state"], row["trust"], row["revision"]) == ("reproduced", "rescored", commit)
+    (claimed,) = runs.all_runs(bench.folder / "results")
     assert row["value"] == row["claimed"] == claimed.manifest()["scores"][0]["value"]
-    with store.connect(ours, write=False) as connection:
+    with store.connect(board.folder / "results", write=False) as connection:
         found = connection.execute("select entry, trust, track, altered from runs").fetchall()
-    assert found == [("mine", trust, "sample", False)]
-    page = tmp_path / "page.html"
-    bench("leaderboard", "--results", ours, "--out", page)
-    words = words_of(page)
-    assert trust in words
+    assert found == [("mine", "rescored", "sample", False)]
+    board.in_process("leaderboard --out page.html")
+    words = words_of(board.folder / "page.html")
+    assert "rescored" in words
     assert any(f"https://huggingface.co/alice/mine/tree/{commit}" in word for word in words)
 
     # The same from the manifest that a pull request brings, its claim edited upwards.
-    (manifest,) = (theirs / "submissions").glob("*.toml")
+    (manifest,) = (bench.folder / "results" / "submissions").glob("*.toml")
     claim = tomllib.loads(manifest.read_text())
     claim["claims"]["scores"]["ap_macro"] += 0.05
     manifest.write_text(tomli_w.dumps(claim))
-    asked = ("--from", manifest.parent, "--results", ours)
-    told = bench("submissions", "sync", *asked)
+    asked = "--from ../work/results/submissions"
+    told = board.in_process(f"submissions sync {asked}").stdout
     assert "not reproduced" in told
     assert f"claimed ap_macro {claim['claims']['scores']['ap_macro']:.4f}" in told
-    assert "not reproduced" in bench("submissions", "list", *asked)
+    assert "not reproduced" in board.in_process(f"submissions list {asked}").stdout
 
 
-def test_what_was_not_run_or_not_filled_in_is_not_submitted(with_model, hub, tmp_path):
-    folder, _ = with_model
-    submit = ("submit", folder, "--repo", "alice/mine", "--results", tmp_path / "none")
-    with pytest.raises(BenchError, match=r"no whole run of mine.*bench run --task reben-mlc"):
-        bench(*submit)
-    fill_in(folder, licence="")
-    with pytest.raises(BenchError, match=r"declaration\.licence"):
-        bench(*submit)
+def test_what_was_not_run_or_not_filled_in_is_not_submitted(ran, bench, hub):
+    bench.in_process("init mine --task reben-mlc")
+    model = {"architecture": "timm:test_resnet", "weights": "model.safetensors"}
+    fill_in(bench.folder / "mine", input="s1", model=model)
+    shutil.copy(ran[0], bench.folder / "mine")
+    submit = "submit mine --repo alice/mine"
+    told = bench.in_process(submit, code=2).stderr
+    assert "results holds no whole run of mine as it is in mine" in told
+    assert "bench run --task reben-mlc --model mine" in told
+    fill_in(bench.folder / "mine", licence="")
+    assert "declaration.licence" in bench.in_process(submit, code=2).stderr
     assert not hub.seen

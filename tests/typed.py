@@ -65,14 +65,29 @@ class Prompt:
             code: with which it must end.
             environment: variables beside those that every command has.
         """
+        return self._run(typed, [str(PROGRAM), *_words(typed)], code, environment)
+
+    def shell(self, script: str, code: int = 0) -> Shown:
+        """What a script for a shell prints; it ends with the first command that fails."""
+        return self._run(script, ["bash", "-e", "-c", script], code, {})
+
+    def beside(self, name: str) -> "Prompt":
+        """The same user in another empty folder beside this one."""
+        folder = self.home / name
+        folder.mkdir()
+        return Prompt(folder, self.home)
+
+    def _run(
+        self, typed: object, command: list[str], code: int, environment: dict[str, str]
+    ) -> Shown:
         done = subprocess.run(
-            [PROGRAM, *_words(typed)],
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             cwd=self.folder,
             env=self.environment() | environment,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         return _held(typed, Shown(done.returncode, done.stdout, done.stderr), code)
@@ -100,6 +115,7 @@ class Prompt:
     def environment(self) -> dict[str, str]:
         """All that a command has of an environment."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        kept["PATH"] = os.pathsep.join((str(PROGRAM.parent), kept.get("PATH", os.defpath)))
         return kept | {"HOME": str(self.home), "HF_HOME": str(self.home / "hf")}
 
 
