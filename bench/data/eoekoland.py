@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bench.data import Check, Progress, declaration, sample_root
 from bench.data.eoekoland_dataset import LISTS, EOekoLand
+from bench.data.series import by_band
+from bench.data.values import Darkest, values
 from bench.errors import BenchError
 
 _NAME = "eoekoland"
@@ -47,7 +49,7 @@ def verify(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
     counts = ", ".join(f"{split} {len(ids)}" for split, ids in listed.items())
     yield Check("splits", passed=right, found=counts)
     samples = [sample for ids in listed.values() for sample in ids]
-    faults, done = [], 0
+    faults, done, darkest = [], 0, Darkest(values(_NAME))
     for name, series in declared["series"].items():
         there = set(dataset.present(series["bands"]))
         lacking = sum(sample not in there for sample in samples)
@@ -57,11 +59,13 @@ def verify(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
         chosen = [sample for sample in samples if sample in there][:pixels]
         for sample in chosen:
             try:
-                dataset.series(sample, series["bands"])
+                images = dataset.series(sample, series["bands"])
+                darkest.add(by_band(images), len(images[0].pixels))
                 dataset.reference_map(sample, series["bands"])
             except BenchError as error:
                 faults.append(str(error))
             done += 1
             progress(done, len(declared["series"]) * min(pixels, len(samples)))
+    faults += darkest.faults()
     words = f"{len(faults)} faults, the first: {faults[0]}" if faults else f"{done} archives read"
     yield Check("contents", passed=not faults, found=words)

@@ -15,6 +15,7 @@ from bench import text
 from bench.data import declaration
 from bench.data.formats import npy
 from bench.data.series import Series, by_band, by_series
+from bench.data.values import require, values
 from bench.errors import BenchError, unknown
 
 LISTS = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
@@ -114,7 +115,7 @@ class EOekoLand:
         Raises:
             RequestError: a band is unknown.
             BenchError: an archive is missing, damaged, or of another number of dates, bands or
-                pixels.
+                pixels; or an image holds what isn't in the declared range.
         """
         day = declared()["step"] * np.arange(declared()["dates"], dtype=np.int64)
         found = []
@@ -134,6 +135,12 @@ class EOekoLand:
                 means = [declared()["statistics"]["train"][band][0] for band in named]
                 fill = np.array(means, pixels.dtype)[:, None, None]
                 pixels = np.where(np.isfinite(pixels), pixels, fill)
+            archive = self.root / name / f"{sample}.npz"
+            require(
+                values("eoekoland"),
+                {band: pixels[:, index] for index, band in enumerate(named)},
+                lambda _, archive=archive: f"image_stack in {archive}",  # type: ignore[misc]
+            )
             found.append(Series(name, named, pixels, np.stack([day, day], axis=1)))
         return found
 

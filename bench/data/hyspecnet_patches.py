@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.data import declaration
 from bench.data.formats import geotiff, planar_tiff
+from bench.data.values import require, values
 from bench.errors import BenchError
 
 
@@ -43,6 +44,9 @@ LAND, WATER, CLOUD, NOTHING = 0, 1, 2, 255
 
 IMAGE, REDUCED = "SPECTRAL_IMAGE.TIF", "DATA.npy"
 
+_GSD = 30
+_VALUES = values("hyspecnet")
+_BACKGROUND = 3
 _LOWEST, _HIGHEST, _SCALE = 0, 10_000, np.float32(10_000)
 
 _SAMPLE = re.compile(
@@ -98,7 +102,7 @@ def image(path: Path) -> NDArray[np.int16]:
         FileNotFoundError: there is no such file.
         BenchError: it is damaged, too large, or has not 224 bands of int16.
     """
-    return planar_tiff.read(path, BANDS, np.int16, LARGEST)
+    return planar_tiff.read(path, BANDS, np.int16, LARGEST, pixel=_GSD, nodata=(NODATA,))
 
 
 def spectra(path: Path) -> NDArray[np.int16]:
@@ -166,12 +170,13 @@ def digital(values: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def require_data(sample: str, kept: NDArray[np.int16]) -> None:
-    """Refuse a patch whose kept bands have pixels without data.
+    """Refuse a patch whose kept bands have pixels without data, or other values than declared.
 
     Raises:
         BenchError: there is one; names the sample, the first such band and their number.
     """
     if kept.min() != NODATA:
+        require(_VALUES, dict(zip(KEPT, kept, strict=True)), lambda _: f"patch {sample}")
         return
     counts = np.count_nonzero(kept == NODATA, axis=(1, 2))
     first = int(counts.argmax())
@@ -213,7 +218,10 @@ def _layer(
 ) -> NDArray[np.uint8]:
     path = file(patches, sample, f"QL_QUALITY_{name}.TIF")
     size = None if shape is None else (shape[0], shape[1])
-    codes: NDArray[np.uint8] = geotiff.read(path, size, np.uint8)
+    # The layer of classes says that its code of the background stands for no data.
+    codes: NDArray[np.uint8] = geotiff.read(
+        path, size, np.uint8, pixel=_GSD, nodata=(0, _BACKGROUND)
+    )
     if codes.max() > highest:
         raise BenchError(
             f"{path}: expected codes from 0 to {highest}, found {codes.max()}",

@@ -41,7 +41,7 @@ class Area:
 
     Attributes:
         folder, suffix: how its folder and its norm files are named.
-        highest: the most that a stored elevation may be, in metres.
+        lowest, highest: what a stored elevation may be, in metres.
         colours: of the classes, in their order.
         undefined: the colour of pixels without a class.
         sides: pixels of a published image by modality.
@@ -51,6 +51,7 @@ class Area:
 
     folder: str
     suffix: str
+    lowest: float
     highest: float
     colours: Mapping[str, tuple[int, int, int]]
     undefined: tuple[int, int, int]
@@ -80,6 +81,7 @@ def area(name: str) -> Area:
     return Area(
         facts["folder"],
         facts["suffix"],
+        facts["lowest"],
         facts["highest"],
         {label: tuple(declared["colours"][label]) for label in declared["classes"]},
         tuple(facts["undefined"]),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.formats import tiff_tags
 from bench.data.magicbathynet_area import (
     LISTS,
     MODALITIES,
@@ -22,6 +23,7 @@ from bench.data.magicbathynet_area import (
     splits,
 )
 from bench.data.magicbathynet_rasters import Raster, read
+from bench.data.values import require, values
 from bench.errors import BenchError, unknown
 
 VOID = 255
@@ -29,6 +31,7 @@ VOID = 255
 
 _ARCHIVE = ("", "MagicBathyNet", "magicbathynet")
 _UNIT = 0.01  # of a pixel's size and place, what rounding may do to them
+_NODATA = (0.0,)  # of images; those pixels are left out
 _DEPTHS = (5.0, 10.0, 15.0)
 _ZONES = ("0-5 m", "5-10 m", "10-15 m", "over 15 m")
 
@@ -134,6 +137,7 @@ class MagicBathyNet:
             for index, band in enumerate(self.area.bands[modality]):
                 if band in bands:
                     arrays[band] = pixels[:, :, index]
+        require(values(self.name), arrays, lambda band: self._path("img", sample, self._of(band)))
         return {band: arrays[band] for band in bands}
 
     def depth(self, sample: str, bands: Sequence[str] = ()) -> NDArray[np.float32]:
@@ -141,7 +145,8 @@ class MagicBathyNet:
 
         The release stores elevations, negative below the surface and 0 where there are none; depth
         is their negative. It is NaN where the elevation is 0 or the image of the grid is 0 in most
-        of its bands, which are the pixels that the release leaves out of training.
+        of its bands, which are the pixels that the release leaves out of training, and where the
+        file itself says that its value stands for no data.
 
         Args:
             sample: the patch.
@@ -157,14 +162,16 @@ class MagicBathyNet:
         image, raster = self._image(sample, modality), self._raster("depth", sample, modality)
         what = f"depth of patch {sample[:100]} ({modality})"
         self._same_place(what, raster, image, bands=1)
-        values = raster.pixels.astype(np.float32)
-        known = np.isfinite(values) & (values != 0)
+        stored = raster.pixels.astype(np.float32)
+        known = np.isfinite(stored) & (stored != 0)
+        known &= ~tiff_tags.missing(raster.pixels, raster.nodata)
         if not known.any():
             raise BenchError(
-                f"{what}: expected depths, found no data in all {values.size} pixels",
+                f"{what}: expected depths, found no data in all {stored.size} pixels",
                 "a patch without any depth can't be in a split of bathymetry",
             )
-        highest, mean = float(values[known].max()), float(values[known].mean())
+        self._require_elevations(self._path("depth", sample, modality), stored[known])
+        highest, mean = float(stored[known].max()), float(stored[known].mean())
         if highest > self.area.highest or mean > 0:
             raise BenchError(
                 f"{what}: expected elevations, negative below the surface and at most "
@@ -172,7 +179,16 @@ class MagicBathyNet:
                 "are these positive depths? the release stores them negative",
             )
         seen = 2 * np.count_nonzero(image.pixels, axis=2) >= image.pixels.shape[2]
-        return np.where(known & seen, -values, np.float32(np.nan))
+        return np.where(known & seen, -stored, np.float32(np.nan))
+
+    def _require_elevations(self, path: str, stored: NDArray[np.float32]) -> None:
+        if (low := stored[stored < self.area.lowest]).size:
+            raise BenchError(
+                f"{path}: expected elevations from {self.area.lowest:g} to {self.area.highest:g} m,"
+                f" found {low[0]:g} in {low.size} pixels",
+                "if it stands for no data, write it into the file's tag (GDAL_NODATA), or 0 in "
+                "place of it: such pixels don't count",
+            )
 
     def reference_map(self, sample: str, bands: Sequence[str] = ()) -> NDArray[np.uint8]:
         """uint8 [side, side]: the class of the seabed in the declaration's order, else `VOID`.
@@ -193,9 +209,10 @@ class MagicBathyNet:
         red, green, blue = raster.pixels.astype(np.int64).transpose(2, 0, 1)
         codes = (red << 16) + (green << 8) + blue
         classes = np.full(codes.shape, VOID, np.uint8)
-        foreign = codes != _code(self.area.undefined)
+        empty = tiff_tags.missing(raster.pixels, raster.nodata).all(axis=-1)
+        foreign = (codes != _code(self.area.undefined)) & ~empty
         for index, colour in enumerate(self.area.colours.values()):
-            classes[codes == _code(colour)] = index
+            classes[(codes == _code(colour)) & ~empty] = index
         foreign &= classes == VOID
         if foreign.any():
             colour = tuple(raster.pixels[foreign][0].tolist())
@@ -237,7 +254,15 @@ class MagicBathyNet:
         elif abs(shape[0] * raster.pixel - SIDE) > _UNIT * SIDE:
             found = f"{shape[0]} px of {raster.pixel:g} m"
             raise _other(what, f"a side of {SIDE:g} m", found)
+        path = self._path("img", sample, modality)
+        tiff_tags.require_data(path, raster.pixels, raster.nodata, _NODATA)
         return raster
+
+    def _of(self, band: str) -> str:
+        return self.area.modalities([band])[0]
+
+    def _path(self, what: str, sample: str, modality: str) -> str:
+        return str(self.folder / what / modality / f"{what}_{sample}.tif")
 
     def _raster(self, what: str, sample: str, modality: str) -> Raster:
         name = f"{what}/{modality}/{what}_{sample}.tif"

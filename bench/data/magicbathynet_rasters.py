@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.formats import tiff_tags
 from bench.errors import BenchError
 
 _LARGEST = 1 << 25
@@ -23,7 +24,7 @@ _SEPARATE = 2
 
 @dataclass(frozen=True)
 class Raster:
-    """Pixels and where they lie.
+    """Pixels and what the file says of them.
 
     Attributes:
         pixels: [height, width], or [height, width, bands] of more than one band; read-only.
@@ -31,20 +32,25 @@ class Raster:
         origin: easting and northing of the outer corner of the upper left pixel in metres; None
             where the file says none.
         pixel: the size of a pixel in metres; None as before.
+        nodata: the values that stand for no data, see `tiff_tags.Said`.
     """
 
     pixels: NDArray[Any]
     epsg: int | None
     origin: tuple[float, float] | None
     pixel: float | None
+    nodata: tuple[float, ...] = ()
 
 
 def read(path: Path) -> Raster:
-    """The first image of a TIFF, with bands last however they are stored.
+    """The image of a TIFF, with bands last however they are stored.
+
+    Pixels of a value that the file says stands for no data are left to the caller.
 
     Raises:
         FileNotFoundError: there is no such file.
-        BenchError: it is no TIFF, truncated, or larger than any file of the release.
+        BenchError: it is no TIFF, truncated, or larger than any file of the release; or it says of
+            itself what isn't followed, see `tiff_tags.said`.
     """
     import tifffile
 
@@ -57,30 +63,18 @@ def read(path: Path) -> Raster:
             shape = tuple(page.shape)
             if len(shape) not in (2, 3) or math.prod(shape) * page.dtype.itemsize > _LARGEST:
                 raise _damaged(path, f"expected an image of modest size, found shape {shape}")
+            told = tiff_tags.said_by(str(path), file)
             pixels: NDArray[Any] = page.asarray(maxworkers=1)
+            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
             if len(shape) == 3 and page.planarconfig == _SEPARATE:
                 pixels = pixels.transpose(1, 2, 0)
-            tags = {
-                code: page.tags[code].value
-                for code in (_PIXEL_SCALE, _TIE_POINT, _GEO_KEYS)
-                if code in page.tags
-            }
         pixels.flags.writeable = False
-        epsg = _projected(tags.get(_GEO_KEYS, ()))
-        if _PIXEL_SCALE not in tags or _TIE_POINT not in tags:
-            return Raster(pixels, epsg, None, None)
-        _, _, _, east, north, *_ = map(float, tags[_TIE_POINT])
-        return Raster(pixels, epsg, (east, north), float(tags[_PIXEL_SCALE][0]))
+        return Raster(pixels, told.epsg, told.origin, told.pixel, told.nodata)
     except (FileNotFoundError, BenchError):
         raise
     # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
     except Exception as error:
         raise _damaged(path, f"expected a TIFF ({' '.join(str(error).split())[:200]})") from error
-
-
-def _projected(keys: tuple[int, ...]) -> int | None:
-    entries = zip(keys[4::4], keys[5::4], keys[7::4], strict=False)
-    return next((value for key, held, value in entries if key == _PROJECTED and not held), None)
 
 
 def _damaged(path: Path, finding: str) -> BenchError:

@@ -13,6 +13,7 @@ from bench.data.formats import npy
 from bench.data.pastis_metadata import METADATA, Patch, days, declared, patches
 from bench.data.pastis_store import STORE, Store
 from bench.data.series import Series, by_band, by_series
+from bench.data.values import require, values
 from bench.errors import BenchError, unknown
 from bench.files import sha256_file
 
@@ -127,7 +128,7 @@ class Pastis:
         Raises:
             RequestError: a band is unknown.
             BenchError: a file is missing or damaged, or dates are missing, out of order, or not as
-                many as images.
+                many as images; or an image holds what isn't in the declared range.
         """
         patch, place = self._place(sample)
         path, found = self.root / METADATA, []
@@ -143,8 +144,18 @@ class Pastis:
             order = list(declared()["series"][name])
             if list(named) != order:
                 pixels = pixels[:, [order.index(band) for band in named]]
-            found.append(Series(name, named, pixels[..., place[0], place[1]], when))
+            pixels = pixels[..., place[0], place[1]]
+            self._require(patch, name, named, pixels)
+            found.append(Series(name, named, pixels, when))
         return found
+
+    def _require(self, patch: str, series: str, named: Sequence[str], pixels: NDArray[Any]) -> None:
+        path = file(self.root, series, patch) if self.store is None else self.store.folder
+        require(
+            values("pastis"),
+            {band: pixels[:, index] for index, band in enumerate(named)},
+            lambda _: f"{path} (patch {patch})",
+        )
 
     def read(self, sample: str, bands: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named bands of a sample, each [dates * height, width]: date below date."""

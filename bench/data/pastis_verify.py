@@ -9,6 +9,8 @@ import numpy as np
 from bench.data import Check, Progress, sample_root
 from bench.data.pastis_dataset import Pastis
 from bench.data.pastis_metadata import FOLDS, declared, norm_file, norms
+from bench.data.series import by_band
+from bench.data.values import Darkest, values
 from bench.errors import BenchError
 
 _SEED = 0
@@ -76,6 +78,7 @@ def _contents(
     original.store = None
     faults: list[str] = []
     differences: list[str] = []
+    darkest = Darkest(values("pastis"))
     for number, patch in enumerate(chosen):
         try:
             shape = dataset.reference_map(patch).shape
@@ -85,14 +88,14 @@ def _contents(
                 (series,) = dataset.series(patch, declared()["series"][name])
                 if series.pixels.shape[2:] != shape:
                     faults.append(f"{name} of {patch} is not as large as its labels")
-                if not np.isfinite(series.pixels.sum(dtype=np.float64)):
-                    faults.append(f"{name} of {patch} holds NaN or infinity")
+                darkest.add(by_band([series]), len(series.pixels))
                 copied = dataset.store is not None and patch in original.held(name)
                 if copied and not np.array_equal(series.pixels, original.pixels(patch, name)):
                     differences.append(f"{name} of {patch} is not what its file holds")
         except (BenchError, OSError) as error:
             faults.append(str(error))
         progress(number + 1, len(chosen))
+    faults += darkest.faults()
     yield _verdict("arrays", faults, f"{len(chosen)} patches read whole")
     if dataset.store is not None:
         yield _verdict("store", differences, f"as the files of {len(chosen)} patches")

@@ -6,7 +6,7 @@ patch, and with an error where what it has is damaged.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bench.data.formats import geotiff
 from bench.data.formats.tensor_lmdb import TensorStore
 from bench.data.reben_patches import declared
+from bench.data.values import require, values
 from bench.errors import BenchError
 
 MAP = "reference_map"
@@ -44,6 +45,10 @@ def _forms() -> dict[str, tuple[tuple[int, int], np.dtype[Any]]]:
 
 FORMS = _forms()
 """Shape and type of every band and of the reference map, as they are stored."""
+
+_VALUES = values("reben")
+_METRES = {band: _PATCH_METRES / shape[0] for band, (shape, _) in FORMS.items()}
+_NODATA = {MAP: (0.0,), **{band: of.nodata for band, of in _VALUES.items()}}
 
 
 class Store(Protocol):
@@ -85,7 +90,7 @@ class Folders:
         scene = f"{name.rsplit('_', self.suffixes)[0]}/" if self.suffixes else ""
         prefix = f"{self.root}/{scene}{name}/{name}_"
         try:
-            return {band: geotiff.read(f"{prefix}{band}.tif", *FORMS[band]) for band in bands}
+            pixels = {band: _band(f"{prefix}{band}.tif", band) for band in bands}
         except FileNotFoundError as error:
             if not Path(prefix).parent.is_dir():
                 return None
@@ -93,6 +98,8 @@ class Folders:
                 f"{error.filename} is missing, though its folder is there",
                 f"unpack {self.root.name} again",
             ) from error
+        _require(pixels, lambda band: f"{prefix}{band}.tif")
+        return pixels
 
     def names(self) -> Iterator[str]:
         """See `Store`; by the folders, without looking into them."""
@@ -135,6 +142,7 @@ class Blobs:
                     f" {shape[0]}x{shape[1]} pixels of {dtype}, found {found} of {values.dtype}",
                     "prepare or download it again",
                 )
+        _require(named, lambda band: f"{band} of {name} in {self.store.folder / 'data.mdb'}")
         return named
 
     def names(self) -> Iterator[str]:
@@ -142,6 +150,15 @@ class Blobs:
         for key in self.store.names():
             if key.endswith(self.ending):
                 yield key.removesuffix(self.ending)
+
+
+def _band(path: str, band: str) -> NDArray[Any]:
+    return geotiff.read(path, *FORMS[band], pixel=_METRES[band], nodata=_NODATA[band])
+
+
+def _require(pixels: Pixels, where: Callable[[str], str]) -> None:
+    if MAP not in pixels:
+        require(_VALUES, pixels, where)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from bench.data import Check, Progress, sample_root
 from bench.data.reben_dataset import Reben, metadata_path
 from bench.data.reben_metadata import Metadata
 from bench.data.reben_patches import SPLITS, UNLABELLED, declared, geographic_split
+from bench.data.values import Darkest, values
 from bench.errors import BenchError
 
 _SEED = 0
@@ -99,6 +100,7 @@ def _contents(
     there = {part: rows[chosen] for part, rows in held.items()}
     faults: list[str] = []
     disagreements: list[str] = []
+    darkest = Darkest(values("reben"))
     for index, sample in enumerate(samples):
         asked = [
             *(optical if there["Sentinel-2"][index] else []),
@@ -106,16 +108,13 @@ def _contents(
         ]
         try:
             arrays = dataset.read(sample, asked)
-            faults += [
-                f"{band} of {sample} holds values that are not finite"
-                for band, values in arrays.items()
-                if not np.isfinite(values).all()
-            ]
+            darkest.add(arrays)
             if there["reference maps"][index]:
                 disagreements += _disagreement(dataset, sample, labels[index])
         except BenchError as error:
             faults.append(str(error))
         progress(index + 1, len(samples))
+    faults += darkest.faults()
     yield _verdict("pixels", faults, f"{len(samples)} patches read whole")
     maps = int(there["reference maps"].sum())
     yield _verdict("labels", disagreements, f"as in the {maps} reference maps read")

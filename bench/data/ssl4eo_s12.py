@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bench.data import Check, Progress, declaration
 from bench.data.formats import geotiff
 from bench.data.reben_stores import Pixels
+from bench.data.values import Darkest, require, values
 from bench.errors import BenchError, RequestError, unknown
 
 FEWEST = 2
@@ -46,6 +47,7 @@ class Locations:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.bands = declaration("ssl4eo-s12")["bands"]
+        self._values = values("ssl4eo-s12")
         if not (root / FOLDER).is_dir():
             raise BenchError(
                 f"no {FOLDER}/ under {root}", "`bench data list` says where to get it from"
@@ -117,9 +119,15 @@ class Locations:
         for band in bands:
             side = SIDE * 10 // int(self.bands[band]["gsd"])
             try:
-                pixels[band] = geotiff.read(folder / f"{band}.tif", (side, side), np.uint16)
+                pixels[band] = geotiff.read(
+                    folder / f"{band}.tif",
+                    (side, side),
+                    np.uint16,
+                    nodata=self._values[band].nodata,
+                )
             except FileNotFoundError as error:
                 raise BenchError(f"{error.filename} is missing", "unpack it again") from error
+        require(self._values, pixels, lambda band: f"{folder / band}.tif")
         return pixels
 
     def _check(self, bands: Sequence[str]) -> None:
@@ -181,10 +189,14 @@ def verify(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
         found = f"{len(several)} locations with 2 dates or more; skipped: {counts.count(1)} with 1"
         yield Check("series", passed=bool(several), found=found)
         chosen = dataset.ids(SPLIT)[:pixels]
+        darkest = Darkest(values("ssl4eo-s12"))
         for index, sample in enumerate(chosen):
-            dataset.images(sample, list(dataset.bands))
+            for _, image in dataset.images(sample, list(dataset.bands)):
+                darkest.add(image)
             progress(index + 1, len(chosen))
     except BenchError as error:
         yield Check("pixels", passed=False, found=str(error))
         return
-    yield Check("pixels", passed=True, found=f"{len(chosen)} locations read whole")
+    faults = darkest.faults()
+    found = f"{len(chosen)} locations read whole"
+    yield Check("pixels", passed=not faults, found=faults[0] if faults else found)

@@ -405,7 +405,8 @@ def test_verify(root):
     pixels[1, 1, 3, 3] = np.nan
     np.save(file(root, "S1A", "10001"), pixels)
     found = {check.name: check for check in pastis.verify(root, 10, quiet)}
-    assert "S1A of 10001 holds NaN" in found["arrays"].found
+    assert "S1A_10001.npy" in found["arrays"].found
+    assert "found nan" in found["arrays"].found
 
 
 def test_classes_and_colours_are_those_of_the_publication(real_data):

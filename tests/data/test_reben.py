@@ -67,7 +67,8 @@ def labels_of(codes):
 
 def write_tiff(path, array, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    geotiff.write(path, array, epsg=32633, origin=(300_000, 5_400_000), pixel=10, **options)
+    pixel = 1200 / len(array)
+    geotiff.write(path, array, epsg=32633, origin=(300_000, 5_400_000), pixel=pixel, **options)
 
 
 def write_metadata(root, **columns):

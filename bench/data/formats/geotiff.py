@@ -9,7 +9,7 @@ import io
 import math
 import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,57 +17,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bench.data.formats import tiff_tags
+from bench.data.formats.strips import (
+    BITS,
+    COMPRESSION,
+    ENTRY,
+    GEO_ASCII,
+    GEO_KEYS,
+    HEIGHT,
+    IFD_START,
+    NODATA,
+    PHOTOMETRIC,
+    PIXEL_SCALE,
+    PLANAR,
+    ROWS_PER_STRIP,
+    SAMPLE_FORMAT,
+    SAMPLES,
+    SAMPLES_PER_PIXEL,
+    STRIP_COUNTS,
+    STRIP_OFFSETS,
+    TIEPOINT,
+    WIDTH,
+    Layout,
+    examine,
+)
+from bench.data.formats.tiff_tags import Said
 from bench.errors import BenchError
 
 _HEADER_BYTES = 1 << 16
 _LARGEST = 1 << 26
 _STRIP_BYTES = 8192
-_TAGS_AT_MOST = 64
 
-_IFD_START = 8
-_ENTRY = struct.Struct("<HHI4s")
-_INTEGERS = {3: "<u2", 4: "<u4"}
-_SAMPLES: dict[tuple[int, int], np.dtype[Any]] = {
-    (8, 1): np.dtype("u1"),
-    (8, 2): np.dtype("i1"),
-    (16, 1): np.dtype("<u2"),
-    (16, 2): np.dtype("<i2"),
-    (32, 1): np.dtype("<u4"),
-    (32, 2): np.dtype("<i4"),
-    (32, 3): np.dtype("<f4"),
-    (64, 3): np.dtype("<f8"),
-}
 _Tag = tuple[int, str, tuple[Any, ...] | bytes]
 """Code, type as in `struct`, and values."""
 
 _KINDS: dict[str, int] = {"u": 1, "i": 2, "f": 3}
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _STRIP_COUNTS = 273, 277, 278, 279
-_PLANAR, _PREDICTOR, _TILE_WIDTH, _SAMPLE_FORMAT = 284, 317, 322, 339
-_PIXEL_SCALE, _TIEPOINT, _GEO_KEYS, _GEO_ASCII, _NODATA = 33550, 33922, 34735, 34737, 42113
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where the pixels of a file are, and the bytes outside the directory that say so."""
-
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    start: int
-    tables: tuple[tuple[int, bytes], ...]
-
-    @property
-    def end(self) -> int:
-        return self.start + math.prod(self.shape) * self.dtype.itemsize
-
-    def describes(self, data: bytes) -> bool:
-        return all(data.startswith(table, offset) for offset, table in self.tables)
-
-
 # Files of one layout have equal directories (what differs, such as the tie point, lies outside),
 # so a directory is examined once and then only recognised.
-_known: dict[bytes, _Layout] = {}
+_known: dict[bytes, Layout] = {}
 _KNOWN_AT_MOST = 256
 
 
@@ -75,14 +63,22 @@ def read(
     path: str | os.PathLike[str],
     shape: tuple[int, int] | None = None,
     dtype: DTypeLike | None = None,
+    *,
+    pixel: float | None = None,
+    nodata: Collection[float] = (),
 ) -> NDArray[Any]:
     """The pixels of a single-band TIFF.
+
+    What the file says of its values and place is followed or refused, see `tiff_tags.said`.
 
     Args:
         path: the file. No more of it is read than ``shape`` and ``dtype`` justify (64 MiB where
             they are not given).
         shape: the height and width that are expected, in pixels; None accepts any.
         dtype: the type that is expected; None accepts any.
+        pixel: the size of a pixel that is expected, in metres; None accepts any.
+        nodata: values for no data that the caller treats itself. Pixels of any other value that
+            the file says stands for no data are refused.
 
     Returns:
         Read-only [height, width] in the type of the file; a view of the bytes that were read
@@ -90,7 +86,8 @@ def read(
 
     Raises:
         FileNotFoundError: there is no such file.
-        BenchError: the file is truncated, not a TIFF, or of another shape or type.
+        BenchError: the file is truncated, not a TIFF, or of another shape or type; or it says of
+            itself what isn't followed here.
     """
     expected = None if dtype is None else np.dtype(dtype)
     if shape is None or expected is None:
@@ -98,21 +95,25 @@ def read(
     else:
         limit = shape[0] * shape[1] * expected.itemsize + _HEADER_BYTES
     data = _content(path, limit)
-    ifd = data[: _IFD_START + 2 + 12 * int.from_bytes(data[8:10], "little")]
+    ifd = data[: IFD_START + 2 + 12 * int.from_bytes(data[8:10], "little") + 4]
     layout = _known.get(ifd)
     if layout is None or not layout.describes(data):
-        layout = _examine(data)
+        layout = examine(os.fspath(path), data)
         if layout is not None:
             if len(_known) >= _KNOWN_AT_MOST:
                 _known.clear()
             _known[ifd] = layout
     if layout is None:
-        pixels = _decode(path, data, shape, expected)
+        pixels, told = _decode(path, data, shape, expected)
     elif len(data) < layout.end:
         raise _damaged(path, f"expected at least {layout.end} bytes, found {len(data)}")
     else:
         _compare(path, layout.shape, layout.dtype, shape, expected)
-        pixels = np.ndarray(layout.shape, layout.dtype, data, layout.start)
+        pixels, told = np.ndarray(layout.shape, layout.dtype, data, layout.start), layout.said
+    if pixel is not None and told.pixel != pixel:
+        tiff_tags.require_size(os.fspath(path), told, pixel)
+    if told.nodata and told.nodata[0] not in nodata:
+        tiff_tags.require_data(os.fspath(path), pixels, told.nodata)
     return pixels
 
 
@@ -156,65 +157,12 @@ def _compare(
     raise _damaged(path, f"expected {wanted}, found {size} pixels of {found_dtype}")
 
 
-def _examine(data: bytes) -> _Layout | None:
-    """The layout of an uncompressed file with contiguous strips; None for any other file."""
-    if data[:8] != b"II*\0\x08\0\0\0" or len(data) < _IFD_START + 2:
-        return None
-    count = int.from_bytes(data[8:10], "little")
-    directory = data[_IFD_START + 2 : _IFD_START + 2 + 12 * count]
-    if count > _TAGS_AT_MOST or len(directory) < 12 * count:
-        return None
-    tags = {entry[0]: entry[1:] for entry in _ENTRY.iter_unpack(directory)}
-    tables: list[tuple[int, bytes]] = []
-
-    def values(code: int, default: int | None = None) -> list[int]:
-        if code not in tags:
-            return [] if default is None else [default]
-        kind, length, inline = tags[code]
-        if kind not in _INTEGERS:
-            return []
-        size = length * np.dtype(_INTEGERS[kind]).itemsize
-        if size > 4:
-            offset = int.from_bytes(inline, "little")
-            inline = data[offset : offset + size]
-            tables.append((offset, inline))
-        if len(inline) < size:
-            return []
-        return np.frombuffer(inline, _INTEGERS[kind], length).tolist()  # type: ignore[no-any-return]
-
-    match [values(code) for code in (_WIDTH, _HEIGHT, _ROWS_PER_STRIP)]:
-        case [[width], [height], [rows]] if min(width, height, rows) > 0:
-            pass
-        case _:
-            return None
-    bits, kind = values(_BITS, 1), values(_SAMPLE_FORMAT, 1)
-    plain = (
-        len(bits) == len(kind) == 1
-        and (bits[0], kind[0]) in _SAMPLES
-        and values(_COMPRESSION, 1) == values(_SAMPLES_PER_PIXEL, 1) == values(_PREDICTOR, 1) == [1]
-        and _TILE_WIDTH not in tags
-    )
-    if not plain:
-        return None
-    dtype = _SAMPLES[bits[0], kind[0]]
-    offsets, counts = values(_STRIP_OFFSETS), values(_STRIP_COUNTS)
-    if not offsets or len(offsets) != len(counts) or len(offsets) != math.ceil(height / rows):
-        return None
-    position = offsets[0]
-    for index, (offset, length) in enumerate(zip(offsets, counts, strict=True)):
-        rows_here = min(rows, height - index * rows)
-        if offset != position or length != rows_here * width * dtype.itemsize:
-            return None
-        position += length
-    return _Layout((height, width), dtype, offsets[0], tuple(tables))
-
-
 def _decode(
     path: str | os.PathLike[str],
     data: bytes,
     shape: tuple[int, int] | None,
     dtype: np.dtype[Any] | None,
-) -> NDArray[Any]:
+) -> tuple[NDArray[Any], Said]:
     import tifffile
 
     try:
@@ -224,7 +172,9 @@ def _decode(
             if len(found) != 2 or math.prod(found) * page.dtype.itemsize > _LARGEST:
                 raise _damaged(path, f"expected one band of modest size, found shape {found}")
             _compare(path, found, page.dtype, shape, dtype)
+            told = tiff_tags.said_by(os.fspath(path), file)
             pixels: NDArray[Any] = page.asarray()
+            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     except BenchError:
         raise
     # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
@@ -233,7 +183,7 @@ def _decode(
         finding = f"expected a TIFF, found {len(data)} bytes that are none ({reason})"
         raise _damaged(path, finding) from error
     pixels.flags.writeable = False
-    return pixels
+    return pixels, told
 
 
 def write(
@@ -283,7 +233,7 @@ def _header(
 ) -> tuple[bytes, int]:
     """What precedes the pixels, and where in it the tie point is."""
     height, width = shape
-    if (dtype.itemsize * 8, _KINDS.get(dtype.kind, 0)) not in _SAMPLES:
+    if (dtype.itemsize * 8, _KINDS.get(dtype.kind, 0)) not in SAMPLES:
         raise ValueError(f"GeoTIFFs of {dtype} are not written here")
     row = width * dtype.itemsize
     rows = min(height, max(1, _STRIP_BYTES // row))
@@ -293,42 +243,42 @@ def _header(
     short = nodata is not None and len(counts) > 1 and max(counts) < 1 << 16
     geo = {code: (kind, values) for code, kind, values in _geo_tags(epsg, pixel, nodata)}
     tags: dict[int, tuple[str, tuple[Any, ...] | bytes]] = {
-        _STRIP_COUNTS: ("H" if short else "I", tuple(counts)),
-        _STRIP_OFFSETS: ("I", tuple(0 for _ in counts)),
-        _WIDTH: ("H", (width,)),
-        _HEIGHT: ("H", (height,)),
-        _BITS: ("H", (dtype.itemsize * 8,)),
-        _COMPRESSION: ("H", (1,)),
-        _PHOTOMETRIC: ("H", (1,)),
-        _SAMPLES_PER_PIXEL: ("H", (1,)),
-        _ROWS_PER_STRIP: ("H", (rows,)),
-        _PLANAR: ("H", (1,)),
-        _SAMPLE_FORMAT: ("H", (_KINDS[dtype.kind],)),
+        STRIP_COUNTS: ("H" if short else "I", tuple(counts)),
+        STRIP_OFFSETS: ("I", tuple(0 for _ in counts)),
+        WIDTH: ("H", (width,)),
+        HEIGHT: ("H", (height,)),
+        BITS: ("H", (dtype.itemsize * 8,)),
+        COMPRESSION: ("H", (1,)),
+        PHOTOMETRIC: ("H", (1,)),
+        SAMPLES_PER_PIXEL: ("H", (1,)),
+        ROWS_PER_STRIP: ("H", (rows,)),
+        PLANAR: ("H", (1,)),
+        SAMPLE_FORMAT: ("H", (_KINDS[dtype.kind],)),
         **geo,
     }
     packed = {
         code: values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{kind}", *values)
         for code, (kind, values) in tags.items()
     }
-    place = _IFD_START + 2 + 12 * len(tags) + 4
+    place = IFD_START + 2 + 12 * len(tags) + 4
     places = {}
     for code, content in packed.items():
         if len(content) > 4:
             places[code] = place
             place += len(content) + len(content) % 2
     starts = [place + sum(counts[:index]) for index in range(len(counts))]
-    packed[_STRIP_OFFSETS] = struct.pack(f"<{len(starts)}I", *starts)
+    packed[STRIP_OFFSETS] = struct.pack(f"<{len(starts)}I", *starts)
     header = bytearray(place)
-    struct.pack_into("<2sHIH", header, 0, b"II", 42, _IFD_START, len(tags))
+    struct.pack_into("<2sHIH", header, 0, b"II", 42, IFD_START, len(tags))
     for index, code in enumerate(sorted(tags)):
         kind, content = tags[code][0], packed[code]
         length = len(content) // struct.calcsize(f"<{kind}")
         inline = content if len(content) <= 4 else struct.pack("<I", places[code])
         number = {"H": 3, "I": 4, "d": 12, "s": 2}[kind]
-        _ENTRY.pack_into(header, _IFD_START + 2 + 12 * index, code, number, length, inline)
+        ENTRY.pack_into(header, IFD_START + 2 + 12 * index, code, number, length, inline)
         if len(content) > 4:
             header[places[code] : places[code] + len(content)] = content
-    return bytes(header), places[_TIEPOINT]
+    return bytes(header), places[TIEPOINT]
 
 
 def _geo_tags(
@@ -342,20 +292,20 @@ def _geo_tags(
     keys = [
         (1024, 0, 1, 1),
         (1025, 0, 1, 1),
-        (1026, _GEO_ASCII, len(projection), 0),
-        (2049, _GEO_ASCII, len(datum), len(projection)),
+        (1026, GEO_ASCII, len(projection), 0),
+        (2049, GEO_ASCII, len(datum), len(projection)),
         (2054, 0, 1, 9102),
         (3072, 0, 1, epsg),
         (3076, 0, 1, 9001),
     ]
     tags: list[_Tag] = [
-        (_PIXEL_SCALE, "d", (float(pixel), float(pixel), 0.0)),
-        (_TIEPOINT, "d", (0.0, 0.0, 0.0, *map(float, origin), 0.0)),
-        (_GEO_KEYS, "H", (1, 1, 0, len(keys), *(value for key in keys for value in key))),
-        (_GEO_ASCII, "s", f"{projection}{datum}\0".encode("ascii")),
+        (PIXEL_SCALE, "d", (float(pixel), float(pixel), 0.0)),
+        (TIEPOINT, "d", (0.0, 0.0, 0.0, *map(float, origin), 0.0)),
+        (GEO_KEYS, "H", (1, 1, 0, len(keys), *(value for key in keys for value in key))),
+        (GEO_ASCII, "s", f"{projection}{datum}\0".encode("ascii")),
     ]
     if nodata is not None:
-        tags.append((_NODATA, "s", f"{nodata}\0".encode("ascii")))
+        tags.append((NODATA, "s", f"{nodata}\0".encode("ascii")))
     return tags
 
 

@@ -1,12 +1,14 @@
 """GeoTIFFs of many bands, each stored by itself and deflated, as GDAL writes imaging spectra."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bench.data.formats import tiff_tags
 from bench.errors import BenchError
 
 _SLACK = 1 << 20
@@ -16,9 +18,17 @@ _DEFLATE, _SEPARATE = 8, 2
 
 
 def read(
-    path: str | os.PathLike[str], bands: int, dtype: DTypeLike, side_at_most: int
+    path: str | os.PathLike[str],
+    bands: int,
+    dtype: DTypeLike,
+    side_at_most: int,
+    *,
+    pixel: float | None = None,
+    nodata: Collection[float] = (),
 ) -> NDArray[Any]:
     """All bands of a TIFF that stores them one after the other.
+
+    What the file says of its values and place is followed or refused, see `tiff_tags.said`.
 
     Args:
         path: the file.
@@ -26,13 +36,17 @@ def read(
         dtype: the type that is expected.
         side_at_most: the largest height and width that are accepted, in pixels; nothing is decoded
             of a larger image, or of a file that is larger than such an image uncompressed.
+        pixel: the size of a pixel that is expected, in metres; None accepts any.
+        nodata: values for no data that the caller treats itself. Pixels of any other value that
+            the file says stands for no data are refused.
 
     Returns:
         [bands, height, width] in the type of the file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        BenchError: the file is truncated, not a TIFF, or of another shape or type.
+        BenchError: the file is truncated, not a TIFF, or of another shape or type; or it says of
+            itself what isn't followed here.
     """
     import tifffile
 
@@ -55,8 +69,12 @@ def read(
             # What has no bytes would be filled in silently.
             if not all(page.databytecounts) or not all(page.dataoffsets):
                 raise _damaged(path, "expected all its pixels, found that some are left out")
+            told = tiff_tags.said_by(os.fspath(path), file)
+            if pixel is not None:
+                tiff_tags.require_size(os.fspath(path), told, pixel)
             # Strips are a few hundred bytes: threads would only wait for each other.
             pixels: NDArray[Any] = page.asarray(maxworkers=1)
+            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     except (FileNotFoundError, BenchError):
         raise
     # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
@@ -65,6 +83,7 @@ def read(
         raise _damaged(path, f"expected a TIFF, found none that can be read ({reason})") from error
     if pixels.shape != shape:
         raise _damaged(path, f"expected {shape} pixels, as it says of itself, found {pixels.shape}")
+    tiff_tags.require_data(os.fspath(path), pixels, told.nodata, nodata, axis=0)
     return pixels
 
 
