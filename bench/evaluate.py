@@ -330,6 +330,7 @@ def _new_manifest(
             "samples": len(samples),
             "ids_sha256": data.ids_sha256(samples),
             "data_sha256": fingerprint(material),
+            "missing": " ".join(task.declaration.get("missing", "").split()),
             "checked": _checked(material, samples, partial),
         },
         "seed": request.seed,

@@ -90,6 +90,11 @@ def verb(
             *([f"input {name}", " ".join(asked.input(name).bands)] for name in asked.inputs),
             ["baselines", ", ".join(baselines)],
             ["dataset", f"{declared['title']}, {declared['licence']}, {declared['size']}"],
+            *(
+                [["without data", " ".join(declared["missing"].split())]]
+                if "missing" in declared
+                else []
+            ),
             ["where", declared["url"]],
             ["its folder", data.official_root(asked.dataset)],
             ["cite", " ".join(declared["citation"].split())],

@@ -147,7 +147,7 @@ class Darkest:
         if low < limit:
             return []
         return [
-            f"expected pixels below {limit:g} among {self._images} images, found none below {low:g} "
-            "in any band, as where 1000 is added to all (processing baseline 04.00 and later): "
-            "subtract it, or get the published files"
+            f"expected pixels below {limit:g} among {self._images} images, found none below "
+            f"{low:g} in any band, as where 1000 is added to all (processing baseline 04.00 and "
+            "later): subtract it, or get the published files"
         ]
