@@ -16,7 +16,8 @@ from bench.data.hyspecnet_blobs import LMDB, encoded
 from bench.data.hyspecnet_dataset import base, in_folders
 from bench.data.hyspecnet_patches import IMAGE, NOTHING, file, regions, sample_of_patch, spectra
 from bench.data.pooled import pooled
-from bench.errors import BenchError
+from bench.errors import BenchError, os_error
+from bench.files import move
 
 _BATCH = 4
 """Patches committed at once; each has 6.6 MB."""
@@ -69,11 +70,12 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
             done += len(blobs)
             progress(done, total)
     try:
-        partial_.rename(target)
+        move(partial_, target)
     except OSError as error:
-        raise BenchError(
-            f"could not rename {partial_} to {target.name}: {error.strerror}",
-            f"move {target} away, then repeat the command: it continues",
+        raise os_error(
+            f"could not rename {partial_} to {target.name}",
+            error,
+            "repeat the command: it continues",
         ) from error
     return target
 

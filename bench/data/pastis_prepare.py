@@ -6,6 +6,7 @@ folder gets its name when all is there.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,15 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import locks
 from bench.data import Progress
 from bench.data.pastis_dataset import Pastis, base
 from bench.data.pastis_metadata import declared
 from bench.data.pastis_store import ALIGNMENT, INDEX, STORE, Place, Store, length
-from bench.errors import BenchError
-from bench.files import flush, write_bytes
+from bench.errors import BenchError, os_error
+from bench.files import move, write_bytes
 
 _JOURNAL = "journal"
 _AT_ONCE = 32
+
+_log = logging.getLogger(__name__)
 
 Plan = dict[str, dict[str, Place]]
 
@@ -51,14 +55,14 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
         return target
     plan = _plan(dataset)
     partial = target.with_name(f"{STORE}.partial")
+    lock = partial.with_name(f".{partial.name}.lock")
     try:
-        _copy(dataset, plan, partial, workers, progress)
-        partial.rename(target)
-        flush(root)
+        with locks.held(lock, f"is writing {partial}"):
+            _copy(dataset, plan, partial, workers, progress)
+            move(partial, target)
     except OSError as error:
-        raise BenchError(
-            f"could not write {partial}: {error.strerror or error}",
-            "free disk space or make the folder writable, then repeat the command: it continues",
+        raise os_error(
+            f"could not write {partial}", error, "repeat the command: it continues"
         ) from error
     return target
 
@@ -96,9 +100,18 @@ def _copy(dataset: Pastis, plan: Plan, folder: Path, workers: int, progress: Pro
         journal.unlink(missing_ok=True)
         write_bytes(folder / INDEX, index)
     # A last line without its end was being written when the process was killed.
-    noted = journal.read_text(encoding="ascii") if journal.is_file() else ""
+    noted = journal.read_text(encoding="ascii", errors="replace") if journal.is_file() else ""
     done = set(noted.rpartition("\n")[0].split("\n"))
     items = [(name, patch) for name, places in plan.items() for patch in places]
+    sizes = {name: _size(folder / f"{name}.bin") for name in plan}
+    cut = [
+        (name, patch)
+        for name, patch in items
+        if f"{name} {patch}" in done and _end(plan[name][patch]) > sizes[name]
+    ]
+    if cut:
+        _log.warning("%s lacks %d arrays that were copied: they are copied again", folder, len(cut))
+        done -= {f"{name} {patch}" for name, patch in cut}
     missing = [(name, patch) for name, patch in items if f"{name} {patch}" not in done]
     progress(len(items) - len(missing), len(items))
     with ExitStack() as stack:
@@ -125,6 +138,14 @@ def _copy(dataset: Pastis, plan: Plan, folder: Path, workers: int, progress: Pro
             there = len(items) - len(missing) + number * _AT_ONCE + len(batch)
             progress(there, len(items))
     journal.unlink()
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
+
+
+def _end(place: Place) -> int:
+    return place[2] + length(place)
 
 
 def _batches(items: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -17,7 +17,8 @@ from bench.data import Progress
 from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, encode
 from bench.data.reben_patches import declared
 from bench.data.reben_stores import LMDB, MAP, MAP_FOLDER, S1_FOLDER, S2_FOLDER, TENSORS, Folders
-from bench.errors import BenchError
+from bench.errors import BenchError, os_error
+from bench.files import move
 
 _BATCH = 64
 
@@ -83,11 +84,12 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
             done += len(blobs)
             progress(done, total)
     try:
-        partial.rename(target)
+        move(partial, target)
     except OSError as error:
-        raise BenchError(
-            f"could not rename {partial} to {target.name}: {error.strerror}",
-            f"move {target} away, then repeat the command: it continues",
+        raise os_error(
+            f"could not rename {partial} to {target.name}",
+            error,
+            "repeat the command: it continues",
         ) from error
     return target
 

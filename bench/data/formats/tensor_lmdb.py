@@ -4,7 +4,9 @@ A key is the UTF-8 name of a patch; its value is a safetensors file: eight bytes
 a JSON header, the header with type, shape and place of every tensor, then the tensors.
 """
 
+import contextlib
 import json
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from bench.errors import BenchError
+from bench import locks
+from bench.data.formats import lmdb_pages
+from bench.errors import BenchError, os_error
 
 _TYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),
@@ -33,7 +37,10 @@ _TYPES: dict[str, np.dtype[Any]] = {
 }
 _HEADER_AT_MOST = 1 << 20
 _FIRST_SIZE = 1 << 28
-_DAMAGED = "prepare or download it again"
+_DAMAGED = "remove it, then prepare or download it again"
+_CONTINUES = "repeat the command: it continues"
+
+_log = logging.getLogger(__name__)
 
 _Place = tuple[np.dtype[Any], tuple[int, ...], int, int]
 """Type, shape, and first and last byte of a tensor after the header."""
@@ -113,9 +120,16 @@ class TensorStore:
 
     def names(self) -> Iterator[str]:
         """All keys, sorted by their bytes."""
-        with _transaction(self.folder).cursor() as cursor:
-            for key in cursor.iternext(keys=True, values=False):
-                yield bytes(key).decode(errors="replace")
+        file = self.folder / "data.mdb"
+        try:
+            transaction = _transaction(self.folder)
+            if damage := lmdb_pages.fault(file):
+                raise BenchError(f"{file} is damaged: {damage}", _DAMAGED)
+            with transaction.cursor() as cursor:
+                for key in cursor.iternext(keys=True, values=False):
+                    yield bytes(key).decode(errors="replace")
+        except lmdb.Error as error:
+            raise BenchError(f"{self.folder / 'data.mdb'} is damaged: {error}", _DAMAGED) from error
 
 
 def _broken(folder: Path, key: str, finding: str) -> BenchError:
@@ -134,8 +148,7 @@ def _transaction(folder: Path) -> Any:
             environment = lmdb.open(
                 str(folder), readonly=True, lock=False, readahead=False, create=False
             )
-            pages = environment.info()["last_pgno"] + 1
-            needed = pages * environment.stat()["psize"]
+            needed = _needed(environment)
             if status.st_size < needed:
                 environment.close()
                 raise BenchError(
@@ -175,22 +188,32 @@ def encode(tensors: Mapping[str, NDArray[Any]]) -> bytes:
 class TensorWriter:
     """An environment under construction; a context manager.
 
+    The environment is opened anew for every batch, so what a batch writes depends on nothing but
+    what was committed before: a writer that was killed and repeated ends with the same bytes as one
+    that wasn't, if it is given the same batches.
+
     Args:
         folder: the folder of the environment, made where it is missing. What was committed there
-            before is kept.
+            before is kept, unless it is damaged: then it is removed, with a warning.
 
     Raises:
-        BenchError: the folder can't be written or holds something else.
+        BenchError: the folder can't be written, or another process writes there.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "data.mdb"
-        self._size = _FIRST_SIZE
+        self._folder, self._file = folder, folder / "data.mdb"
+        self._held = contextlib.ExitStack()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if self._file.exists():
-                self._size += self._file.stat().st_size
-            self._environment = lmdb.open(str(folder), map_size=self._size, readahead=False)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = folder.with_name(f".{folder.name}.lock")
+            self._held.enter_context(locks.held(lock, f"is writing {folder}"))
+            folder.mkdir(exist_ok=True)
+            if damage := lmdb_pages.fault(self._file) if self._file.exists() else "":
+                _log.warning("%s is damaged, %s: it is begun again", self._file, damage)
+                for left in (self._file, folder / "lock.mdb"):
+                    left.unlink(missing_ok=True)
+            with self._opened():
+                pass
         except (lmdb.Error, OSError) as error:
             raise self._failed(error) from error
 
@@ -198,16 +221,15 @@ class TensorWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        needed = (self._environment.info()["last_pgno"] + 1) * self._environment.stat()["psize"]
-        self._environment.close()
-        # LMDB does not write a last page that it freed again; readers want the full length.
-        if self._file.stat().st_size < needed:
-            os.truncate(self._file, needed)
+        self._held.close()
 
     def names(self) -> set[str]:
         """The keys that are there already."""
-        with self._environment.begin(buffers=True) as transaction, transaction.cursor() as cursor:
-            return {bytes(key).decode() for key in cursor.iternext(keys=True, values=False)}
+        try:
+            with self._opened() as environment:
+                return self._names(environment)
+        except (lmdb.Error, OSError) as error:
+            raise self._failed(error) from error
 
     def put(self, blobs: Mapping[str, bytes]) -> None:
         """Commit blobs under their keys: all of them, durably, or none.
@@ -215,20 +237,51 @@ class TensorWriter:
         Raises:
             BenchError: the disk is full or fails.
         """
+        room = 2 * sum(map(len, blobs.values()))
         while True:
             try:
-                with self._environment.begin(write=True) as transaction:
+                with (
+                    self._opened(room) as environment,
+                    environment.begin(write=True) as transaction,
+                ):
                     for key, blob in blobs.items():
                         transaction.put(key.encode(), blob)
                 return
             except lmdb.MapFullError:
-                self._size *= 2
-                self._environment.set_mapsize(self._size)
+                room = 2 * room + _FIRST_SIZE
             except (lmdb.Error, OSError) as error:
                 raise self._failed(error) from error
 
+    @contextlib.contextmanager
+    def _opened(self, room: int = 0) -> Iterator[Any]:
+        """The environment with a map for as many more bytes; afterwards its file is all there."""
+        size = _FIRST_SIZE
+        while self._file.exists() and size < 2 * self._file.stat().st_size + room:
+            size *= 2
+        # Another lock than LMDB's keeps others away: that one isn't there on every file system.
+        environment = lmdb.open(str(self._folder), map_size=size, readahead=False, lock=False)
+        try:
+            yield environment
+            needed = _needed(environment)
+        finally:
+            environment.close()
+        # LMDB does not write a last page that it freed again; readers want the full length.
+        if self._file.stat().st_size != needed:
+            os.truncate(self._file, needed)
+
+    def _names(self, environment: Any) -> set[str]:
+        with environment.begin(buffers=True) as transaction, transaction.cursor() as cursor:
+            return {bytes(key).decode() for key in cursor.iternext(keys=True, values=False)}
+
     def _failed(self, error: Exception) -> BenchError:
+        if isinstance(error, OSError):
+            return os_error(f"could not write {self._file}", error, _CONTINUES)
         return BenchError(
-            f"could not write {self._file}: {_reason(error)}",
-            "free disk space or make the folder writable, then repeat the command: it continues",
+            f"could not write {self._file}: {error}",
+            f"free disk space or make the folder writable, then {_CONTINUES}",
         )
+
+
+def _needed(environment: Any) -> int:
+    """The length of the file up to the last page that is in use, in bytes."""
+    return int((environment.info()["last_pgno"] + 1) * environment.stat()["psize"])
