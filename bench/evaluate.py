@@ -441,6 +441,7 @@ def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> Non
 
 
 def _scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
+    kinds.check_scale(task, observations)
     found = kinds.score(task, observations, run.attributes())
     known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
     if not known and not kinds.kind_of(task).UNRANKED:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import display, store
 from bench.errors import RequestError
-from bench.scales import scale
+from bench.scales import known
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -73,16 +73,17 @@ def rows(
         names = [column[0] for column in found.description or []]
         made = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     for row in made:
-        known = scale(row["metric"])
-        row["unit"] = known.unit if known else None
-        row["higher_is_better"] = known.higher_is_better if known else None
+        scale = known(row["metric"])
+        row["unit"] = scale.unit if scale else None
+        row["higher_is_better"] = scale.higher_is_better if scale else None
         row["started"] = row["started"].isoformat()
     return sorted(made, key=_rank)
 
 
 def _rank(row: Row) -> tuple[Any, ...]:
-    sign = 1 if row["higher_is_better"] is False else -1
-    value = float("inf") if row["value"] is None else sign * row["value"]
+    sign = -1 if row["higher_is_better"] else 1
+    ranks = row["value"] is not None and row["higher_is_better"] is not None
+    value = sign * row["value"] if ranks else float("inf")
     unverified = row["checked"] == "unverified"
     track = (row["task"], row["track"], unverified, row["task_digest"])
     group = (*track, row["partial"], row["altered"])

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from bench import limits
 from bench.errors import BenchError
@@ -247,16 +248,20 @@ def _checked(path: Path, values: pa.Array, field: pa.Field, start: int) -> pa.Ar
     flat = flat.cast(leaf)
     if pa.types.is_string(leaf):
         flat.validate(full=True)
-    _check_range(path, flat, field, start)
+    counts = pc.list_value_length(values).to_numpy() if listed else np.ones(len(values), np.int64)
+    _check_range(path, flat, field, start, counts)
     if not listed:
         return flat
     if pa.types.is_fixed_size_list(field.type):
         return pa.FixedSizeListArray.from_arrays(flat, field.type.list_size)
-    ends = np.cumsum([0, *pc.list_value_length(values).to_pylist()], dtype=np.int32)
+    ends = np.cumsum(np.append(0, counts), dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), flat)
 
 
-def _check_range(path: Path, flat: pa.Array, field: pa.Field, start: int) -> None:
+def _check_range(
+    path: Path, flat: pa.Array, field: pa.Field, start: int, counts: NDArray[np.integer]
+) -> None:
+    """Refuse what isn't finite or in range; counts [rows] say how many values a row has."""
     low, high = (float(field.metadata.get(key, b"nan")) for key in (b"low", b"high"))
     if pa.types.is_primitive(flat.type):
         numbers = flat.to_numpy()
@@ -265,7 +270,8 @@ def _check_range(path: Path, flat: pa.Array, field: pa.Field, start: int) -> Non
     else:
         return
     if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
-        row = start + int(np.isfinite(numbers).argmin()) // _per_row(field)
+        place = int(np.isfinite(numbers).argmin())
+        row = start + int(np.searchsorted(np.cumsum(counts), place, side="right"))
         raise _refused(path, f"column {field.name} holds NaN or infinity, first in row {row}")
     # Comparisons with NaN are false: no limit.
     if numbers.size and (numbers.min() < low or numbers.max() > high):
@@ -274,10 +280,6 @@ def _check_range(path: Path, flat: pa.Array, field: pa.Field, start: int) -> Non
             f"column {field.name} holds values from {numbers.min()} to {numbers.max()}, "
             f"expected {low:g} to {high:g}",
         )
-
-
-def _per_row(field: pa.Field) -> int:
-    return int(field.type.list_size) if pa.types.is_fixed_size_list(field.type) else 1
 
 
 def _is_list(form: pa.DataType) -> bool:

@@ -294,10 +294,10 @@ def _row(name: str, source: Source, table: Table, entry: str) -> Iterator[Number
 
 
 def _known(name: str) -> Scale:
-    found = scale(name.rpartition("_")[0])
-    if found is None:
-        raise ValueError(f"metric {name!r} is not known; bench/scales.py lists them")
-    return found
+    try:
+        return scale(name.rpartition("_")[0])
+    except RequestError as error:
+        raise ValueError(str(error)) from error
 
 
 def _scaled(published: float, unit: str) -> float:

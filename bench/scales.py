@@ -7,6 +7,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from bench.errors import unknown
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -70,9 +72,21 @@ _SCALES = {
 }
 
 
-def scale(metric: str) -> Scale | None:
-    """The scale of a metric, named without its average; None for one that isn't known here."""
+def known(metric: str) -> Scale | None:
+    """The scale of a metric, for what says so where it isn't known; nothing may be ranked then."""
     return _SCALES.get(re.sub(r"_at_\d+$", "_at", metric))
+
+
+def scale(metric: str) -> Scale:
+    """The scale of a metric, named without its average.
+
+    Raises:
+        RequestError: it isn't known here, so that nobody can tell whether a higher value is better.
+    """
+    found = known(metric)
+    if found is None:
+        raise unknown("metric", metric, _SCALES, "bench/scales.py lists their units and directions")
+    return found
 
 
 def direction(name: str) -> float:
@@ -80,6 +94,8 @@ def direction(name: str) -> float:
 
     Args:
         name: a metric with its average, such as ``rmse_pixels``.
+
+    Raises:
+        RequestError: the metric isn't known here.
     """
-    known = scale(name.rpartition("_")[0])
-    return 1.0 if known is None or known.higher_is_better else -1.0
+    return 1.0 if scale(name.rpartition("_")[0]).higher_is_better else -1.0

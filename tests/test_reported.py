@@ -124,7 +124,7 @@ def test_columns_are_tasks_then_metrics_then_labels(tmp_path):
         ('trust = "reported"', 'trust = "rerun"', "trust: Input should be 'reported'"),
         ('split = "test"', "", "split: Field required"),
         ('where = "Table 1"', "", "where: Field required"),
-        ("ap_macro", "beauty_macro", "metric 'beauty_macro' is not known"),
+        ("ap_macro", "beauty_macro", "unknown metric 'beauty'"),
         ('ap_macro = "percent"', 'ap_macro = "dB"', "given in 'dB', expected 'fraction'"),
         ("71.5", "nan", "finite"),
         ("71.5", "inf", "finite"),

@@ -97,7 +97,9 @@ def runs(subject: Subject) -> str | None:
     batch = kind.load(task, dataset, door, samples)
     try:
         with torch.inference_mode():
-            observe(task, kind, network.eval(), [batch], torch.device("cpu"), kind.schema(task))
+            device, schema = torch.device("cpu"), kind.schema(task)
+            found = observe(task, kind, network.eval(), [batch], device, schema)
+        kinds.check_scale(task, found)
     except BenchError:
         raise
     except Exception as error:

@@ -1,6 +1,6 @@
 """The file of predictions of an entry."""
 
-from bench import data, parquet, predictions
+from bench import data, kinds, parquet, predictions
 from bench.checks import Subject, Unmet
 from bench.data import Dataset
 from bench.entry import Predicted
@@ -66,7 +66,8 @@ def fit(subject: Subject) -> str | None:
     asked = set(piece.column("sample").to_pylist())
     for track, dataset in _datasets(subject).items():
         if asked <= set(predictions.expected(task, dataset)):
-            predictions.kind_of(task).from_predictions(task, dataset, piece)
+            found = predictions.kind_of(task).from_predictions(task, dataset, piece)
+            kinds.check_scale(task, found)
             return f"{piece.num_rows} rows on the {track} track"
     return None
 

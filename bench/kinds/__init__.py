@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import RequestError, unknown
+from bench.scales import scale
 from bench.stats import percentile_interval, resample_counts
 from bench.task import Task, in_one_line
 
@@ -342,6 +343,20 @@ class Settles(Protocol):
 
 
 @runtime_checkable
+class Scaled(Protocol):
+    """What a kind offers beside `Kind` that can tell when outputs are on another scale."""
+
+    def check_scale(self, task: Task, observations: pa.Table) -> None:
+        """Look at all samples of a run at once; what an honest model could return passes.
+
+        Raises:
+            BenchError: outputs can't be on the scale that the interface states, such as
+                probabilities in place of logits; the hint says how to convert them.
+        """
+        ...
+
+
+@runtime_checkable
 class Accepts(Protocol):
     """What a kind offers beside `Kind` that runs entries made for tasks of several kinds."""
 
@@ -455,6 +470,17 @@ def matrix(observations: pa.Table, column: str) -> "NDArray[Any]":
     return values
 
 
+def check_scale(task: Task, observations: pa.Table) -> None:
+    """Refuse observations of outputs that can't be on the scale that their kind asks for.
+
+    Raises:
+        BenchError: as `Scaled.check_scale`.
+    """
+    kind: object = kind_of(task)
+    if isinstance(kind, Scaled) and observations.num_rows:
+        kind.check_scale(task, observations)
+
+
 def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None) -> list[Score]:
     """Every metric of a task with its 95 % bootstrap interval, from observations alone.
 
@@ -463,6 +489,9 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
         observations: N rows.
         attributes: what the rows can be grouped by, a text column each beside ``sample``, rows as
             in ``observations``; the primary metric is scored for each group as well.
+
+    Raises:
+        RequestError: `bench.scales` doesn't know a metric, so that its direction isn't known.
     """
     kind: object = kind_of(task)
     if isinstance(kind, Settles):
@@ -491,6 +520,7 @@ def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str])
     found = []
     for name in names or values:
         metric, _, average = name.rpartition("_")
+        scale(metric)
         labels = labels_of(task, observations, average) if np.ndim(values[name]) else [""]
         lows, highs = percentile_interval(replicates[name])
         rows = zip(*map(np.atleast_1d, (values[name], lows, highs)), strict=True)

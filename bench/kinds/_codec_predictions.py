@@ -21,6 +21,7 @@ _MOST_POINTS = 64
 _MOST = 1e12
 _LARGEST = 1e40
 _ROUNDING = 1e-3
+_PLAIN_BYTES, _HEAD = 4, 4096
 
 
 def prediction_schema(channels: int) -> pa.Schema:
@@ -79,8 +80,9 @@ def check(row: dict[str, Any], pixels: list[int]) -> None:
         pixels: how many each area of the image has.
 
     Raises:
-        BenchError: points repeat, a list has another length than its shape says, the image has
-            other areas, or two sums contradict each other.
+        BenchError: points repeat, a stream is larger than the image without compression, a list has
+            another length than its shape says, the image has other areas, or two sums contradict
+            each other.
     """
     points, channels = len(row["points"]), row["channels"]
     if not points or len(set(row["points"])) != points:
@@ -95,6 +97,13 @@ def check(row: dict[str, Any], pixels: list[int]) -> None:
             raise _refused(row, f"expected {length} values of {name}, found {len(row[name])}")
     if row["pixels"] != pixels:
         raise _refused(row, f"expected pixels {pixels}, found {row['pixels']}")
+    most = _PLAIN_BYTES * channels * pixels[0] + _HEAD
+    if max(row["bytes"]) > most:
+        raise _refused(
+            row,
+            f"found a stream of {max(row['bytes']):,} bytes, the image in float32 has {most:,}: "
+            "are they bits?",
+        )
     squared = np.reshape(row["squared_error"], (points, _AREAS, channels))
     largest, angle = (np.reshape(row[name], (points, _AREAS)) for name in ("largest", "angle"))
     count = np.array(pixels)

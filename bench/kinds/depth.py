@@ -18,6 +18,7 @@ from torch.nn.functional import interpolate
 from bench import pictures, returned
 from bench.contract import Door
 from bench.data import Dataset
+from bench.errors import BenchError
 from bench.kinds import (
     SAMPLE,
     Batch,
@@ -54,6 +55,12 @@ SAMPLE_SCORE = "minus the RMSE of the image in metres"
 
 _RANGES = metrics.ranges()
 _ROWS = 1 + len(_RANGES)
+_NOISE = 1.3  # times the squared errors of depths in another unit
+_OTHER_UNITS = (
+    ("elevations", -1, "change their sign"),
+    ("centimetres", 100, "divide them by 100"),
+    ("millimetres", 1000, "divide them by 1000"),
+)
 _MAPS = 3  # of the drawn images that are shown as maps
 _KNOWN = 1 - 1e-5  # a share of unknown depth that is rounding
 
@@ -226,6 +233,33 @@ def replicate(
     found = _of(sums.reshape(len(sums), _ROWS, -1))
     found["max_error_pixels"] = np.full(len(sums), np.nan)
     return {name: values for name, values in found.items() if not names or name in names}
+
+
+def check_scale(task: Task, observations: pa.Table) -> None:
+    """Refuse elevations, which are negative, and depths in centimetres or millimetres.
+
+    Errors of k t for depths t are e = (k - 1) t: their sum tells k, and their squares whether they
+    are in proportion to the depth. A network that learns nothing predicts about a constant.
+
+    Raises:
+        BenchError: as above.
+    """
+    pixels, error, _, squared, depth, depth_squared = _sums(observations)[:, 0].sum(axis=0)
+    if depth <= 0 or depth_squared <= 0:
+        return
+    factor = 1 + error / depth
+    constant = factor * depth / pixels
+    expected = (factor - 1) ** 2 * depth_squared
+    of_constant = pixels * constant**2 - 2 * constant * depth + depth_squared
+    if not of_constant + (expected - of_constant) / 4 < squared < _NOISE * expected:
+        return
+    for unit, times, advice in _OTHER_UNITS:
+        if 1 / 2 <= factor / times <= 2:
+            raise BenchError(
+                f"expected depths in metres, positive below the surface, found {unit}: mean "
+                f"{factor * depth / pixels:.4g} where it is {depth / pixels:.4g}",
+                advice,
+            )
 
 
 def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:

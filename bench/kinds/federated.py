@@ -287,6 +287,11 @@ def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
     return found
 
 
+def check_scale(task: Task, observations: pa.Table) -> None:
+    """Refuse probabilities and decisions, as for `bench.kinds.multilabel`."""
+    multilabel.check_scale(task, observations)
+
+
 def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
     """Minus the binary cross-entropy of each image in the last round, mean over classes, [N]."""
     return multilabel.sample_scores(task, observations)

@@ -31,6 +31,7 @@ from bench.kinds import (
     mirrors,
     told,
 )
+from bench.kinds._logits import check_logits
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
 from bench.recipe import Recipe
@@ -203,6 +204,12 @@ def replicate(
     """The same of resampled observations; sorted once, then reweighted."""
     arrays = _arrays(observations)
     return multilabel_replicates(*arrays, counts, names or NAMES, threshold=_threshold(task))
+
+
+def check_scale(task: Task, observations: pa.Table) -> None:
+    """Refuse probabilities and decisions; see `bench.kinds._logits.check_logits`."""
+    targets, logits = _arrays(observations)
+    check_logits(logits, targets)
 
 
 def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:

@@ -39,6 +39,8 @@ Options = NoOptions
 
 SAMPLE_SCORE = "share of pixels that are right"
 
+_ROUNDING = 1e-2  # of a sum of half precision
+
 VOID = 255
 """The target of a pixel that has none."""
 
@@ -221,6 +223,18 @@ def _on_grid(classes: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return nearest
 
 
+def _check_scale(logits: torch.Tensor) -> None:
+    """Refuse probabilities: between pixels they are interpolated to other classes than logits."""
+    if logits.shape[1] > 1 and bool((logits >= 0).all()):
+        off = (logits.float().sum(dim=1) - 1).abs().max()
+        if bool(off < _ROUNDING):
+            raise BenchError(
+                f"expected logits, found probabilities that sum to 1 over {logits.shape[1]} "
+                "classes at every pixel",
+                "return what the network computes before its softmax",
+            )
+
+
 def _logits(
     task: Task, model: torch.nn.Module, batch: Batch, *, training: bool = False
 ) -> torch.Tensor:
@@ -231,5 +245,7 @@ def _logits(
     )
     size = batch.targets.shape[-2:]
     if size != logits.shape[-2:]:
+        if not training:
+            _check_scale(logits)
         logits = interpolate(logits, size=size, mode="bilinear", align_corners=True)
     return logits

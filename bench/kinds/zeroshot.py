@@ -18,6 +18,7 @@ from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
 from bench.kinds import SAMPLE, Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors, told
+from bench.kinds._logits import softmax
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import multilabel_replicates
 from bench.metrics.zeroshot import class_ranks, class_scores
@@ -82,7 +83,10 @@ def outputs(task: Task) -> int:
 
 
 def schema(task: Task) -> pa.Schema:
-    """``sample``; ``targets`` uint8 [classes]; ``similarities`` float64 [sets * classes]."""
+    """``sample``; ``targets`` uint8 [classes]; ``similarities`` float64 [sets * classes].
+
+    Similarities are null under a set of prompts that whoever predicted elsewhere didn't give.
+    """
     classes, sets = len(task.classes), len(_settings(task).prompts)
     return pa.schema(
         [
@@ -94,20 +98,47 @@ def schema(task: Task) -> pa.Schema:
 
 
 def prediction_schema(task: Task) -> pa.Schema:
-    """``sample`` and ``similarities`` float64 [sets * classes]."""
-    sets = _settings(task).prompts
-    form = pa.list_(pa.float64(), len(sets) * len(task.classes))
+    """``sample`` and ``similarities`` float64 [sets * classes], or [classes] of the first set."""
+    sets, classes = _settings(task).prompts, len(task.classes)
     about = (
-        "the similarity to each class in the task's order, of any scale, under each set of "
-        f"prompts in turn: {', '.join(sets)}"
+        f"the similarity to each of {classes} classes in the task's order, of any scale, but no "
+        f"softmax over classes: under prompts {sets[0]}, which rank"
     )
-    return pa.schema([SAMPLE, told("similarities", form, about)])
+    if sets[1:]:
+        about += f"; or {len(sets) * classes}, under each set in turn: {', '.join(sets)}"
+    longest = len(sets) * classes
+    return pa.schema([SAMPLE, told("similarities", pa.list_(pa.float64()), about, longest=longest)])
 
 
 def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
-    """Similarities as they are, beside targets from the dataset."""
-    targets = _targets(task, dataset, table.column("sample").to_pylist())
-    return beside(schema(task), table, {"targets": targets})
+    """Similarities as they are, beside targets from the dataset; null of sets that aren't given.
+
+    Sets whose similarities are all those of the first aren't either: that is one set, repeated to
+    fill the columns.
+
+    Raises:
+        BenchError: a sample has similarities for neither the first nor all sets of prompts.
+    """
+    samples, classes = table.column("sample").to_pylist(), len(task.classes)
+    sets = _settings(task).prompts
+    given = table.column("similarities").combine_chunks()
+    counts = given.value_lengths().to_numpy()
+    wrong = (counts != classes) & (counts != classes * len(sets))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise BenchError(
+            f"expected {classes} similarities, or {classes * len(sets)} of {len(sets)} sets of "
+            f"prompts, sample {samples[row]} has {counts[row]}",
+            f"one for each class, under prompts {sets[0]} or under {', '.join(sets)} in turn",
+        )
+    values = np.full((len(samples), len(sets) * classes), np.nan)
+    values[np.arange(len(sets) * classes) < counts[:, None]] = given.flatten().to_numpy()
+    by_set = values.reshape(len(samples), len(sets), classes)
+    by_set[:, 1:][:, (by_set[:, 1:] == by_set[:, :1]).all(axis=(0, 2))] = np.nan
+    flat = pa.array(values.ravel(), from_pandas=True)
+    similarities = pa.FixedSizeListArray.from_arrays(flat, len(sets) * classes)
+    known = {"targets": _targets(task, dataset, samples)}
+    return beside(schema(task), table.set_column(1, "similarities", similarities), known)
 
 
 def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
@@ -191,10 +222,12 @@ def replicate(
       ``accuracy_classes``: of those of each class; ``accuracy_macro``: their mean over the classes
       there are. With several classes a picture ``ap_macro`` and ``ap_classes``.
     - ``accuracy_SET`` or ``ap_SET``: the first or ``ap_macro`` under each further set of prompts,
-      named without what is no letter or digit.
+      named without what is no letter or digit; of those that were given.
     """
     targets, similarities = _arrays(task, observations)
-    sets = [_plain(name) for name in _settings(task).prompts]
+    given = ~np.isnan(similarities).any(axis=(1, 2))
+    names_of_sets = np.array(_settings(task).prompts)[given]
+    sets, similarities = [_plain(name) for name in names_of_sets], similarities[given]
     if _settings(task).several:
         blocks = list(counts)
         wanted = ("ap_macro", "ap_classes")
@@ -217,6 +250,33 @@ def replicate(
         for name, of_set in zip(sets[1:], others.T, strict=True):
             found[f"accuracy_{name}"] = of_set / whole
     return {name: values for name, values in found.items() if not names or name in names}
+
+
+def check_scale(task: Task, observations: pa.Table) -> None:
+    """Refuse a softmax over classes where pictures are ranked, and sets that some pictures lack.
+
+    A picture's own ranking of classes is the same before and after a softmax, but average precision
+    ranks pictures by one class.
+
+    Raises:
+        BenchError: as above.
+    """
+    _, similarities = _arrays(task, observations)
+    for name, scores in zip(_settings(task).prompts, similarities, strict=True):
+        lacking = np.isnan(scores).any(axis=1)
+        if lacking.any() and not lacking.all():
+            sample = observations.column("sample")[int(lacking.argmax())]
+            raise BenchError(
+                f"similarities under prompts {name} are given for some samples, but not for "
+                f"{sample}",
+                "give the same sets of prompts for every sample",
+            )
+        if _settings(task).several and (kind := softmax(scores)):
+            raise BenchError(
+                f"expected similarities, found {kind} under prompts {name}",
+                "hand in what it was computed from: average precision compares pictures, and a "
+                "softmax the classes of one picture",
+            )
 
 
 def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:

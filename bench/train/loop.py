@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from bench.errors import BenchError
-from bench.kinds import Batch, Kind
+from bench.kinds import Batch, Kind, check_scale
 from bench.predict import ahead, arithmetic, laid_out, observe, to_device
 from bench.recipe import Recipe
 from bench.scales import direction
@@ -155,6 +155,7 @@ class Learner(LightningModule):
             task, kind, self.network, self._validation(), self.device, kind.schema(task)
         )
         table = pa.concat_tables(self._gathered(observed))
+        check_scale(task, table)
         return float(kind.measure(task, table)[task.primary])
 
     def _mean_loss(self) -> float:

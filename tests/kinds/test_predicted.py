@@ -230,7 +230,11 @@ def nothing(case):
 
 REFUSED = [
     ("zeroshot", lambda c: with_value(c, "similarities", NAN), "NaN or infinity, first in row 2"),
-    ("zeroshot", lambda c: shorter(c, "similarities"), "37 values in row 2, expected 38"),
+    (
+        "zeroshot",
+        lambda c: shorter(c, "similarities"),
+        "or 38 of 2 .*, sample c has 37",
+    ),
     ("retrieval", lambda c: with_value(c, "image", INF), "NaN or infinity"),
     (
         "retrieval",
