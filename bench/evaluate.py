@@ -22,6 +22,7 @@ from bench import (
     kinds,
     locks,
     predictions,
+    process_state,
     provenance,
     runs,
     store,
@@ -54,6 +55,7 @@ _PART = 8192
 """Rows of a part of what was predicted elsewhere."""
 
 
+@process_state.restored()
 def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
     """Train if the entry needs it, predict, score, record.
 
@@ -73,6 +75,7 @@ def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
     return _evaluate(request, material, model, samples, partial, report)
 
 
+@process_state.restored()
 def train(request: Request, report: Report = SILENT) -> Entry:
     """Follow the recipe of an entry; leaves an entry with weights under ``results/entries``.
 
@@ -89,6 +92,7 @@ def train(request: Request, report: Report = SILENT) -> Entry:
     return _trained(request, material, model, report, again=request.force)
 
 
+@process_state.restored()
 def score(run: Run, results: Path | None = None) -> dict[str, Any]:
     """Score the stored observations of a complete run again, and record the result.
 

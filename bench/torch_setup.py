@@ -76,6 +76,9 @@ def deterministic(seed: int) -> dict[str, Any]:
     Returns:
         What was set, for the manifest of a run.
     """
+    # As above, for processes started from this one: a caller may have its own environment back.
+    os.environ.setdefault("MKL_DYNAMIC", "FALSE")
+    os.environ.setdefault("MKL_CBWR", "AUTO")
     # cuBLAS reads it when its first handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
