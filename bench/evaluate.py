@@ -24,6 +24,7 @@ from bench import (
     predictions,
     process_state,
     provenance,
+    recorded,
     runs,
     store,
     verification,
@@ -163,7 +164,9 @@ def _trained(
             **({"teacher": teacher.weights_sha256()} if teacher else {}),
             "recipe": recipe.model_dump(),
             "task": task.digest,
-            "data": fingerprint(material),
+            "data": fingerprint(material, model.input.bands, [task.training, task.validation])[
+                "data_sha256"
+            ],
             "seed": request.seed,
             "device": material.device.partition(":")[0],
             "devices": [request.devices, request.nodes],
@@ -259,10 +262,11 @@ def _evaluate(
     from bench.predict import Job
 
     task = material.task
+    known = fingerprint(material, _bands(model, task))
     identity = {
         "task": [task.name, task.digest],
         "track": material.track,
-        "data": [fingerprint(material), data.ids_sha256(samples)],
+        "data": [known["data_sha256"], data.ids_sha256(samples)],
         "entry": model.digest(),
         "seed": request.seed,
         "device": material.device.partition(":")[0],
@@ -272,11 +276,13 @@ def _evaluate(
         request.results, f"{task.name}.{model.name}.{material.track}", identity, request.force
     )
     with run.lock():
+        manifest = _new_manifest(request, material, model, samples, partial, identity, run, known)
         if run.complete():
             report.say(f"already recorded as {run.name}; --force repeats it")
+            for line in recorded.refresh(run, manifest):
+                report.say(f"  {line}")
             manifest = run.manifest()
         elif isinstance(model, Predicted):
-            manifest = _new_manifest(request, material, model, samples, partial, identity, run)
             _take(model, manifest, material, samples, run, report)
             manifest = run.manifest()
         else:
@@ -290,11 +296,21 @@ def _evaluate(
                 precision=request.precision,
                 threads=torch.get_num_threads(),
             )
-            manifest = _new_manifest(request, material, model, samples, partial, identity, run)
             _perform(job, manifest, material, request.devices, report)
             manifest = run.manifest()
     store.record(request.results, run)
     return manifest
+
+
+def _bands(model: Entry | Predicted, task: Task) -> Sequence[str]:
+    """Which bands decide a number: what a model gets, or what predictions are compared with."""
+    if isinstance(model, Entry):
+        return model.input.bands
+    return (
+        task.input(task.inputs[0]).bands
+        if getattr(kinds.kind_of(task), "SCORES_PIXELS", False)
+        else ()
+    )
 
 
 def _new_manifest(
@@ -305,6 +321,7 @@ def _new_manifest(
     partial: bool,
     identity: dict[str, Any],
     run: Run,
+    known: dict[str, Any],
 ) -> dict[str, Any]:
     import torch
 
@@ -333,7 +350,7 @@ def _new_manifest(
             "split": task.split,
             "samples": len(samples),
             "ids_sha256": data.ids_sha256(samples),
-            "data_sha256": fingerprint(material),
+            **known,
             "missing": " ".join(task.declaration.get("missing", "").split()),
             "checked": _checked(material, samples, partial),
         },

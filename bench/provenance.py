@@ -1,6 +1,7 @@
 """Where a number came from: harness, packages, machine."""
 
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.files import sha256_file
+from bench.paths import shipped
 
 _PACKAGES = (
     "torch",
@@ -25,18 +28,28 @@ _PACKAGES = (
 
 @functools.cache
 def harness() -> dict[str, Any]:
-    """Version of the harness and, if it runs from a checkout, its commit and whether it is dirty.
+    """Version of the harness, the SHA-256 of its code, and, in a checkout, its commit and state.
 
     The checkout is that of the harness, never that of the current folder.
     """
     root = Path(bench.__file__).resolve().parent.parent
     found: dict[str, Any] = {"version": bench.__version__, "commit": None, "dirty": None}
+    found["code_sha256"] = _code()
     if (root / ".git").exists() and (root / "pyproject.toml").is_file():
         commit = _git(root, "rev-parse", "HEAD")
         changes = _git(root, "status", "--porcelain", "--untracked-files=no")
         if commit is not None and changes is not None:
             found |= {"commit": commit, "dirty": bool(changes)}
     return found
+
+
+def _code() -> str:
+    """The SHA-256 of the harness's modules and of the architectures that ship with it."""
+    digest = hashlib.sha256()
+    for folder in (Path(bench.__file__).parent, shipped("baselines")):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder)}\n{sha256_file(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from bench import data, kinds, models, verification
+from bench import contents, data, kinds, models, verification
 from bench import task as tasks
 from bench.data import Dataset, listing
 from bench.entry import Entry, Predicted
@@ -236,8 +236,27 @@ def _require_declared(samples: Sequence[str], material: Material) -> None:
         )
 
 
-def fingerprint(material: Material) -> str:
-    """The SHA-256 that stands for the data."""
+def fingerprint(
+    material: Material, bands: Sequence[str], splits: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What stands for the data, as a run's manifest holds it.
+
+    Args:
+        material: the dataset and its task.
+        bands: that a model gets; none for predictions made elsewhere.
+        splits: of which records are looked at; by default the scored one.
+
+    Returns:
+        ``data_sha256``; on the official track also what it is made of: ``declared_sha256`` and
+        ``contents``, and ``files``, by which a later look tells whether any were written since.
+    """
     if material.track == "sample":
-        return data.sample_sha256(material.root)
-    return material.dataset.fingerprint()
+        return {"data_sha256": data.sample_sha256(material.root)}
+    task, declared = material.task, material.dataset.fingerprint()
+    held = contents.of(material.dataset, task, bands, splits or [task.split])
+    return {
+        "data_sha256": contents.combined(declared, held),
+        "declared_sha256": declared,
+        "contents": held,
+        "files": contents.files(material.root),
+    }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import ValidationError
 
-from bench import data, entry, integrity, kinds
+from bench import contents, data, entry, integrity, kinds
 from bench import task as tasks
 from bench.contract import InputContract
 from bench.errors import BenchError
@@ -108,6 +108,10 @@ def _data(manifest: dict[str, Any], task: Task | None) -> Iterator[Compared]:
         return
     dataset = data.reader(task.dataset).open_dataset(root)
     fingerprint = dataset.fingerprint() if official else data.sample_sha256(root)
+    if held := manifest["data"].get("contents"):
+        read = [name for name in held if name in task.bands]
+        found = contents.of(dataset, task, read, [task.split])
+        fingerprint = contents.combined(fingerprint, found)
     yield _hashes("data", manifest["data"]["data_sha256"], fingerprint)
     if not manifest["partial"]:
         bands = _bands(manifest) or task.input(task.inputs[0]).bands

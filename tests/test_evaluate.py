@@ -78,6 +78,26 @@ def test_the_same_request_is_recognised_and_repeated_only_by_force(entry, undist
     assert without_measures(forced) == without_measures(manifest)
 
 
+def test_words_that_changed_are_brought_up_to_date_without_predicting_again(
+    entry, undisturbed, tmp_path
+):
+    results, manifest = undisturbed
+    copy = shutil.copytree(entry, tmp_path / "copy")
+    toml = copy / "entry.toml"
+    learnt = 'licence = "MIT"\ntraining_data = ["reben/test"]\n'
+    toml.write_text(learnt + toml.read_text())
+    said = []
+    again = evaluate.run(request(copy, results), Report(say=said.append))
+    assert again["run"] == manifest["run"]
+    assert again["parts"] == manifest["parts"]
+    assert again["entry"]["training_data"] == ["reben/test"]
+    assert "  brought up to date: licence, training_data" in said
+    with store.connect(results, write=False) as connection:
+        query = "select manifest ->> '$.entry.licence', altered from runs where run = ?"
+        assert connection.execute(query, [manifest["run"]]).fetchone() == ("MIT", False)
+    assert evaluate.run(request(entry, results))["entry"] == manifest["entry"]
+
+
 def test_two_processes_share_a_run_and_give_the_same_bits(entry, undisturbed, tmp_path):
     _, manifest = undisturbed
     shared = evaluate.run(request(entry, tmp_path, devices=2))

@@ -56,6 +56,8 @@ BATCH = 1
 
 UNRANKED = "its rate points don't span the rates that rank"
 
+SCORES_PIXELS = True
+
 VOLATILE = ("encode_seconds", "decode_seconds")
 
 _ROWS = 64

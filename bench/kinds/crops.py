@@ -38,6 +38,8 @@ BATCH = 4
 
 UNRANKED = ""
 
+TARGET = "reference_map"
+
 VOLATILE = ()
 
 DRAWN = 3

@@ -45,6 +45,8 @@ BATCH = 8
 
 UNRANKED = ""
 
+TARGET = "depth"
+
 VOLATILE = ()
 
 DRAWN = 9

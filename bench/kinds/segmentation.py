@@ -31,6 +31,8 @@ BATCH = 64
 
 UNRANKED = ""
 
+TARGET = "reference_map"
+
 VOLATILE = ()
 
 DRAWN = 3

@@ -6,6 +6,7 @@ runs only with ``--allow-python`` on the same command line, and only what ``--mo
 an entry from elsewhere can't ask for it.
 """
 
+import ast
 import importlib
 import os
 import re
@@ -14,11 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bench
 from bench import entry as entries
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import RequestError
-from bench.files import sha256_file
+from bench.files import sha256_file, sha256_json
 from bench.task import Task
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def allow(model: str) -> None:
 def entry(rest: str, task: Task) -> Entry:
     """The untrained entry for ``MODULE:FACTORY`` or ``MODULE:FACTORY/INPUT``.
 
-    The module's own file is part of its architecture's name, by hash: what it imports isn't.
+    Part of its architecture's name is a hash of the module and of what it imports from beside it.
 
     Raises:
         RequestError: it isn't allowed, or there is no such module.
@@ -128,4 +130,51 @@ def _imported(name: str) -> tuple[Any, str]:
         ) from error
     if module.__file__ is None:
         raise RequestError(f"python:{name}: {module_name} is no file of Python")
-    return module, sha256_file(Path(module.__file__))[:_DIGITS]
+    return module, _digest(module_name, Path(module.__file__))
+
+
+def _digest(name: str, path: Path) -> str:
+    """The beginning of the hash of a module's source and of that of what it imports from beside it.
+
+    Beside it is the folder that holds the module, or the outermost package that it is part of.
+    Import statements are followed, inside functions too, so that it doesn't depend on what was
+    loaded already.
+    """
+    base = path.resolve().parent
+    for _ in range(name.count(".") + (path.stem == "__init__")):
+        base = base.parent
+    found = {name: sha256_file(path)}
+    waiting = [name]
+    while waiting:
+        for other in _imports(waiting.pop(), base):
+            if other not in found and (file := _source(other, base)) is not None:
+                found[other] = sha256_file(file)
+                waiting.append(other)
+    return (found[name] if len(found) == 1 else sha256_json(found))[:_DIGITS]
+
+
+def _source(name: str, base: Path) -> Path | None:
+    """The file of a module below a folder; None for the harness's own."""
+    stem = base.joinpath(*name.split("."))
+    for file in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+        if file.is_file() and not file.is_relative_to(Path(bench.__file__).resolve().parent):
+            return file
+    return None
+
+
+def _imports(name: str, base: Path) -> set[str]:
+    """The full names that a module's import statements mention, and those of their packages."""
+    file = _source(name, base)
+    if file is None:
+        return set()
+    package = name.split(".") if file.stem == "__init__" else name.split(".")[:-1]
+    named = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            named |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+    parts = [full.split(".") for full in named if full]
+    return {".".join(part[:depth]) for part in parts for depth in range(1, len(part) + 1)}

@@ -55,6 +55,25 @@ def test_a_split_cut_down_is_refused_whether_it_is_scored_or_learnt_from(split):
         verification.check(task, Lists(**{split: numbered(size - 1)}), ROOT, split)
 
 
+def test_folds_cut_down_by_their_metadata_are_refused():
+    task = tasks.load("pastis-crop-mapping")
+    with pytest.raises(BenchError, match="3 samples .* expected the official 496"):
+        verification.check(task, Lists(test_1=numbered(3)), ROOT, "test-1")
+
+
+def test_every_fold_is_tested_once_and_windows_are_25_of_a_patch():
+    published = data.published("pastis")
+    assert sum(published[f"test-{way}"]["size"] for way in range(1, 6)) == 2433
+    for part in ("train", "validation", "test"):
+        assert published[f"{part}-1-24"]["size"] == 25 * published[f"{part}-1"]["size"]
+        # What is tested in one way of parting them is validated in another.
+    for way in range(1, 6):
+        assert (
+            published[f"test-{way}"]["ids_sha256"]
+            == (published[f"validation-{way % 5 + 1}"]["ids_sha256"])
+        )
+
+
 def test_a_sample_listed_twice_is_refused():
     task = tasks.load("eoekoland-crop-mapping")
     twice = [*numbered(task.published("test").size - 1), "s0"]
