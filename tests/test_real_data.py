@@ -112,6 +112,7 @@ def test_a_real_hyperspectral_patch_through_codecs(real_data, tmp_path, monkeypa
             model="pca",
             track="official",
             results=tmp_path / "results",
+            limit=1,
         )
     )
     assert manifest["data"]["samples"] == 1

@@ -17,6 +17,7 @@ from tests.hub.server import commit_of
 
 REPO = "alice/mine"
 TASK = tasks.load("reben-mlc")
+SPLIT = TASK.published(TASK.split)
 DECLARED = """\
 name = "mine"
 title = "My network"
@@ -49,7 +50,8 @@ def run_of(folder, results, name="r", **changes):
         "entry": {"name": "mine", "digest": found.digest(), "weights_sha256": "w"},
     }
     run, _, _ = fabricate(results, name, score=changes.pop("score", 0.5))
-    run.write_manifest(run.manifest() | whole | changes)
+    about_data = {"data": run.manifest()["data"] | {"ids_sha256": SPLIT.ids_sha256}}
+    run.write_manifest(run.manifest() | whole | about_data | changes)
     store.record(results, run)
     return run
 

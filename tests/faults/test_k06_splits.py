@@ -57,7 +57,7 @@ def test_a_split_cut_down_is_refused_whether_it_is_scored_or_learnt_from(split):
 
 def test_folds_cut_down_by_their_metadata_are_refused():
     task = tasks.load("pastis-crop-mapping")
-    with pytest.raises(BenchError, match="3 samples .* expected the official 496"):
+    with pytest.raises(BenchError, match=r"3 samples .* expected the official 496"):
         verification.check(task, Lists(test_1=numbered(3)), ROOT, "test-1")
 
 

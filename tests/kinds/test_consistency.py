@@ -339,7 +339,10 @@ def test_a_real_series_of_two_dates(real_data, tmp_path, monkeypatch):
     found = {}
     for name in ("none", "grayscale", "brightness"):
         request = Request(
-            task="augmentation-consistency-ssl4eo", model=name, results=tmp_path / "results"
+            task="augmentation-consistency-ssl4eo",
+            model=name,
+            results=tmp_path / "results",
+            limit=1,
         )
         manifest = evaluate.run(request)
         assert manifest["track"] == "official"
