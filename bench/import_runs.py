@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import integrity, store
+from bench.data.listing import is_left_behind
 from bench.errors import BenchError, RequestError, os_error
 from bench.files import move, scratch
 from bench.runs import MAX_MANIFEST, Run
@@ -78,7 +79,7 @@ def _run_folders(source: Path) -> Iterator[Path]:
     runs = source / "runs" if (source / "runs").is_dir() else source
     try:
         with os.scandir(runs) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+            names = sorted(entry.name for entry in entries if not is_left_behind(entry.name))
     except OSError as error:
         raise RequestError(f"{source} can't be read: {error.strerror}") from error
     if len(names) > MAX_FILES:
@@ -125,7 +126,7 @@ def _files(folder: Path) -> list[str]:
     names = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if is_left_behind(entry.name):
                 continue
             if not _FILE.fullmatch(entry.name):
                 raise BenchError(f"{named} holds {entry.name!r:.100}, which no run folder holds")

@@ -26,6 +26,7 @@ from pydantic import (
 
 from bench import bounded_toml
 from bench import text as texts
+from bench.data import listing
 from bench.errors import RequestError
 from bench.paths import shipped
 from bench.scales import Scale, scale
@@ -187,8 +188,8 @@ def files(results: Path | None = None) -> list[Path]:
     folders = [shipped("results/reported")]
     if results is not None and (own := results / "reported").resolve() != folders[0].resolve():
         folders.append(own)
-    found = (path for folder in folders for path in sorted(folder.glob("*.toml")))
-    return [path for path in found if path.is_file()]
+    there = (folder for folder in folders if folder.is_dir())
+    return [path for folder in there for path in listing.files(folder, ".toml")]
 
 
 def load(results: Path | None = None) -> tuple[list[Number], list[str]]:

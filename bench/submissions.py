@@ -15,6 +15,7 @@ from bench import __version__, bounded_toml, data, hub, integrity, locks, runs, 
 from bench import task as tasks
 from bench.checks.files import MAX_BYTES
 from bench.claims import Claims, Submission, compare, read_claims, read_submission
+from bench.data.listing import is_left_behind
 from bench.entry import MAX_DECLARATION, Predicted, validated
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import link_or_copy, move, sha256_file, sha256_json, write_json
@@ -100,6 +101,8 @@ def listed(folder: Path) -> tuple[list[Found], list[str]]:
     faults = []
     for path in sorted(folder.rglob("*.toml")):
         name = path.relative_to(folder)
+        if any(map(is_left_behind, name.parts)):
+            continue
         if path.is_symlink():
             faults.append(f"{name} is a symbolic link (a manifest is a file)")
             continue

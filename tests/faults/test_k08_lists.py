@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import bounded_toml, data
+from bench import bounded_toml, data, reported, submissions
 from bench import task as tasks
 from bench.cli import _request
 from bench.errors import BenchError, RequestError
+from bench.import_runs import import_runs
 from bench.request import Material, Request, samples_of
+from tests.fabricated import fabricate
 from tests.typed import Prompt
 
 
@@ -399,3 +401,20 @@ def test_nothing_obtained_has_a_reason(tmp_path: Path) -> None:
     shard(root / "00000.tar", "000001", ending="webp")
     with pytest.raises(BenchError, match="a picture in webp, expected JPEG, PNG or TIFF"):
         opened("gaia", root)
+
+
+# Results and manifests that were copied about.
+
+
+@pytest.mark.parametrize("left", ["@eaDir", ".ipynb_checkpoints", "__MACOSX"])
+def test_what_systems_leave_among_results_is_passed_over(tmp_path: Path, left: str) -> None:
+    theirs = tmp_path / "theirs"
+    fabricate(theirs, "a")
+    for place in (theirs / "runs", theirs / "runs" / "a", tmp_path / "wanted", theirs / "reported"):
+        (place / left).mkdir(parents=True)
+        (place / left / "x.toml").write_text("no manifest")
+        (place / "._x.toml").write_bytes(b"\0\5\x16\7Mac OS X")
+    found = import_runs(theirs, tmp_path / "here")
+    assert (found.new, found.refused) == (["a"], [])
+    assert submissions.listed(tmp_path / "wanted") == ([], [])
+    assert reported.check(theirs) == []
