@@ -39,7 +39,11 @@ MAX_PIECE = 256 << 20
 
 _MEMORY = 6 << 30
 _ROWS = 8192
-_CONTAINER = 1 << 20
+_LIMITS = {
+    "thrift_string_size_limit": MAX_FOOTER,
+    "thrift_container_size_limit": 1 << 20,
+    "schema_depth_limit": 8,
+}
 
 
 def pieces(
@@ -78,6 +82,17 @@ def _next(
         return pa.table(values, schema=asked)
 
 
+def names(path: Path) -> list[str]:
+    """The columns that a file has by its footer, of which nothing else is checked.
+
+    Raises:
+        BenchError: it is no Parquet file, or too large.
+    """
+    with _reading(path):
+        _check_footer_size(path)
+        return list(pq.ParquetFile(path, **_LIMITS, pre_buffer=False).schema_arrow.names)
+
+
 def rows(path: Path, schema: pa.Schema) -> int:
     """How many rows a file has by its footer, all of which is checked.
 
@@ -102,17 +117,12 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     _check_footer_size(path)
-    options = {
-        "thrift_string_size_limit": MAX_FOOTER,
-        "thrift_container_size_limit": _CONTAINER,
-        "schema_depth_limit": 8,
-    }
-    file = pq.ParquetFile(path, **options, pre_buffer=False)
+    file = pq.ParquetFile(path, **_LIMITS, pre_buffer=False)
     _check_columns(path, file, schema)
     _check_groups(path, file, schema)
     leaves = [file.schema.column(i) for i in range(len(file.schema))]
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-    return pq.ParquetFile(path, **options, pre_buffer=False, read_dictionary=texts)
+    return pq.ParquetFile(path, **_LIMITS, pre_buffer=False, read_dictionary=texts)
 
 
 def _check_footer_size(path: Path) -> None:

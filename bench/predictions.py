@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench import data, kinds, parquet
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
-from bench.kinds import Predictable
+from bench.kinds import Predictable, Prompted
 from bench.task import Task
 
 _NAMED = 3
@@ -41,6 +42,45 @@ def schema(task: Task) -> pa.Schema:
     return kind_of(task).prediction_schema(task)
 
 
+def form(path: Path, task: Task) -> pa.Schema:
+    """What a file of predictions should hold: predictions, or embeddings where its kind takes them.
+
+    Raises:
+        BenchError: the file is no Parquet file, or too large.
+    """
+    kind: object = kind_of(task)
+    if isinstance(kind, Prompted):
+        embeddings = kind.embedding_schema(task)
+        if set(parquet.names(path)) & (set(embeddings.names) - {"sample"}):
+            return embeddings
+    return schema(task)
+
+
+def tables(path: Path, task: Task) -> Iterator[pa.Table]:
+    """The predictions in a file, some rows at a time, of the task's schema but for list sizes.
+
+    Raises:
+        BenchError: the file isn't as `form` says, or its embeddings don't fit each other.
+    """
+    kind: object = kind_of(task)
+    pieces = parquet.pieces(path, form(path, task))
+    if not isinstance(kind, Prompted) or form(path, task) == schema(task):
+        yield from pieces
+        return
+    known = pa.array(sorted(_sentences(kind, task)))
+    named = [piece.filter(pc.is_in(piece.column("sample"), known)) for piece in pieces]
+    together = pa.concat_tables(named)
+    for piece in parquet.pieces(path, form(path, task)):
+        own = piece.filter(pc.invert(pc.is_in(piece.column("sample"), known)))
+        if own.num_rows:
+            yield kind.from_embeddings(task, together, own)
+
+
+def _sentences(kind: Prompted, task: Task) -> set[str]:
+    sets = kind.sentences(task).values()
+    return {sentence for by_class in sets for several in by_class for sentence in several}
+
+
 def claimed(task: Task) -> bool:
     """Whether predictions of a task are all that is observed, so that nothing is computed here."""
     return set(kinds.kind_of(task).schema(task).names) <= set(schema(task).names)
@@ -59,10 +99,15 @@ def samples(path: Path, task: Task) -> list[str]:
     """The sample ids of a file of predictions, in its order.
 
     Raises:
-        BenchError: the file isn't as the task's schema says.
+        BenchError: the file isn't as `form` says.
     """
-    pieces = parquet.pieces(path, schema(task), ["sample"])
-    return [sample for piece in pieces for sample in piece.column("sample").to_pylist()]
+    asked, kind = form(path, task), kinds.kind_of(task)
+    pieces = parquet.pieces(path, asked, ["sample"])
+    found = [sample for piece in pieces for sample in piece.column("sample").to_pylist()]
+    if not isinstance(kind, Prompted) or asked == schema(task):
+        return found
+    known = _sentences(kind, task)
+    return [sample for sample in found if sample not in known]
 
 
 def check_samples(path: Path, found: Sequence[str], expected: Sequence[str]) -> None:
@@ -98,7 +143,7 @@ def observations(path: Path, task: Task, dataset: Dataset, expected: Sequence[st
     kind = kind_of(task)
     found = samples(path, task)
     check_samples(path, found, expected)
-    pieces = parquet.pieces(path, schema(task))
+    pieces = tables(path, task)
     made = pa.concat_tables([kind.from_predictions(task, dataset, piece) for piece in pieces])
     row = {sample: index for index, sample in enumerate(found)}
     order = np.fromiter((row[sample] for sample in expected), np.int64, len(row))
@@ -131,8 +176,15 @@ def _leaf(form: pa.DataType, low: float) -> Any:
 
 
 def told(task: Task) -> Iterator[dict[str, str]]:
-    """Each column of a file of predictions in words: name, type, range and what it holds."""
-    for field in schema(task):
+    """Each column of a file of predictions in words: name, type, range and what it holds.
+
+    Where embeddings are taken as well, their column comes last.
+    """
+    kind: object = kind_of(task)
+    fields = list(schema(task))
+    if isinstance(kind, Prompted):
+        fields += list(kind.embedding_schema(task))[1:]
+    for field in fields:
         metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
         low, high = (f"{float(metadata[k]):g}" if k in metadata else "" for k in ("low", "high"))
         finite = f"{low} to {high}" if low or high else "finite"

@@ -13,7 +13,7 @@ def columns(subject: Subject) -> str | None:
     """A Parquet file with the columns of the task's schema, of bounded size."""
     if (entry := subject.predicted) is None:
         return None
-    schema = predictions.schema(subject.task)
+    schema = predictions.form(entry.file, subject.task)
     return f"{parquet.rows(entry.file, schema):,} rows of {', '.join(schema.names)}"
 
 
@@ -22,8 +22,8 @@ def values(subject: Subject) -> str | None:
     if (entry := subject.predicted) is None:
         return None
     _require_columns(subject, entry)
-    schema = predictions.schema(subject.task)
-    return f"{sum(piece.num_rows for piece in parquet.pieces(entry.file, schema)):,} rows"
+    found = predictions.tables(entry.file, subject.task)
+    return f"{sum(piece.num_rows for piece in found):,} rows"
 
 
 def samples(subject: Subject) -> str | None:
@@ -60,8 +60,8 @@ def fit(subject: Subject) -> str | None:
         return None
     task = subject.task
     try:
-        piece = next(parquet.pieces(entry.file, predictions.schema(task))).slice(0, _ROWS)
-    except BenchError as error:
+        piece = next(predictions.tables(entry.file, task)).slice(0, _ROWS)
+    except (BenchError, StopIteration) as error:
         raise Unmet from error
     asked = set(piece.column("sample").to_pylist())
     for track, dataset in _datasets(subject).items():
@@ -74,7 +74,7 @@ def fit(subject: Subject) -> str | None:
 
 def _require_columns(subject: Subject, entry: Predicted) -> None:
     try:
-        parquet.rows(entry.file, predictions.schema(subject.task))
+        parquet.rows(entry.file, predictions.form(entry.file, subject.task))
     except BenchError as error:
         raise Unmet from error
 

@@ -28,6 +28,12 @@ def verb(
         str | None,
         typer.Option("--track", help="Of --ids.  [default: official where its data is]"),
     ] = None,
+    prompts: Annotated[
+        bool,
+        typer.Option(
+            "--prompts", help="Print the sentences that name the classes, a line each; ranked set."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
@@ -37,6 +43,9 @@ def verb(
     asked = tasks.load(task)
     if ids:
         _print_ids(asked, split, track, as_json)
+        return
+    if prompts:
+        _print_prompts(asked, as_json)
         return
     if split is not None or track is not None:
         raise RequestError("--split and --track are of --ids, which isn't there", "add --ids")
@@ -143,3 +152,21 @@ def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool
         return
     for sample in found:
         print_line(sample)
+
+
+def _print_prompts(task: "Task", as_json: bool) -> None:
+    from bench import kinds
+
+    kind: object = kinds.kind_of(task)
+    if not isinstance(kind, kinds.Prompted):
+        raise RequestError(
+            f"no sentences name the classes of {task.name}",
+            "those of kind zeroshot have such: `bench list --kind zeroshot`",
+        )
+    sets = kind.sentences(task)
+    if as_json:
+        print_json({"task": task.name, "prompts": sets})
+        return
+    for sentences in next(iter(sets.values())):
+        for sentence in sentences:
+            print_line(sentence)

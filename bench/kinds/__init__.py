@@ -399,6 +399,36 @@ class Predictable(Protocol):
         ...
 
 
+@runtime_checkable
+class Prompted(Protocol):
+    """What a kind offers beside `Predictable` that takes embeddings as well.
+
+    A file of them has a row for each sample and for each of `sentences`, which stands where the
+    sample's id does.
+    """
+
+    def embedding_schema(self, task: Task) -> pa.Schema:
+        """What is told of one sample or sentence, of fields made by `told`; the first `SAMPLE`."""
+        ...
+
+    def sentences(self, task: Task) -> "Mapping[str, tuple[tuple[str, ...], ...]]":
+        """The sentences that name each class, by set of prompts; the first set ranks."""
+        ...
+
+    def from_embeddings(self, task: Task, prompts: pa.Table, table: pa.Table) -> pa.Table:
+        """The predictions that embeddings come to, row by row.
+
+        Args:
+            task: what is scored.
+            prompts: the embeddings of sentences.
+            table: the embeddings of some samples.
+
+        Raises:
+            BenchError: sentences are missing, or an embedding has another width or is 0.
+        """
+        ...
+
+
 def told(
     name: str,
     form: pa.DataType,

@@ -18,7 +18,10 @@ def prediction_schema(*, of_composites: bool) -> pa.Schema:
     """``sample``; ``image`` float32 [width]; ``texts`` float32 [captions * width]."""
     numbers = pa.list_(pa.float32())
     image = "the embedding of the picture, of any norm but 0"
-    texts = "the embedding of each of its captions, one after the other, in the dataset's order"
+    texts = (
+        "the embedding of each of its captions, one after the other, in the dataset's order; equal "
+        "captions of several pictures count with the embedding of the first of them"
+    )
     if of_composites:
         image, texts = "the embedding of the composite, of any norm but 0", "that of the bands"
     return pa.schema(

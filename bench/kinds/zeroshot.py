@@ -17,11 +17,23 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from bench.contract import Door
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
-from bench.kinds import SAMPLE, Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors, told
+from bench.kinds import (
+    SAMPLE,
+    Batch,
+    Metrics,
+    NoOptions,
+    _prompted,
+    images,
+    matrix,
+    mirrored,
+    mirrors,
+    told,
+)
 from bench.kinds._logits import softmax
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import multilabel_replicates
 from bench.metrics.zeroshot import class_ranks, class_scores
+from bench.prompts import fill
 from bench.recipe import Recipe
 from bench.stats import weighted_sums
 from bench.task import Task
@@ -108,6 +120,26 @@ def prediction_schema(task: Task) -> pa.Schema:
         about += f"; or {len(sets) * classes}, under each set in turn: {', '.join(sets)}"
     longest = len(sets) * classes
     return pa.schema([SAMPLE, told("similarities", pa.list_(pa.float64()), about, longest=longest)])
+
+
+def embedding_schema(task: Task) -> pa.Schema:
+    """As `bench.kinds._prompted.schema`."""
+    return _prompted.schema()
+
+
+def sentences(task: Task) -> _prompted.Sentences:
+    """The sentences of each class by set of prompts, the one that ranks first."""
+    sets = _settings(task).prompts
+    return {name: tuple(fill(name, called) for called in _called(task, name)) for name in sets}
+
+
+def from_embeddings(task: Task, prompts: pa.Table, table: pa.Table) -> pa.Table:
+    """The cosines of pictures with classes, as `observe` computes them; NaN of sets not given.
+
+    Raises:
+        BenchError: sentences are missing, or an embedding has another width or is 0.
+    """
+    return _prompted.similarities(sentences(task), prompts, table)
 
 
 def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
