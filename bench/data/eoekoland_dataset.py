@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import text
-from bench.data import declaration
+from bench.data import declaration, listing
 from bench.data.formats import npy
-from bench.data.series import Series, by_band, by_series
+from bench.data.series import Series, by_band, by_series, nearest
 from bench.data.values import require, values
 from bench.errors import BenchError, unknown
 
@@ -24,6 +24,7 @@ LISTS = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
 COLUMN = "image_file"
 
 _LARGEST = 1 << 24
+_DAILY = (365, 366)
 _PIXELS = ("<i2", "<u2", "<i4", "<f4", "<f8")
 _LABELS = ("|u1", "|i1", "<i2", "<u2", "<i4", "<i8", "<f4", "<f8")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
@@ -49,13 +50,14 @@ class EOekoLand:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        found = listing.base(
+            root, lambda folder: any((folder / name).is_file() for name in LISTS.values())
+        )
+        if found is None:
+            hint = "`bench data list` shows the layout"
+            raise listing.absent(", ".join(LISTS.values()), root, hint)
+        self.root = found
         self._lists: dict[str, list[str]] = {}
-        if not any((root / name).is_file() for name in LISTS.values()):
-            raise BenchError(
-                f"expected {', '.join(LISTS.values())} under {root}, found none",
-                "`bench data list` shows the layout",
-            )
 
     @property
     def layout(self) -> str:
@@ -98,10 +100,13 @@ class EOekoLand:
             RequestError: a band is unknown.
         """
         held = [
-            {path.name.removesuffix(".npz") for path in (self.root / name).glob("*.npz")}
-            for name in _named(bands)
+            {path.name[: -len(".npz")] for path in self._archives(name)} for name in _named(bands)
         ]
         return sorted(set.intersection(*held)) if held else []
+
+    def _archives(self, series: str) -> list[Path]:
+        folder = self.root / series
+        return listing.files(folder, ".npz") if folder.is_dir() else []
 
     def longest(self, bands: Sequence[str]) -> dict[str, int]:
         """The dates of every series, by its name."""
@@ -110,7 +115,8 @@ class EOekoLand:
     def series(self, sample: str, bands: Sequence[str]) -> list[Series]:
         """The series of a patch that hold these bands.
 
-        As published, NaN and infinity become the mean of their band.
+        As published, NaN and infinity become the mean of their band. Of an archive with an image
+        for every day of its year, days 0, 10, ... are taken, as public code of its users does.
 
         Raises:
             RequestError: a band is unknown.
@@ -122,7 +128,10 @@ class EOekoLand:
         for name, named in _named(bands).items():
             known, side = declared()["series"][name]["bands"], declared()["series"][name]["side"]
             shape = (declared()["dates"], len(known), side, side)
-            pixels = self._array(sample, name, "image_stack", _PIXELS, shape)
+            most = (max(_DAILY), *shape[1:])
+            pixels = self._array(sample, name, "image_stack", _PIXELS, most)
+            if len(pixels) in _DAILY:
+                pixels = pixels[:: declared()["step"]]
             if pixels.shape != shape:
                 raise BenchError(
                     f"patch {sample}: expected {name} of {' x '.join(map(str, shape))} (dates, "
@@ -196,11 +205,6 @@ class EOekoLand:
                 f"patch {sample} has no {series} under {self.root}",
                 "`bench data verify eoekoland` counts what is there",
             ) from error
-
-
-def nearest(wanted: int, given: int) -> NDArray[np.int64]:
-    """Which of so many given pixels lies nearest to the centre of each wanted one."""
-    return (2 * np.arange(wanted) + 1) * given // (2 * wanted)
 
 
 def _listed(path: Path) -> list[str]:

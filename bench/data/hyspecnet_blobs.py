@@ -14,6 +14,9 @@ from bench.errors import BenchError
 LMDB = "HySpecNet_LMDB"
 """The folder of the fast store."""
 
+LMDBS = (LMDB, "Encoded-HySpecNet")
+"""The names of a fast store: what is made here, and as in the documentation of rico-hdl."""
+
 _REGIONS, _CHECKSUM = "regions", "crc32"
 
 

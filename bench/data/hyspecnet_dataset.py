@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import text
-from bench.data import ids_sha256
+from bench.data import ids_sha256, listing
 from bench.data.formats.tensor_lmdb import TensorStore
-from bench.data.hyspecnet_blobs import LMDB, decoded
+from bench.data.hyspecnet_blobs import LMDB, LMDBS, decoded
 from bench.data.hyspecnet_patches import (
     CLOUD,
     IMAGE,
@@ -41,7 +41,6 @@ SPLITS = {
 }
 """Split to the difficulty and the name of its file: the plain names are the split by patch."""
 
-_ARCHIVED = "hyspecnet-11k"
 _LONGEST_SPLIT = 1 << 24
 _ROW = {name: row for row, name in enumerate(KEPT)}
 _SURFACES = {LAND: "land", WATER: "water", CLOUD: "cloud"}
@@ -61,15 +60,12 @@ class HySpecNet:
 
     def __init__(self, root: Path) -> None:
         self.root = base(root)
-        self.patches = self.root / "patches"
-        self.store = (
-            TensorStore(self.root / LMDB) if (self.root / LMDB / "data.mdb").is_file() else None
-        )
+        self.patches = listing.unwrapped(self.root / "patches")
+        made = next((n for n in LMDBS if (self.root / n / "data.mdb").is_file()), None)
+        self.store = None if made is None else TensorStore(self.root / made)
         if self.store is None and not self.patches.is_dir():
-            raise BenchError(
-                f"no HySpecNet-11k patches under {root}: expected patches/ or {LMDB}/",
-                "`bench data list` says where to get them",
-            )
+            hint = "`bench data list` says where to get them"
+            raise listing.absent(f"patches/ or {LMDB}/", root, hint)
 
     @property
     def layout(self) -> str:
@@ -217,8 +213,11 @@ class HySpecNet:
 
 def base(root: Path) -> Path:
     """The folder that holds ``patches`` and ``splits``: ``root``, or the archives' own in it."""
-    inside = root / _ARCHIVED
-    return inside if inside.is_dir() and not (root / "splits").is_dir() else root
+    for names in (("splits", "patches"), LMDBS):
+        found = listing.base(root, lambda folder: any((folder / n).is_dir() for n in names))  # noqa: B023
+        if found is not None:
+            return found
+    return root
 
 
 def in_folders(patches: Path, ending: str) -> Iterator[str]:
@@ -232,8 +231,7 @@ def in_folders(patches: Path, ending: str) -> Iterator[str]:
 
 
 def _folders(path: str) -> "list[os.DirEntry[str]]":
-    with os.scandir(path) as entries:
-        return [entry for entry in entries if entry.is_dir()]
+    return [entry for entry in listing.scan(path) if entry.is_dir()]
 
 
 def _require_kept(bands: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data import Progress
+from bench.data import Progress, listing
 from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter
 from bench.data.hyspecnet_blobs import LMDB, encoded
 from bench.data.hyspecnet_dataset import base, in_folders
@@ -43,7 +43,7 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
     """
     root = base(root)
     target, partial_ = root / LMDB, root / f"{LMDB}.partial"
-    patches = root / "patches"
+    patches = listing.unwrapped(root / "patches")
     samples = sorted(in_folders(patches, IMAGE))
     if (target / "data.mdb").is_file():
         lacking = set(samples).difference(map(sample_of_patch, TensorStore(target).names()))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data import listing
 from bench.data.formats import tiff_tags
 from bench.data.magicbathynet_area import (
     LISTS,
@@ -60,10 +61,11 @@ class MagicBathyNet:
         for folder in (*(self.root / name / self.area.folder for name in _ARCHIVE), self.root):
             if (folder / "img").is_dir():
                 return folder
-        raise BenchError(
-            f"expected {self.area.folder}/img under {self.root}, found none",
-            "unpack MagicBathyNet.zip there; `bench data list` says where it is",
-        )
+        found = listing.base(self.root, lambda one: (one / self.area.folder / "img").is_dir())
+        if found is not None:
+            return found / self.area.folder
+        hint = "MagicBathyNet.zip has it; `bench data list` says where it is"
+        raise listing.absent(f"{self.area.folder}/img", self.root, hint)
 
     @property
     def layout(self) -> str:
@@ -107,7 +109,8 @@ class MagicBathyNet:
     def held(self, what: str, modality: str) -> set[str]:
         """The patch ids that have a file of ``img``, ``depth`` or ``gts`` for a modality."""
         folder = self.folder / what / modality
-        found = (re.fullmatch(rf"{what}_(\d+)\.tif", path.name) for path in folder.glob("*.tif"))
+        files = listing.files(folder, (".tif", ".tiff")) if folder.is_dir() else []
+        found = (re.fullmatch(rf"{what}_(\d+)\.tiff?", path.name, re.I) for path in files)
         return {match[1] for match in found if match}
 
     def limits(self, modality: str) -> NDArray[np.float64]:
@@ -269,7 +272,8 @@ class MagicBathyNet:
         if not re.fullmatch(r"\d{1,9}", sample):
             raise BenchError(f"expected the number of a patch, found {sample[:100]!r}")
         try:
-            return read(self.folder / name)
+            path = self.folder / name
+            return read(path if path.exists() else listing.find(path.parent, path.name) or path)
         except FileNotFoundError as error:
             raise BenchError(
                 f"patch {sample} has no {name} under {self.folder}",

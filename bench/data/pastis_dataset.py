@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data import listing
 from bench.data.formats import npy
 from bench.data.pastis_metadata import METADATA, Patch, days, declared, patches
 from bench.data.pastis_store import STORE, Store
@@ -54,10 +55,8 @@ class Pastis:
         self.root = base(root)
         self.store = Store(self.root / STORE) if (self.root / STORE).is_dir() else None
         if not (self.root / METADATA).is_file():
-            raise BenchError(
-                f"expected {METADATA} under {root}, found none",
-                "unpack PASTIS-R.zip there; `bench data list` says where it is",
-            )
+            hint = "PASTIS-R.zip has it; `bench data list` says where it is"
+            raise listing.absent(METADATA, root, hint)
 
     @property
     def layout(self) -> str:
@@ -110,7 +109,8 @@ class Pastis:
         """The patches with a file of a series, or of ``TARGET``."""
         if self.store is not None:
             return self.store.held(series)
-        files = file(self.root, series, "0").parent.glob("*.npy")
+        folder = file(self.root, series, "0").parent
+        files = listing.files(folder, ".npy") if folder.is_dir() else []
         found = (re.fullmatch(rf"{series}_(\d+)\.npy", path.name) for path in files)
         return {match[1] for match in found if match}
 
@@ -265,4 +265,5 @@ def base(root: Path) -> Path:
     for name in _ARCHIVES:
         if (root / name / METADATA).is_file():
             return root / name
-    return root
+    found = listing.base(root, lambda folder: (folder / METADATA).is_file())
+    return root if found is None else found

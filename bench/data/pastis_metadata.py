@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ METADATA = "metadata.geojson"
 FOLDS = range(1, 6)
 
 _LARGEST = 1 << 27
+_LONGEST_TEXT = 1 << 16
 _AGAIN = "unpack it from the archive again"
 
 
@@ -89,20 +91,24 @@ def days(path: Path, patch: str, series: str, told: Any) -> NDArray[np.int64]:
         path: of the metadata, for the errors.
         patch: whose dates they are.
         series: of which sensor.
-        told: a mapping of positions to dates as integers YYYYMMDD.
+        told: a mapping of positions to dates as integers YYYYMMDD or texts, or that as a text.
+            Images of one day stay in the order of their positions.
 
     Raises:
         BenchError: these are no two or more dates in their order.
     """
     who = f"{path}: patch {patch}"
+    told = _untangled(told)
     if not isinstance(told, dict) or len(told) > declared()["dates"]:
         found = f"{len(told)}" if isinstance(told, dict) else f"{told!r:.40}"
         raise BenchError(
             f"{who}: expected at most {declared()['dates']} dates of {series}, found {found}",
-            "PASTIS has no Sentinel-1: use an input of Sentinel-2, or get PASTIS-R",
+            "PASTIS has no Sentinel-1: use an input of Sentinel-2, or get PASTIS-R"
+            if told is None and series != "S2"
+            else _AGAIN,
         )
     try:
-        stamps = [int(told[key]) for key in sorted(told, key=int)]
+        stamps = [_stamp(told[key]) for key in sorted(told, key=int)]
         dates = [datetime.date(n // 10_000, n // 100 % 100, n % 100) for n in stamps]
     except (ValueError, TypeError, OverflowError) as error:
         raise BenchError(
@@ -114,13 +120,30 @@ def days(path: Path, patch: str, series: str, told: Any) -> NDArray[np.int64]:
             f"{who}: expected two or more dates of {series}, found {len(dates)}", _AGAIN
         )
     for before, after in itertools.pairwise(dates):
-        if after <= before:
+        if after < before:
             raise BenchError(
                 f"{who}: expected rising dates of {series}, found {after} after {before}", _AGAIN
             )
     start = declared()["first_day"]
     pairs = [((date - start).days, date.timetuple().tm_yday - 1) for date in dates]
     return np.array(pairs, np.int64)
+
+
+def _untangled(told: Any) -> Any:
+    """Dates that a tool saved as a text, as they were: JSON or what Python prints."""
+    if not isinstance(told, str) or len(told) > _LONGEST_TEXT:
+        return told
+    try:
+        return json.loads(told.replace("'", '"'))
+    except (ValueError, RecursionError):
+        return told
+
+
+def _stamp(value: Any) -> int:
+    """A date as YYYYMMDD, from a number or from a text with or without hyphens."""
+    if isinstance(value, str):
+        return int(value.strip()[:10].replace("-", ""))
+    return int(value)
 
 
 def norm_file(folder: Path, series: str) -> Path:

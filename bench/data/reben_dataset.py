@@ -9,9 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from bench.data import listing
 from bench.data.reben_metadata import Metadata
 from bench.data.reben_patches import UNLABELLED, classes_of, declared, season_and_tile
-from bench.data.reben_stores import LMDB, MAP, Pixels, Store, Stores, find
+from bench.data.reben_stores import (
+    LMDBS,
+    MAP,
+    S1_FOLDER,
+    S2_FOLDER,
+    Pixels,
+    Store,
+    Stores,
+    find,
+)
 from bench.errors import BenchError, unknown
 from bench.files import sha256_file
 
@@ -34,7 +44,7 @@ class Reben:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root = base(root)
         self.stores: Stores = find(root)
         path = metadata_path(root)
         flagged = path.with_name(FLAGGED)
@@ -169,13 +179,20 @@ def _by_sensor(bands: tuple[str, ...]) -> tuple[list[str], list[str]]:
     return [band for band in bands if band not in radar], radar
 
 
+def base(root: Path) -> Path:
+    """The folder that holds metadata or pixels: ``root``, or one in it that was unpacked there."""
+    names = (METADATA, *LMDBS, S2_FOLDER, S1_FOLDER)
+    found = listing.base(root, lambda folder: any((folder / name).exists() for name in names))
+    return root if found is None else found
+
+
 def metadata_path(root: Path) -> Path:
     """The metadata of the recommended set, beside or in the folder that holds the pixels.
 
     Raises:
         BenchError: it is not there.
     """
-    candidates = [root / METADATA, root / LMDB / METADATA]
+    candidates = [root / METADATA, *(root / name / METADATA for name in LMDBS)]
     if (root / "data.mdb").is_file():
         candidates.append(root.parent / METADATA)
     for path in candidates:

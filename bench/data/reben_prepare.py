@@ -15,8 +15,18 @@ from pathlib import Path
 
 from bench.data import Progress
 from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, encode
+from bench.data.reben_dataset import base
 from bench.data.reben_patches import declared
-from bench.data.reben_stores import LMDB, MAP, MAP_FOLDER, S1_FOLDER, S2_FOLDER, TENSORS, Folders
+from bench.data.reben_stores import (
+    LMDB,
+    MAP,
+    MAP_FOLDER,
+    S1_FOLDER,
+    S2_FOLDER,
+    TENSORS,
+    Folders,
+    tree,
+)
 from bench.errors import BenchError, os_error
 from bench.files import move
 
@@ -60,19 +70,21 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
         BenchError: there are no Sentinel-2 folders, a file is damaged, the disk is full, or the
             finished environment lacks what is on disk.
     """
+    root = base(root)
     target, partial = root / LMDB, root / f"{LMDB}.partial"
     sources = _sources(root)
     if (target / "data.mdb").is_file():
         _require_complete(target, sources)
         return target
-    if not (root / S2_FOLDER).is_dir():
+    if tree(root, S2_FOLDER) is None:
         raise BenchError(
             f"{root} has no {S2_FOLDER}/, from which the fast store is made",
             f"unpack {S2_FOLDER}.tar.zst there; folders of v1.0 hold other pixels",
         )
     for folder in (S1_FOLDER, MAP_FOLDER):
-        if not (root / folder).is_dir():
+        if tree(root, folder) is None:
             _log.warning("%s has no %s/: the fast store will hold none of it", root, folder)
+    _require_patches(sources)
     with TensorWriter(partial) as writer:
         there = writer.names()
         missing = [(source, _missing(source, there)) for source in sources]
@@ -98,12 +110,26 @@ def _sources(root: Path) -> list[_Source]:
     bands = declared()["bands"]
     radar = tuple(name for name, band in bands.items() if band["sensor"] == "sentinel-1-grd")
     optical = tuple(name for name in bands if name not in radar)
-    sources = [
-        _Source(Folders(root / S2_FOLDER, "patch_id", 2), optical),
-        _Source(Folders(root / S1_FOLDER, "s1_name", 3), radar),
-        _Source(Folders(root / MAP_FOLDER, "patch_id", 2), (MAP,), f"_{MAP}"),
+    trees = (
+        (S2_FOLDER, "patch_id", 2, optical, ""),
+        (S1_FOLDER, "s1_name", 3, radar, ""),
+        (MAP_FOLDER, "patch_id", 2, (MAP,), f"_{MAP}"),
+    )
+    return [
+        _Source(Folders(top, column, suffixes), bands, ending)
+        for name, column, suffixes, bands, ending in trees
+        if (top := tree(root, name)) is not None
     ]
-    return [source for source in sources if source.folders.root.is_dir()]
+
+
+def _require_patches(sources: list[_Source]) -> None:
+    for source in sources:
+        if next(source.folders.names(), None) is None:
+            raise BenchError(
+                f"expected folders of patches in {source.folders.root}, found none",
+                "a patch is a folder such as S2A_MSIL2A_..._T33UUP_26_57, in that of its scene: "
+                "unpack the archive again, or remove the folder if it isn't to be prepared",
+            )
 
 
 def _missing(source: _Source, there: set[str]) -> list[str]:

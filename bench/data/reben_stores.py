@@ -4,7 +4,6 @@ A store is asked for bands by the name it uses for a patch; it answers None wher
 patch, and with an error where what it has is damaged.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data import listing
 from bench.data.formats import geotiff
 from bench.data.formats.tensor_lmdb import TensorStore
 from bench.data.reben_patches import declared
@@ -22,6 +22,9 @@ from bench.errors import BenchError
 
 MAP = "reference_map"
 LMDB = "BigEarthNet_LMDB"
+LMDBS = (LMDB, "Encoded-BigEarthNet")
+"""The names of a fast store: what is made here, and as in the documentation of rico-hdl."""
+
 S2_FOLDER, S1_FOLDER, MAP_FOLDER = "BigEarthNet-S2", "BigEarthNet-S1", "Reference_Maps"
 _V1_S2 = ("BigEarthNet-v1.0", "BigEarthNet-S2-v1.0", "BigEarthNet-S2-Example")
 _V1_S1 = ("BigEarthNet-S1-v1.0", "BigEarthNet-S1-Example")
@@ -29,6 +32,7 @@ _V1_S1 = ("BigEarthNet-S1-v1.0", "BigEarthNet-S1-Example")
 _PATCH_METRES = 1_200
 TENSORS = {MAP: "Data"}
 _NAME = re.compile(r"\w+", re.ASCII)
+_PATCH_FOLDER = re.compile(r"\w+_\d{1,2}_\d{1,2}", re.ASCII)
 
 Pixels = dict[str, NDArray[Any]]
 
@@ -84,30 +88,43 @@ class Folders:
     suffixes: int
 
     def read(self, name: str, bands: Sequence[str]) -> Pixels | None:
-        """See `Store`."""
+        """See `Store`; a patch may also lie directly under the top."""
         if _NAME.fullmatch(name) is None:
             return None
         scene = f"{name.rsplit('_', self.suffixes)[0]}/" if self.suffixes else ""
         prefix = f"{self.root}/{scene}{name}/{name}_"
         try:
             pixels = {band: _band(f"{prefix}{band}.tif", band) for band in bands}
-        except FileNotFoundError as error:
-            if not Path(prefix).parent.is_dir():
+        except FileNotFoundError:
+            folder = Path(prefix).parent
+            if not folder.is_dir():
+                folder = self.root / name
+            if not folder.is_dir():
                 return None
-            raise BenchError(
-                f"{error.filename} is missing, though its folder is there",
-                f"unpack {self.root.name} again",
-            ) from error
+            prefix = f"{folder}/{name}_"
+            pixels = {band: self._otherwise_named(folder, name, band) for band in bands}
         _require(pixels, lambda band: f"{prefix}{band}.tif")
         return pixels
 
+    def _otherwise_named(self, folder: Path, name: str, band: str) -> NDArray[Any]:
+        """A band whose file may end in ``.tiff`` or ``.TIF``."""
+        path = listing.find(folder, f"{name}_{band}.tif")
+        if path is None:
+            raise BenchError(
+                f"{folder / f'{name}_{band}.tif'} is missing, though its folder is there",
+                f"unpack {self.root.name} again",
+            )
+        return _band(str(path), band)
+
     def names(self) -> Iterator[str]:
-        """See `Store`; by the folders, without looking into them."""
-        with os.scandir(self.root) as entries:
-            scenes = [entry.path for entry in entries if entry.is_dir()] if self.suffixes else []
-        for folder in sorted(scenes) if self.suffixes else [str(self.root)]:
-            with os.scandir(folder) as patches:
-                yield from sorted(patch.name for patch in patches if patch.is_dir())
+        """See `Store`; by the folders named as patches are, without looking into them."""
+        for folder in listing.folders(self.root):
+            if _PATCH_FOLDER.fullmatch(folder.name):
+                yield folder.name
+            elif self.suffixes:
+                for entry in listing.scan(folder):
+                    if _PATCH_FOLDER.fullmatch(entry.name) and entry.is_dir():
+                        yield entry.name
 
 
 @dataclass(frozen=True)
@@ -181,7 +198,8 @@ def find(root: Path) -> Stores:
     Raises:
         BenchError: there is none.
     """
-    lmdb, tree2, tree1 = _lmdb(root), root / S2_FOLDER, root / S1_FOLDER
+    lmdb = _lmdb(root)
+    tree2, tree1, tree_of_maps = (tree(root, name) for name in (S2_FOLDER, S1_FOLDER, MAP_FOLDER))
     sentinel2: list[Store] = []
     sentinel1: list[Store] = []
     maps: list[Store] = []
@@ -190,31 +208,39 @@ def find(root: Path) -> Stores:
         sentinel2.append(Blobs(store, "patch_id"))
         sentinel1.append(Blobs(store, "s1_name"))
         maps.append(Blobs(store, "patch_id", f"_{MAP}"))
-    if tree2.is_dir():
+    if tree2 is not None:
         sentinel2.append(Folders(tree2, "patch_id", 2))
-    if tree1.is_dir():
+    if tree1 is not None:
         sentinel1.append(Folders(tree1, "s1_name", 3))
-    if (root / MAP_FOLDER).is_dir():
-        maps.append(Folders(root / MAP_FOLDER, "patch_id", 2))
+    if tree_of_maps is not None:
+        maps.append(Folders(tree_of_maps, "patch_id", 2))
     of_v2 = bool(sentinel2 or sentinel1)
     sentinel1 += [Folders(folder, "s1_name", 0) for folder in _starting_with(root, _V1_S1)]
     if not sentinel2:
         sentinel2 += [Folders(folder, "s2v1_name", 0) for folder in _starting_with(root, _V1_S2)]
     if not sentinel2 and not sentinel1:
+        hint = "`bench data list` says where to get them"
+        if listing.archives(root):
+            raise listing.absent(f"{S2_FOLDER}/, {S1_FOLDER}/ or {LMDB}/", root, hint)
         raise BenchError(
             f"no BigEarthNet pixels under {root}: expected {S2_FOLDER}/, {S1_FOLDER}/ or {LMDB}/",
-            "`bench data list` says where to get them",
+            hint,
         )
     layout = "lmdb" if lmdb is not None else "geotiff" if of_v2 else "geotiff v1.0"
     return Stores(layout, sentinel2, sentinel1, maps)
 
 
+def tree(root: Path, name: str) -> Path | None:
+    """One of the folders of GeoTIFFs, perhaps unpacked into one of its own name; None for none."""
+    folder = listing.find(root, name)
+    return listing.unwrapped(folder) if folder is not None and folder.is_dir() else None
+
+
 def _lmdb(root: Path) -> Path | None:
-    candidates = [root / LMDB, *sorted(root.glob("*.lmdb")), root]
+    candidates = [*(root / name for name in LMDBS), *sorted(root.glob("*.lmdb")), root]
     return next((folder for folder in candidates if (folder / "data.mdb").is_file()), None)
 
 
 def _starting_with(root: Path, prefixes: tuple[str, ...]) -> list[Path]:
-    return sorted(
-        folder for folder in root.glob("*") if folder.name.startswith(prefixes) and folder.is_dir()
-    )
+    found = listing.folders(root) if root.is_dir() else []
+    return [listing.unwrapped(folder) for folder in found if folder.name.startswith(prefixes)]

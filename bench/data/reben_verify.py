@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data import Check, Progress, sample_root
-from bench.data.reben_dataset import Reben, metadata_path
+from bench.data.reben_dataset import Reben, base, metadata_path
 from bench.data.reben_metadata import Metadata
 from bench.data.reben_patches import SPLITS, UNLABELLED, declared, geographic_split
+from bench.data.reben_stores import Folders
 from bench.data.values import Darkest, values
 from bench.errors import BenchError
 
@@ -27,7 +28,7 @@ def checks(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
         progress: called with the number of patches read and to be read.
     """
     try:
-        path = metadata_path(root)
+        path = metadata_path(base(root))
         metadata = Metadata(path)
         yield _published(path)
         # The sample track has splits of its own size.
@@ -48,8 +49,15 @@ def checks(root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
     except BenchError as error:
         yield Check("pixels", passed=False, found=str(error))
         return
+    folders = {
+        "Sentinel-2": stores.sentinel2,
+        "Sentinel-1": stores.sentinel1,
+        "reference maps": stores.maps,
+    }
     for part, rows in held.items():
-        yield _presence(part, rows[dataset.metadata.recommended], dataset.layout)
+        tops = [str(store.root) for store in folders[part] if isinstance(store, Folders)]
+        empty = [] if rows.any() else tops
+        yield _presence(part, rows[dataset.metadata.recommended], dataset.layout, empty)
     yield from _contents(dataset, held, pixels, progress)
 
 
@@ -79,7 +87,10 @@ def _geography(metadata: Metadata) -> Check:
     )
 
 
-def _presence(part: str, held: NDArray[np.bool_], layout: str) -> Check:
+def _presence(part: str, held: NDArray[np.bool_], layout: str, empty: list[str]) -> Check:
+    if empty:
+        found = f"expected patches of the metadata in {', '.join(empty)}, found none"
+        return Check(part, passed=False, found=f"{found}: unpack the archive again")
     count, total = int(held.sum()), len(held)
     # A part that nobody unpacked is no fault; one that is there in part is.
     found = f"{count} of {total} patches ({layout})" if count else "not on disk"

@@ -19,8 +19,8 @@ class Series:
         name: of the sensor, such as ``S2``.
         bands: of each image, in the order of its channels.
         pixels: [dates, bands, height, width], in the dataset's unit; may be mapped from a file.
-        days: int64 [dates, 2], strictly rising: days since the first day of the dataset, and the
-            day of the year from 0.
+        days: int64 [dates, 2], never falling: days since the first day of the dataset, and the
+            day of the year from 0. Images of one day are in the order in which they are stored.
     """
 
     name: str
@@ -51,6 +51,11 @@ def by_band(found: Sequence[Series]) -> dict[str, NDArray[Any]]:
         for series in found
         for index, band in enumerate(series.bands)
     }
+
+
+def nearest(wanted: int, given: int) -> NDArray[np.int64]:
+    """Which of so many given pixels lies nearest to the centre of each wanted one."""
+    return (2 * np.arange(wanted) + 1) * given // (2 * wanted)
 
 
 class SeriesDataset(Dataset, Protocol):

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data import Check, Progress, declaration
+from bench.data import Check, Progress, declaration, listing
 from bench.data.formats import geotiff
 from bench.data.reben_stores import Pixels
+from bench.data.series import nearest
 from bench.data.values import Darkest, require, values
 from bench.errors import BenchError, RequestError, unknown
 
@@ -26,6 +27,9 @@ FEWEST = 2
 FOLDER = "s2a"
 SIDE = 264
 SPLIT = "all"
+
+_WITHIN = 2
+"""By how many pixels images of the release differ from `SIDE`."""
 
 _UNLABELLED = 255
 _LOCATION = re.compile(r"\d{7}", re.ASCII)
@@ -45,22 +49,22 @@ class Locations:
     layout = "geotiff"
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        found = listing.base(root, lambda folder: (folder / FOLDER).is_dir())
+        if found is None:
+            raise listing.absent(f"{FOLDER}/", root, "`bench data list` says where to get it from")
+        self.root = found
+        self.places = listing.unwrapped(found / FOLDER)
         self.bands = declaration("ssl4eo-s12")["bands"]
         self._values = values("ssl4eo-s12")
-        if not (root / FOLDER).is_dir():
-            raise BenchError(
-                f"no {FOLDER}/ under {root}", "`bench data list` says where to get it from"
-            )
 
     @cached_property
     def _images(self) -> dict[str, list[str]]:
         """The images of every location by rising date."""
         return {
-            place.name: sorted(
-                image.name for image in place.iterdir() if _IMAGE.fullmatch(image.name)
-            )
-            for place in sorted((self.root / FOLDER).iterdir())
+            place.name: [
+                image.name for image in listing.scan(place.path) if _IMAGE.fullmatch(image.name)
+            ]
+            for place in listing.scan(self.places)
             if _LOCATION.fullmatch(place.name) and place.is_dir()
         }
 
@@ -95,6 +99,9 @@ class Locations:
     def images(self, sample: str, bands: Sequence[str]) -> list[tuple[datetime.date, Pixels]]:
         """The named bands on each date, uint16 reflectance x 10000 of 264, 132 or 44 px a side.
 
+        Images of the release that have a pixel or two more or less are brought to that by the
+        nearest pixel.
+
         Raises:
             RequestError: a band is unknown.
             BenchError: there are fewer than two dates, or a file is missing or damaged.
@@ -114,7 +121,7 @@ class Locations:
         return self.images(sample, bands)[0][1]
 
     def _read(self, sample: str, image: str, bands: Sequence[str]) -> Pixels:
-        folder = self.root / FOLDER / sample / image
+        folder = self.places / sample / image
         pixels: Pixels = {}
         for band in bands:
             side = SIDE * 10 // int(self.bands[band]["gsd"])
@@ -123,10 +130,14 @@ class Locations:
                     folder / f"{band}.tif",
                     (side, side),
                     np.uint16,
+                    within=_WITHIN,
                     nodata=self._values[band].nodata,
                 )
             except FileNotFoundError as error:
                 raise BenchError(f"{error.filename} is missing", "unpack it again") from error
+            if pixels[band].shape != (side, side):
+                rows, columns = (nearest(side, given) for given in pixels[band].shape)
+                pixels[band] = pixels[band][rows[:, None], columns]
         require(self._values, pixels, lambda band: f"{folder / band}.tif")
         return pixels
 

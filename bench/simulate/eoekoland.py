@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.eoekoland_dataset import COLUMN, LISTS, declared, nearest
+from bench.data.eoekoland_dataset import COLUMN, LISTS, declared
+from bench.data.series import nearest
 from bench.files import new_folder
 from bench.simulate import optics, radar
 from bench.simulate.noise import Floats, generator

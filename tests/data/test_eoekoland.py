@@ -185,7 +185,7 @@ def test_lists_that_are_none_or_overlap_are_refused(root, text, message):
 
 
 def test_no_lists_at_all(tmp_path):
-    with pytest.raises(BenchError, match=r"expected train.csv, val.csv, test.csv under"):
+    with pytest.raises(BenchError, match=r"expected train.csv, val.csv, test.csv in"):
         eoekoland.open_dataset(tmp_path)
 
 

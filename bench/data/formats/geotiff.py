@@ -64,6 +64,7 @@ def read(
     shape: tuple[int, int] | None = None,
     dtype: DTypeLike | None = None,
     *,
+    within: int = 0,
     pixel: float | None = None,
     nodata: Collection[float] = (),
 ) -> NDArray[Any]:
@@ -76,6 +77,7 @@ def read(
             they are not given).
         shape: the height and width that are expected, in pixels; None accepts any.
         dtype: the type that is expected; None accepts any.
+        within: by how many pixels height and width may each differ from ``shape``.
         pixel: the size of a pixel that is expected, in metres; None accepts any.
         nodata: values for no data that the caller treats itself. Pixels of any other value that
             the file says stands for no data are refused.
@@ -93,7 +95,7 @@ def read(
     if shape is None or expected is None:
         limit = _LARGEST
     else:
-        limit = shape[0] * shape[1] * expected.itemsize + _HEADER_BYTES
+        limit = (shape[0] + within) * (shape[1] + within) * expected.itemsize + _HEADER_BYTES
     data = _content(path, limit)
     ifd = data[: IFD_START + 2 + 12 * int.from_bytes(data[8:10], "little") + 4]
     layout = _known.get(ifd)
@@ -104,11 +106,11 @@ def read(
                 _known.clear()
             _known[ifd] = layout
     if layout is None:
-        pixels, told = _decode(path, data, shape, expected)
+        pixels, told = _decode(path, data, shape, expected, within)
     elif len(data) < layout.end:
         raise _damaged(path, f"expected at least {layout.end} bytes, found {len(data)}")
     else:
-        _compare(path, layout.shape, layout.dtype, shape, expected)
+        _compare(path, layout.shape, layout.dtype, shape, expected, within)
         pixels, told = np.ndarray(layout.shape, layout.dtype, data, layout.start), layout.said
     if pixel is not None and told.pixel != pixel:
         tiff_tags.require_size(os.fspath(path), told, pixel)
@@ -148,8 +150,12 @@ def _compare(
     found_dtype: np.dtype[Any],
     shape: tuple[int, int] | None,
     dtype: np.dtype[Any] | None,
+    within: int = 0,
 ) -> None:
-    if (shape is None or shape == found_shape) and (dtype is None or dtype == found_dtype):
+    fits = shape is None or shape == found_shape
+    if within and shape is not None and not fits:
+        fits = max(abs(a - b) for a, b in zip(shape, found_shape, strict=True)) <= within
+    if fits and (dtype is None or dtype == found_dtype):
         return
     size = "x".join(map(str, found_shape))
     wanted = ("x".join(map(str, shape)) + " " if shape else "") + "pixels"
@@ -162,6 +168,7 @@ def _decode(
     data: bytes,
     shape: tuple[int, int] | None,
     dtype: np.dtype[Any] | None,
+    within: int,
 ) -> tuple[NDArray[Any], Said]:
     import tifffile
 
@@ -171,7 +178,7 @@ def _decode(
             found = tuple(page.shape)
             if len(found) != 2 or math.prod(found) * page.dtype.itemsize > _LARGEST:
                 raise _damaged(path, f"expected one band of modest size, found shape {found}")
-            _compare(path, found, page.dtype, shape, dtype)
+            _compare(path, found, page.dtype, shape, dtype, within)
             told = tiff_tags.said_by(os.fspath(path), file)
             pixels: NDArray[Any] = page.asarray()
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
