@@ -220,7 +220,8 @@ def find(root: Path) -> Stores:
         sentinel2 += [Folders(folder, "s2v1_name", 0) for folder in _starting_with(root, _V1_S2)]
     if not sentinel2 and not sentinel1:
         hint = "`bench data list` says where to get them"
-        if listing.archives(root):
+        # The metadata is a table too.
+        if any(path.suffix != ".parquet" for path in listing.archives(root)):
             raise listing.absent(f"{S2_FOLDER}/, {S1_FOLDER}/ or {LMDB}/", root, hint)
         raise BenchError(
             f"no BigEarthNet pixels under {root}: expected {S2_FOLDER}/, {S1_FOLDER}/ or {LMDB}/",

@@ -11,7 +11,7 @@ import pytest
 
 from bench import data
 from bench.data import pastis_metadata
-from bench.data.formats import geotiff
+from bench.data.formats import geotiff, planar_tiff
 from bench.errors import BenchError
 from bench.simulate import reben as patches
 
@@ -175,6 +175,24 @@ def test_an_archive_that_lies_there_is_named(tmp_path, name, archive, expected):
     assert expected in str(caught.value)
     assert f"found {archive}" in str(caught.value)
     assert "unpack it" in caught.value.hint
+
+
+def test_a_cube_store_is_found_under_the_name_of_its_converters_documentation(tmp_path):
+    root = tmp_path / "made"
+    folder = root / "patches" / "tile" / "tile-Y0"
+    folder.mkdir(parents=True)
+    cube = np.arange(224 * 8 * 8).reshape(224, 8, 8).astype(np.int16) % 9_000
+    place = {"epsg": 32618, "origin": (0, 0), "pixel": 30, "nodata": -32768}
+    planar_tiff.write(folder / "tile-Y0-SPECTRAL_IMAGE.TIF", cube, **place)
+    (root / "splits").mkdir()
+    sample = "tile/tile-Y0"
+    expected = opened(root, "hyspecnet").cube(sample)
+    left_behind(root)
+    data.reader("hyspecnet").prepare(root, 1, quiet).rename(root / "Encoded-HySpecNet")
+    shutil.rmtree(root / "patches")
+    found = opened(tmp_path, "hyspecnet")
+    assert found.layout == "lmdb"
+    np.testing.assert_array_equal(found.cube(sample), expected)
 
 
 # SSL4EO-S12
