@@ -135,7 +135,7 @@ def base(root: Path, fits: Callable[[Path], bool]) -> Path | None:
     Raises:
         BenchError: several fit.
     """
-    level = [root]
+    level = [root] if root.is_dir() else []
     for _ in range(_WRAPPED + 1):
         found = [folder for folder in level if fits(folder)]
         if len({folder.resolve() for folder in found}) > 1:

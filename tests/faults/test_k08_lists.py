@@ -301,6 +301,8 @@ def test_lists_without_records_are_named(tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text("[]")
     with pytest.raises(BenchError, match="found no record"):
         opened("rsicd", tmp_path)
+    with pytest.raises(BenchError, match=r"expected one of dataset_rsicd\.json"):
+        opened("rsicd", tmp_path / "absent")
 
 
 # GAIA: ids that went through a table, shards in other states.
