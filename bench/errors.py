@@ -3,6 +3,7 @@
 import difflib
 import errno
 import os
+import traceback
 from collections.abc import Iterable
 
 _SHOWN = 200
@@ -94,3 +95,15 @@ def os_error(failed: str, error: OSError, then: str = "repeat the command") -> B
     reason = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
     advice = _ADVICE.get(error.errno or 0, "look at the path and at the disk")
     return BenchError(f"{failed}: {reason}", f"{advice}, then {then}" if then else advice)
+
+
+def in_words(error: BaseException) -> str:
+    """An exception of a library in one line; one without a message by the line that raised it."""
+    name = type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines:
+        return f"{name}: {lines[0]:.300}"
+    # A line that only raises says less than the one that led there.
+    raised = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.line]
+    telling = [line for line in raised if not line.startswith("raise")] or raised
+    return f"{name} at `{telling[-1]:.200}`" if telling else name

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ from bench import task as tasks
 from bench.contract import Door
 from bench.data import Dataset
 from bench.entry import Entry
-from bench.errors import BenchError
+from bench.errors import BenchError, in_words
 from bench.kinds import Batch, Kind
 from bench.runs import Run
 from bench.task import Task
@@ -224,6 +224,41 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return batch.each(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
 
 
+def described(batch: Batch) -> str:
+    """What a model is given, in words: dtype and shape of each tensor."""
+    inputs = batch.inputs if isinstance(batch.inputs, Mapping) else {"": batch.inputs}
+    return ", ".join(
+        f"{name} {str(value.dtype).removeprefix('torch.')} {list(value.shape)}".strip()
+        for name, value in inputs.items()
+        if isinstance(value, torch.Tensor)
+    )
+
+
+@contextlib.contextmanager
+def answering(batch: Batch) -> Iterator[None]:
+    """What a model raises at a batch, as an error that says which batch it was.
+
+    Raises:
+        BenchError: as above.
+    """
+    try:
+        yield
+    except BenchError:
+        raise
+    # A model is other people's code.
+    except Exception as error:
+        told, shapes = in_words(error), described(batch)
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in told:
+            raise BenchError(
+                f"there is too little memory for {shapes}: {told}",
+                "choose another --device or a smaller model; in training a smaller batch",
+            ) from error
+        raise BenchError(
+            f"the model fails on {shapes}, first of them {batch.samples[0][:100]}: {told}",
+            "`bench --debug ...` shows where; `bench info TASK` says what a model is given",
+        ) from error
+
+
 def observe(
     task: Task,
     kind: Kind,
@@ -241,7 +276,9 @@ def observe(
     columns: dict[str, list[Any]] = {name: [] for name in schema.names[1:]}
     for batch in batches:
         samples += batch.samples
-        for name, values in kind.observe(task, model, to_device(batch, device)).items():
+        with answering(batch):
+            observed = kind.observe(task, model, to_device(batch, device))
+        for name, values in observed.items():
             tensors = isinstance(values, torch.Tensor)
             columns[name] += [values.cpu()] if tensors else values
     if not samples:

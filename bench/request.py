@@ -107,7 +107,7 @@ def resolve(
     """What the names of a request stand for; says which track it is unless that was told.
 
     Raises:
-        RequestError: there is no such task, model or device.
+        RequestError: there is no such task, model or device, or the model can't run on the task.
         BenchError: the dataset isn't there, or isn't the official one.
     """
     task = tasks.load(request.task)
@@ -116,6 +116,9 @@ def resolve(
     device = _device(request.device, request.devices)
     there = data.is_there(data.official_root(task.dataset))
     track = request.track or ("official" if there else "sample")
+    if isinstance(model, Entry):
+        model = model.on(track)
+        _try(model, task, track)
     if track == "sample":
         if not told:
             report.say(
@@ -130,14 +133,18 @@ def resolve(
             report.say(f"official track: {root}")
     dataset = data.reader(task.dataset).open_dataset(root)
     material = Material(task, track, root, dataset, device)
-    if isinstance(model, Entry):
-        model = model.on(track)
     if track == "official":
         partial = request.ids is not None or request.limit is not None
         material = replace(material, checked=_checked(material, partial))
         if not told:
             report.say(_HELD[material.checked].format(split=task.split))
     return material, model
+
+
+def _try(entry: Entry, task: Task, track: Track) -> None:
+    from bench import trial
+
+    trial.attempt(entry, task, track)
 
 
 def _checked(material: Material, partial: bool) -> str:

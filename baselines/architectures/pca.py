@@ -14,6 +14,9 @@ from bench.errors import BenchError, RequestError
 
 _CODEC = "pca"
 
+_PUBLISHED = 202, 7, 13, 26, 51
+"""Channels of the EnMAP images of HySpecNet-11k, and the components at the published ratios."""
+
 
 class PCA(torch.nn.Module):
     """Streams of images float32 [C, H, W] in [0, 1], for numbers of components.
@@ -22,7 +25,8 @@ class PCA(torch.nn.Module):
         in_channels: channels C of an image.
         outputs: not used: an image comes back as it went in.
         size: not used: images may have any size.
-        components: the rate points, numbers of components parted by spaces.
+        components: the rate points, numbers of components parted by spaces; where none are given,
+            those of as large a share of the channels as 7, 13, 26 and 51 are of 202.
 
     Raises:
         ValueError: ``components`` aren't different numbers from 1 to C.
@@ -33,11 +37,12 @@ class PCA(torch.nn.Module):
         in_channels: int,
         outputs: int,  # noqa: ARG002
         size: int,  # noqa: ARG002
-        components: str = "7 13 26 51",
+        components: str = "",
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
-        self.points = tuple(components.split())
+        shares = (max(1, round(in_channels * k / _PUBLISHED[0])) for k in _PUBLISHED[1:])
+        self.points = tuple(components.split() or dict.fromkeys(map(str, shares)))
         if not self.points or len(set(self.points)) < len(self.points):
             raise ValueError(f"expected different numbers of components, found {components!r}")
         if not all(p.isdecimal() and 1 <= int(p) <= in_channels for p in self.points):

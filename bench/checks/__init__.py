@@ -202,13 +202,6 @@ class Subject:
                 return models.build(entry, outputs)
         except BenchError as error:
             return error
-        except Exception as error:  # noqa: BLE001
-            # Arguments are a stranger's, and libraries fail on them as they happen to.
-            return BenchError(
-                f"{entry.model.architecture} can't be built with {entry.model.arguments!r:.200}: "
-                f"{type(error).__name__}: {error!s:.200}",
-                "do the arguments in entry.toml belong to this architecture?",
-            )
 
     @cached_property
     def network(self) -> "torch.nn.Module | None":

@@ -111,16 +111,24 @@ class Reben:
     def _find(
         self, stores: Sequence[Store], sample: str, bands: Sequence[str], what: str
     ) -> Pixels:
+        pixels = self._look(stores, sample, bands)
+        if pixels is None:
+            raise BenchError(
+                f"patch {sample[:100]} has no {what} under {self.root}",
+                "`bench data verify reben` lists what is missing; `bench data list` says where it "
+                "is",
+            )
+        return pixels
+
+    def _look(self, stores: Sequence[Store], sample: str, bands: Sequence[str]) -> Pixels | None:
+        """The bands of a patch out of the first store that has it; None where none does."""
         for store in stores:
             named = store.column == "patch_id"
             name = sample if named else self.metadata.text(store.column, sample)
             pixels = store.read(name, bands)
             if pixels is not None:
                 return pixels
-        raise BenchError(
-            f"patch {sample[:100]} has no {what} under {self.root}",
-            "`bench data verify reben` lists what is missing; `bench data list` says where it is",
-        )
+        return None
 
     def multilabels(self, samples: Sequence[str]) -> NDArray[np.uint8]:
         """uint8 [N, 19]: the classes of each patch, in the declaration's order.
@@ -151,11 +159,12 @@ class Reben:
         """uint8 [120, 120]: 0 for land, 1 for water, 255 where no map says which.
 
         Raises:
-            BenchError: the map is damaged, or maps are there but not this one.
+            BenchError: the map is damaged.
         """
-        if not self.stores.maps:
+        pixels = self._look(self.stores.maps, sample, [MAP])
+        if pixels is None:
             return np.full((_SIDE, _SIDE), UNLABELLED, np.uint8)
-        classes = self.reference_map(sample)
+        classes = classes_of(pixels[MAP])
         water = np.isin(classes, [declared()["classes"].index(name) for name in _WATERS])
         return np.where(classes == UNLABELLED, classes, water.astype(np.uint8))
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import RequestError, unknown
 from bench.scales import scale
@@ -181,6 +181,10 @@ class Kind(Protocol):
 
     def load(self, task: Task, dataset: Dataset, door: Door, samples: Sequence[str]) -> Batch:
         """Read samples and bring them through the door. Called from several threads."""
+        ...
+
+    def blank(self, task: Task, contract: InputContract) -> Batch:
+        """One made-up sample of the shapes and types that `load` gives, to try a model on."""
         ...
 
     def observe(

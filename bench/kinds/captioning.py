@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench import returned
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError, unknown
 from bench.kinds import (
@@ -32,6 +32,7 @@ from bench.kinds import (
     mirrors,
     told,
 )
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._predicted import beside
 from bench.metrics.captions import families
 from bench.metrics.captions.families import Texts
@@ -134,6 +135,11 @@ def _references(dataset: Captioned, samples: Sequence[str]) -> list[list[str]]:
         if not several:
             raise BenchError(f"sample {sample} has no caption", "leave it out of --ids")
     return captions
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up picture or pair with a caption."""
+    return Batch([SAMPLE_ID], noise(contract, 1), [["a picture"]])
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, list[Any]]:

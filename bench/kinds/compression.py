@@ -26,10 +26,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import mse_loss
 
 from bench import returned
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError
 from bench.kinds import Batch, _codec_predictions, images, mirrored, mirrors
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._codec_scores import (  # Half of what a kind offers.
     SURFACES,
     Settings,  # noqa: F401
@@ -139,6 +140,13 @@ def load(task: Task, dataset: Scenes, door: Door, samples: Sequence[str]) -> Bat
             )
     surfaces = np.stack([dataset.regions(sample) for sample in samples])
     return Batch(samples, pixels.clamp_(0, 1), torch.from_numpy(surfaces))
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up image of unknown surfaces."""
+    inputs = noise(contract, 1)
+    surfaces = torch.full((1, *inputs.shape[2:]), 255, dtype=torch.uint8)
+    return Batch([SAMPLE_ID], inputs, surfaces)
 
 
 def prediction_schema(task: Task) -> pa.Schema:

@@ -21,10 +21,11 @@ import torch
 from numpy.typing import NDArray
 
 from bench import returned
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, NoOptions
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._consistency_scores import (  # Half of what a kind offers.
     ORIGINAL,
     WHOLE,
@@ -57,6 +58,7 @@ VOLATILE = ()
 Options = NoOptions
 
 _UNLABELLED = 255
+_BLANK_DATES = (datetime.date(2020, 1, 1), datetime.date(2020, 7, 1))
 
 
 class Dated(Dataset, Protocol):
@@ -129,6 +131,13 @@ def load(task: Task, dataset: Dated, door: Door, samples: Sequence[str]) -> Batc
         )
     targets = {"classes": torch.from_numpy(classes)[None], "dates": [[date for date, _ in found]]}
     return Batch(samples, torch.from_numpy(pixels.clip(0, 1))[None], targets)
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """A made-up series of one location on two days, all of the first class."""
+    inputs = noise(contract, 1, len(_BLANK_DATES))
+    classes = torch.zeros(1, *inputs.shape[-2:], dtype=torch.uint8)
+    return Batch([SAMPLE_ID], inputs, {"classes": classes, "dates": [list(_BLANK_DATES)]})
 
 
 def _check_contract(task: Task, door: Door) -> None:

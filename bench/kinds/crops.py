@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench import pictures, returned
-from bench.contract import Door
-from bench.data.series import Series, SeriesDataset
+from bench.contract import Door, InputContract
+from bench.data.series import Series, SeriesDataset, by_series
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, matrix, mirrored, mirrors, segmentation
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._predicted import beside, confusions, map_schema
 from bench.kinds.segmentation import outputs, sample_scores, schema
 from bench.metrics import confusion
@@ -47,6 +48,7 @@ DRAWN = 3
 SAMPLE_SCORE = segmentation.SAMPLE_SCORE
 
 _DAYS = " days"
+_BLANK_DAYS = 2
 _NO_DATE = -1
 _AS_IT_IS = torch.nn.Identity()
 
@@ -159,6 +161,19 @@ def _admit(entrance: Door, sample: str, series: Series, out: NDArray[np.float32]
             )
 
 
+def blank(task: Task, contract: InputContract) -> Batch:
+    """Series of made-up images on two days, all of the first class."""
+    declared = task.declaration["series"].items()
+    known = {name: own["bands"] if isinstance(own, Mapping) else own for name, own in declared}
+    inputs: dict[str, torch.Tensor] = {}
+    for name, bands in by_series(contract.bands, known).items():
+        own = contract.model_copy(update={"bands": tuple(bands)})
+        days = torch.arange(_BLANK_DAYS)[:, None].expand(_BLANK_DAYS, 2)
+        inputs |= {name: noise(own, 1, _BLANK_DAYS), name + _DAYS: days[None].clone()}
+    side = next(iter(inputs.values())).shape[-1]
+    return Batch([SAMPLE_ID], inputs, torch.zeros(1, side, side, dtype=torch.uint8))
+
+
 def _mapped(task: Task, model: torch.nn.Module, batch: Batch, *, training: bool = False) -> Batch:
     """The batch with a model's logits [N, classes, H, W] in place of its inputs.
 
@@ -182,6 +197,10 @@ def _groups(
 ) -> Iterator[tuple[list[int], dict[str, tuple[torch.Tensor, torch.Tensor]]]]:
     """The samples of equal lengths, and their series without what is behind their last dates."""
     names = [name for name in inputs if not name.endswith(_DAYS)]
+    if inputs[names[0]].is_meta:
+        # Made up, without values and so without padding.
+        yield [0], {name: (inputs[name], inputs[name + _DAYS]) for name in names}
+        return
     lengths = torch.stack([(inputs[name + _DAYS][..., 1] >= 0).sum(dim=1) for name in names], dim=1)
     rows: dict[tuple[int, ...], list[int]] = {}
     for row, length in enumerate(lengths.tolist()):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import interpolate
 
 from bench import pictures, returned
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError
 from bench.kinds import (
@@ -30,6 +30,7 @@ from bench.kinds import (
     mirrors,
     told,
 )
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._predicted import beside
 from bench.metrics import depth as metrics
 from bench.recipe import Recipe
@@ -142,6 +143,12 @@ def _truth(
 ) -> torch.Tensor:
     side = Settings.model_validate(task.settings).side
     return torch.stack([_on_grid(dataset.depth(name, bands), side) for name in samples])
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up image of water one metre deep."""
+    side = Settings.model_validate(task.settings).side
+    return Batch([SAMPLE_ID], noise(contract, 1), torch.ones(1, side, side))
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:

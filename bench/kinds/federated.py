@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.kinds import (
     SAMPLE,
     Batch,
@@ -125,6 +125,12 @@ def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> B
     batch = multilabel.load(task, dataset, door, samples)
     targets = {"labels": batch.targets, "client": dataset.attributes(samples)["country"]}
     return Batch(samples, batch.inputs, targets)
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up image that shows nothing, of one client."""
+    plain = multilabel.blank(task, contract)
+    return replace(plain, targets={"labels": plain.targets, "client": ["nobody"]})
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, Any]:

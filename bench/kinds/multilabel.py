@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench import returned
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import RequestError
 from bench.kinds import (
@@ -31,6 +31,7 @@ from bench.kinds import (
     mirrors,
     told,
 )
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._logits import check_logits
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
@@ -110,6 +111,11 @@ def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> B
     """Images brought to the contract, and their multi-hot targets float32 [N, classes]."""
     targets = torch.from_numpy(dataset.multilabels(samples).astype(np.float32))
     return Batch(samples, images(dataset, door, samples), targets)
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up image that shows nothing."""
+    return Batch([SAMPLE_ID], noise(contract, 1), torch.zeros(1, len(task.classes)))
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch.nn.functional import cross_entropy, normalize
 
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, NoOptions, _embedded, images, matrix, mirrored, mirrors
 from bench.kinds import _composites as composites
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._predicted import beside
 from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.embeddings import Embeddings, Indices
@@ -162,6 +163,16 @@ def _changed(task: Task, dataset: Captioned, samples: Sequence[str]) -> list[boo
             "the task asks about changed pairs: use the published file of annotations",
         )
     return [flag == "yes" for flag in stated]
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up picture or pair with a caption; of composites one that shows nothing."""
+    images = noise(contract, 1)
+    if _of_composites(task):
+        return Batch([SAMPLE_ID], {"images": images}, torch.zeros(1, len(task.classes)))
+    return Batch(
+        [SAMPLE_ID], {"images": images, "texts": [["a picture"]]}, torch.ones(1, dtype=torch.bool)
+    )
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, Any]:

@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import cross_entropy, interpolate
 
 from bench import pictures, returned
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError
 from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._predicted import beside, confusions, map_schema
 from bench.metrics import confusion
 from bench.recipe import Recipe
@@ -118,6 +119,13 @@ def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Bat
             "segmentation is scored on the pixels of the map: use a contract of its size",
         )
     return Batch(samples, inputs, torch.from_numpy(maps))
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up image, all of the first class."""
+    inputs = noise(contract, 1)
+    side = Settings.model_validate(task.settings).side or inputs.shape[-1]
+    return Batch([SAMPLE_ID], inputs, torch.zeros(1, side, side, dtype=torch.uint8))
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:

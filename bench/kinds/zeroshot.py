@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from bench.contract import Door
+from bench.contract import Door, InputContract
 from bench.data import Dataset
 from bench.errors import BenchError, RequestError
 from bench.kinds import (
@@ -29,6 +29,7 @@ from bench.kinds import (
     mirrors,
     told,
 )
+from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._logits import softmax
 from bench.kinds._predicted import beside
 from bench.metrics.multilabel import multilabel_replicates
@@ -187,6 +188,13 @@ def _targets(task: Task, dataset: Labelled, samples: Sequence[str]) -> NDArray[n
         [dataset.label(sample) for sample in samples]
     ]
     return shown
+
+
+def blank(task: Task, contract: InputContract) -> Batch:
+    """One made-up picture of the first class."""
+    targets = torch.zeros(1, len(task.classes), dtype=torch.uint8)
+    targets[0, 0] = 1
+    return Batch([SAMPLE_ID], noise(contract, 1), targets)
 
 
 def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:

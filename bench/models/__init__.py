@@ -2,7 +2,8 @@
 
 A source is a module of this room. One that can stand before the colon of ``--model SOURCE:REST``
 offers ``entry(rest, task) -> Entry`` (or ``Predicted``); one that can stand before the colon of an
-entry's ``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``.
+entry's ``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``,
+and perhaps ``advice(rest) -> str``: what to do where an architecture doesn't take an input.
 Nobody lists the sources.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench import entry as entries
 from bench import paths
 from bench.entry import Entry, Predicted
-from bench.errors import RequestError, unknown
+from bench.errors import BenchError, RequestError, in_words, unknown
 from bench.task import Task
 
 if TYPE_CHECKING:
@@ -75,9 +76,27 @@ def build(entry: Entry, outputs: int) -> "torch.nn.Module":
     arguments = dict(entry.model.arguments)
     if entry.weights is not None:
         arguments.pop("pretrained", None)
-    model = module.build(rest, arguments, entry.input, outputs)
+    try:
+        model = module.build(rest, arguments, entry.input, outputs)
+    except BenchError:
+        raise
+    # Architectures are other people's code, and fail on sizes and arguments as they happen to.
+    except Exception as error:
+        raise RequestError(
+            f"{entry.model.architecture} can't be built for {len(entry.input.bands)} channels of "
+            f"{entry.input.size or 'any'} px with {arguments!r:.200}: {in_words(error)}",
+            (not isinstance(error, TypeError) and advice(entry))
+            or "do the arguments belong to this architecture?",
+        ) from error
     model.trained = entry.trained
     return model  # type: ignore[no-any-return]
+
+
+def advice(entry: Entry) -> str:
+    """What to do where an architecture doesn't take the input of an entry; empty if unknown."""
+    source, _, rest = entry.model.architecture.partition(":")
+    module = _source(source, "build", entry.model.architecture)
+    return module.advice(rest) if hasattr(module, "advice") else ""
 
 
 def _source(name: str, ability: str, asked: str) -> Any:

@@ -8,6 +8,7 @@ an entry from elsewhere can't ask for it.
 
 import ast
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -19,7 +20,7 @@ import bench
 from bench import entry as entries
 from bench.contract import InputContract
 from bench.entry import Entry
-from bench.errors import RequestError
+from bench.errors import RequestError, unknown
 from bench.files import sha256_file, sha256_json
 from bench.task import Task
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 ALLOWED = "BENCH_ALLOWED_PYTHON"
 """The environment variable that tells the processes of one command what may run."""
+
+SIGNATURE = "FACTORY(in_channels=..., outputs=..., size=..., **arguments) -> torch.nn.Module"
+"""How a factory is called; ``size`` is None where images are fed as they are stored."""
 
 _REQUEST = re.compile(r"(?P<name>[\w.]{1,120}:\w{1,100})(/(?P<input>[\w.-]{1,64}))?", re.A)
 _DIGITS = 16
@@ -92,12 +96,23 @@ def build(
         )
     factory = getattr(module, name.partition(":")[2], None)
     if not callable(factory):
-        raise RequestError(f"python:{name}: the module has no such function")
+        known = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        raise unknown(f"function in {name.partition(':')[0]}", name.partition(":")[2], known)
     size = {"in_channels": len(contract.bands), "outputs": outputs, "size": contract.size}
+    try:
+        inspect.signature(factory).bind(**size, **arguments)
+    except TypeError as error:
+        raise RequestError(
+            f"python:{name} can't be called: {error}", f"it is called as {SIGNATURE}"
+        ) from error
+    # Some builtins have no signature to look at.
+    except ValueError:
+        pass
     model = factory(**size, **arguments)
     if not isinstance(model, nn.Module):
         raise RequestError(
-            f"python:{name} returned {type(model).__name__}, expected a torch.nn.Module"
+            f"python:{name} returned {type(model).__name__}, expected a torch.nn.Module",
+            f"it is called as {SIGNATURE}",
         )
     return model
 
@@ -123,6 +138,8 @@ def _imported(name: str) -> tuple[Any, str]:
         sys.path.insert(0, here)
     module_name = name.partition(":")[0]
     try:
+        # A user's module may import timm, which fails beside a torchvision of another build.
+        importlib.import_module("bench.torch_setup")
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise RequestError(

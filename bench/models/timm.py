@@ -12,7 +12,7 @@ import bench.torch_setup  # noqa: F401
 from bench import entry as entries
 from bench.contract import InputContract
 from bench.entry import Entry
-from bench.errors import RequestError, unknown
+from bench.errors import RequestError, in_words, unknown
 from bench.task import Task
 
 if TYPE_CHECKING:
@@ -90,16 +90,33 @@ def build(
         except (AssertionError, RuntimeError, ValueError) as error:
             raise RequestError(
                 f"timm:{rest} can't be built for {len(contract.bands)} channels of "
-                f"{contract.size} px with {dict(arguments)}: {error}",
-                "choose an architecture that takes this size",
+                f"{contract.size} px with {dict(arguments)}: {in_words(error)}",
+                advice(rest),
             ) from error
         else:
             _check_patches(rest, model, contract.size)
             return model
 
 
+def advice(rest: str) -> str:
+    """Which size a timm model wants, by timm's own configuration of it."""
+    from timm.models import get_pretrained_cfg
+
+    stated = get_pretrained_cfg(rest, allow_unregistered=True)
+    if stated is None or not stated.input_size:
+        return "choose another architecture, such as timm:resnet18, which takes any size"
+    side, fixed = stated.input_size[-1], "and no others" if stated.fixed_input_size else ""
+    least = f"at least {stated.min_input_size[-1]} px" if stated.min_input_size else ""
+    return (
+        f"timm publishes it for images of {side} px{' ' * bool(fixed)}{fixed}"
+        f"{', ' * bool(least)}{least}: choose one that takes any size, such as timm:resnet18, or "
+        f"write an entry of that size: bench init NAME --task TASK --architecture timm:{rest} "
+        f"--size {side}"
+    )
+
+
 def _check_patches(name: str, model: "torch.nn.Module", size: int | None) -> None:
-    """Refuse at once what a transformer would refuse with its first image."""
+    """Refuse patches that leave a margin of each image out, which timm does in silence."""
     if size is None:
         return
     embedding: Any = getattr(model, "patch_embed", None)
@@ -108,7 +125,7 @@ def _check_patches(name: str, model: "torch.nn.Module", size: int | None) -> Non
         raise RequestError(
             f"timm:{name} cuts images into patches of {patch[0]} px, "
             f"which {size} px is no multiple of",
-            "choose an architecture whose patches fit, such as vit_base_patch8_224 for 120 px",
+            f"patches of 8 px fit 120 px, as in timm:vit_base_patch8_224; {advice(name)}",
         )
 
 

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from bench.errors import BenchError
 from bench.kinds import Batch, Kind, check_scale
-from bench.predict import ahead, arithmetic, laid_out, observe, to_device
+from bench.predict import ahead, answering, arithmetic, laid_out, observe, to_device
 from bench.recipe import Recipe
 from bench.scales import direction
 from bench.task import Task
@@ -86,7 +86,8 @@ class Learner(LightningModule):
         torch.manual_seed(generator(MODEL, lesson.seed, *place).initial_seed())
         draw = generator(AUGMENT, lesson.seed, *place)
         batch = lesson.kind.augment(lesson.task, lesson.recipe, batch, draw)
-        loss = lesson.kind.loss(lesson.task, self.network, batch)
+        with answering(batch):
+            loss = lesson.kind.loss(lesson.task, self.network, batch)
         self._losses.append(loss.detach())
         steps = int(self.trainer.num_training_batches)
         if len(self._losses) == _LOSSES_PER_CHECK or batch_idx + 1 == steps:

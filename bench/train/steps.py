@@ -11,7 +11,7 @@ import torch
 
 import bench.torch_setup
 from bench.entry import Entry
-from bench.errors import BenchError, RequestError
+from bench.errors import BenchError, RequestError, in_words
 from bench.kinds import Batch, Prepares, Studio
 from bench.predict import load_model, place
 from bench.recipe import Recipe
@@ -152,6 +152,11 @@ def _fit(trainer: "Trainer", learner: Learner, batches: Shuffled, checkpoint: Pa
     except SIGTERMException as error:
         raise BenchError(
             "training was told to stop (SIGTERM)", "repeat the command: it continues"
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise BenchError(
+            f"there is too little memory for a training step: {in_words(error)}",
+            "choose another --device, --precision 16-mixed, or a smaller batch in the recipe",
         ) from error
     except SystemExit as error:
         # Lightning turns Ctrl-C into an exit.

@@ -91,7 +91,7 @@ def test_code_that_changed_is_another_entry_and_its_weights_are_not_taken(
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("{}:nothing", "no such function"),
+        ("{}:nothing", "unknown function"),
         ("{}:wrong", "returned int"),
         ("{}_gone:make", "can't be imported"),
         ("{}", "names no code"),

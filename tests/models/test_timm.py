@@ -120,10 +120,10 @@ def test_patches_must_fit_the_image() -> None:
         models.build(_entry("vit_tiny_patch16_224"), 19)
 
 
-def test_a_type_error_of_the_model_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_type_error_of_the_model_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **arguments: object) -> None:
         raise TypeError("unsupported operand")
 
     monkeypatch.setattr("timm.create_model", broken)
-    with pytest.raises(TypeError, match="unsupported operand"):
+    with pytest.raises(RequestError, match="TypeError: unsupported operand"):
         models.build(_entry("resnet18", drop_rate=0.1), 19)
