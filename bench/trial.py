@@ -49,7 +49,7 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     own = bare.model.architecture.startswith("python:")
     # Whoever calls this draws from the same generators afterwards.
     with torch.random.fork_rng(devices=[]):
-        if own or not _without_values(bare, task, kind, untrained=untrained):
+        if own or not _without_values(bare, task, kind, trains=recipe is not None):
             # What is fitted in one go has nothing to answer with before.
             answers = not isinstance(recipe, Fit)
             _with_values(bare, task, kind, answers=answers, trains=recipe is not None)
@@ -63,7 +63,7 @@ def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
     return entry.model_copy(update={"model": model, "folder": None})
 
 
-def _without_values(entry: Entry, task: Task, kind: Kind, *, untrained: bool) -> bool:
+def _without_values(entry: Entry, task: Task, kind: Kind, *, trains: bool) -> bool:
     """Whether nothing goes wrong on the meta device."""
     try:
         with torch.device("meta"):
@@ -72,14 +72,19 @@ def _without_values(entry: Entry, task: Task, kind: Kind, *, untrained: bool) ->
     except Exception:  # noqa: BLE001
         return False
     batch = kind.blank(task, entry.input).each(lambda tensor: tensor.to("meta"))
-    try:
-        # With gradients, as in training: there nobody looks at single values.
-        kind.loss(task, model, batch)
-    except (BenchError, NotImplementedError):
-        # It can't be trained, or looks at values.
-        return not untrained
-    except Exception:  # noqa: BLE001
-        return False
+    # With gradients, as in training: there nobody looks at single values.
+    calls = [kind.loss] if trains else [kind.loss, kind.observe]
+    for call in calls:
+        try:
+            call(task, model, batch)
+        except (BenchError, NotImplementedError):
+            # It isn't made to be trained, or looks at values.
+            if trains:
+                return False
+        except Exception:  # noqa: BLE001
+            return False
+        else:
+            return True
     return True
 
 
