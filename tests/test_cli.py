@@ -1,9 +1,6 @@
 """The command line through its real entry point."""
 
-import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,30 +13,16 @@ import typer
 from bench import cli
 from bench.cli._console import plain, print_table
 from tests.tiny import TASK, brief, tiny
+from tests.typed import PROGRAM
 
-BENCH = shutil.which("bench", path=Path(sys.executable).parent)
-
-
-def bench(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [BENCH, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | environment,
-        timeout=300,
-        check=False,
-    )
+RUN = f"run --task {TASK} --model entry"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory, sample_data):
-    """A results folder with one run, and what the command printed."""
-    folder = tmp_path_factory.mktemp("cli")
-    entry = tiny(folder / "entry")
-    done = bench("run", "--task", TASK, "--model", entry, "--results", folder / "results")
-    assert done.returncode == 0, done.stderr
-    return folder / "results", done, entry
+def recorded(bench_of_module, sample_data):
+    """Where a run was recorded in the default folder, and what the command printed."""
+    tiny(bench_of_module.folder / "entry")
+    return bench_of_module, bench_of_module(RUN)
 
 
 def commands():
@@ -52,9 +35,8 @@ def commands():
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_every_command_has_help_and_stands_in_the_readme(command):
-    done = bench(*command, "--help")
-    assert done.returncode == 0
+def test_every_command_has_help_and_stands_in_the_readme(command, bench):
+    done = bench.in_process([*command, "--help"])
     described = done.stdout.split("Usage:")[1].strip().splitlines()
     assert len(described) > 2
     readme = Path(cli.__file__).parents[2] / "README.md"
@@ -78,7 +60,7 @@ def test_names_come_before_imports(arguments):
 
 
 def test_without_official_data_the_first_and_the_last_line_say_so(recorded):
-    _, done, _ = recorded
+    _, done = recorded
     first = done.stderr.splitlines()[0]
     last = done.stdout.splitlines()[-1]
     assert first.startswith("sample track: simulated data")
@@ -88,30 +70,33 @@ def test_without_official_data_the_first_and_the_last_line_say_so(recorded):
     assert "ap_macro  (ranks)" in done.stdout
 
 
-def test_json_is_one_object_and_nothing_else(recorded):
-    results, _, entry = recorded
-    for arguments in (
-        ["run", "--task", TASK, "--model", entry],
-        ["score", f"{TASK}.tiny.sample"],
-        ["results", "--task", TASK],
-    ):
-        done = bench(*arguments, "--json", "--results", results)
-        assert done.returncode == 0, done.stderr
-        assert isinstance(json.loads(done.stdout), dict)
-    for arguments in (["list"], ["info", TASK], ["data", "list"], ["doctor"]):
-        done = bench(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        assert isinstance(json.loads(done.stdout), dict)
+@pytest.mark.parametrize("typed", [RUN, f"train --task {TASK} --model recipe", "results"])
+def test_json_is_one_object_and_nothing_else(recorded, typed):
+    bench, _ = recorded
+    if "recipe" in typed:
+        brief(bench.folder / "recipe", epochs=1)
+    assert isinstance(bench.in_process(f"{typed} --json").json(), dict)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("list", f"info {TASK}", "data list", "doctor", "results", "submissions list"),
+        *(f"score {TASK}.tiny", f"verify {TASK}.tiny", "results sql 'from runs'"),
+    ],
+)
+def test_every_verb_answers_by_its_installed_program(recorded, typed):
+    bench, _ = recorded
+    assert isinstance(bench(f"{typed} --json").json(), dict)
 
 
 def test_results_show_what_was_recorded_and_rebuild_gives_the_same(recorded):
-    results, _, _ = recorded
-    before = bench("results", "--csv", "--results", results)
+    bench, _ = recorded
+    before = bench(f"results --csv --task {TASK} --entry tiny")
     assert before.stdout.splitlines()[1].startswith(f"{TASK},tiny,sample,False,ap_macro,0.")
-    assert "tiny" in bench("results", "--results", results).stdout
-    rebuilt = bench("results", "rebuild", "--results", results)
-    assert "1 runs, 0 left out" in rebuilt.stdout
-    assert bench("results", "--csv", "--results", results).stdout == before.stdout
+    assert "tiny" in bench("results").stdout
+    assert "1 runs, 0 left out" in bench("results rebuild").stdout
+    assert bench(f"results --csv --task {TASK} --entry tiny").stdout == before.stdout
 
 
 @pytest.mark.parametrize(
@@ -133,43 +118,44 @@ def test_results_show_what_was_recorded_and_rebuild_gives_the_same(recorded):
         (["fly"], 2, "fly"),
     ],
 )
-def test_a_wrong_request_is_one_line_with_a_remedy(tmp_path, sample_data, arguments, code, message):
-    done = bench(*arguments, cwd=tmp_path)
-    assert done.returncode == code
+def test_a_wrong_request_is_one_line_with_a_remedy(bench, sample_data, arguments, code, message):
+    done = bench.in_process(arguments, code)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
 
 
-def test_debug_shows_the_traceback(tmp_path):
-    done = bench("--debug", "info", "nothing", cwd=tmp_path)
+def test_debug_shows_the_traceback(bench):
+    done = bench("--debug info nothing", code=1)
     assert "Traceback" in done.stderr
     assert "RequestError" in done.stderr
 
 
-def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(recorded, tmp_path, sample_data):
-    command = [BENCH, "train", "--task", TASK, "--model", str(brief(tmp_path / "brief", epochs=3))]
+def test_ctrl_c_ends_in_one_line_and_the_same_command_continues(bench, sample_data):
+    brief(bench.folder / "brief", epochs=3)
+    command = f"train --task {TASK} --model brief"
     child = subprocess.Popen(
-        [*command, "--results", str(tmp_path)],
+        [PROGRAM, *command.split()],
+        cwd=bench.folder,
+        env=bench.environment(),
         stderr=subprocess.PIPE,
         text=True,
         # Where tests run in the background of a shell, they are told to ignore it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
-    while not list(tmp_path.rglob("*.ckpt")) and child.poll() is None:
+    while not list(bench.folder.rglob("*.ckpt")) and child.poll() is None:
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
     _, stderr = child.communicate(timeout=120)
     assert child.returncode == 1
     assert "error: interrupted" in stderr
     assert "Traceback" not in stderr
-    again = bench(*command[1:], "--results", tmp_path)
-    assert again.returncode == 0, again.stderr
+    again = bench(command)
     told = re.search(
         r"trained brief\S* in \d+ s: ([\d,]+) samples seen in ([\d,]+) steps", again.stdout
     )
     assert told, again.stdout
-    card = (Path(again.stdout.splitlines()[1]) / "README.md").read_text(encoding="utf-8")
+    card = (bench.folder / again.stdout.splitlines()[1] / "README.md").read_text(encoding="utf-8")
     assert f"| samples seen | {told[1]} in {told[2]} steps |" in card
 
 
@@ -180,10 +166,8 @@ def test_text_from_strangers_can_do_nothing_to_the_terminal():
     )
 
 
-def test_a_name_with_markup_is_shown_as_it_is(tmp_path, sample_data):
-    done = bench("run", "--task", TASK, "--model", "[/oops]", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "[/oops]" in done.stderr
+def test_a_name_with_markup_is_shown_as_it_is(bench, sample_data):
+    assert "[/oops]" in bench.in_process(f"run --task {TASK} --model [/oops]", code=2).stderr
 
 
 def test_a_table_is_aligned_and_never_cut_off_a_terminal(capsys):

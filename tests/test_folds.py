@@ -5,9 +5,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from bench import cli, folds, store
+from bench import folds, store
 from bench import task as tasks
 from tests.fabricated import fabricate
 
@@ -89,21 +88,18 @@ def test_folds_ask_the_same_of_other_samples():
         assert {task.baselines for task in loaded[1:]} == {named[0]}
 
 
-def test_results_show_them(tmp_path):
-    runs = []
+def test_results_show_them(bench):
+    results, runs = bench.folder / "results", []
     for number, (name, value) in enumerate(zip(NAMES, VALUES, strict=True)):
         task = {"name": name, "version": 1, "digest": tasks.load(name).digest, "kind": "crops"}
         about = task | {"primary": "iou_macro", "file": ""}
         score = {"metric": "iou", "average": "macro", "label": "", "slice": ""}
         score |= {"value": value, "low": value, "high": value, "samples": 6}
-        runs += fabricate(tmp_path, f"r{number}", entry="net-s2", task=about, scores=[score])[:1]
-    store.record(tmp_path, *runs)
+        runs += fabricate(results, f"r{number}", entry="net-s2", task=about, scores=[score])[:1]
+    store.record(results, *runs)
 
     def shown(*arguments):
-        asked = ["results", *arguments, "--results", str(tmp_path)]
-        made = CliRunner().invoke(cli._command_line(), asked)
-        assert made.exit_code == 0, made.exception
-        return made.stdout
+        return bench.in_process(["results", *arguments]).stdout
 
     wanted = [asdict(s) for s in folds.summaries(json.loads(shown("--json"))["results"])]
     assert len(wanted) == 1

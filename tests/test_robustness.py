@@ -1,16 +1,15 @@
 """Scores against how wrong maps make labels."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from bench import cli, entry, evaluate, robustness
+from bench import entry, evaluate, robustness
 from bench import task as tasks
 from bench.errors import RequestError
 from bench.request import Request
+from tests.typed import Prompt
 
 TASK = tasks.load("reben-cutmix")
 
@@ -84,12 +83,11 @@ def test_what_makes_no_sense_is_refused_before_any_training(
 
 
 def test_the_verb_shows_a_table_by_how_wrong_labels_are(
-    asked: list[Request], tmp_path: Path
+    asked: list[Request], bench: Prompt
 ) -> None:
-    call = ["robustness", "--task", TASK.name, "--model", "cutmix-lp-map-s2", "--track", "sample"]
-    call += ["--results", str(tmp_path), "--noise", "shift=8,2", "--noise", "swap=0.5", "-q"]
-    shown = CliRunner().invoke(cli._command_line(), call)
-    assert shown.exit_code == 0, shown.output
+    call = f"robustness --task {TASK.name} --model cutmix-lp-map-s2 --track sample"
+    call += " --noise shift=8,2 --noise swap=0.5 -q"
+    shown = bench.in_process(call)
     rows = [line.split() for line in shown.stdout.splitlines()]
     assert [row[1] for row in rows if row and row[0] in ("none", "shift", "swap")] == [
         "0",
@@ -97,8 +95,7 @@ def test_the_verb_shows_a_table_by_how_wrong_labels_are(
         "2",
         "8",
     ]
-    data = json.loads(CliRunner().invoke(cli._command_line(), [*call, "--json"]).stdout)
+    data = bench.in_process(f"{call} --json").json()
     assert [point["magnitude"] for point in data] == [0, 8, 2, 0.5]
-    wrong = CliRunner().invoke(cli._command_line(), [*call, "--noise", "shift"])
-    assert isinstance(wrong.exception, RequestError)
-    assert "expected a name and numbers" in wrong.exception.message
+    wrong = bench.in_process(f"{call} --noise shift", code=2)
+    assert "expected a name and numbers" in wrong.stderr

@@ -50,6 +50,7 @@ def verb(
         folder = shown(entry.folder)
         print_line(
             f"trained {entry.name} in {done.seconds:.0f} s: {done.samples_seen:,} samples seen in "
-            f"{done.steps:,} steps, {done.epochs_run:,} epochs\n{folder}"
+            f"{done.steps:,} steps, {done.epochs_run:,} epochs"
         )
+        print_line(folder)
         print_line(f"next: bench run --task {task} --model {folder}")

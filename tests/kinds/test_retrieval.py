@@ -13,11 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import normalize
-from typer.testing import CliRunner
 
 from bench import data, kinds
 from bench import task as tasks
-from bench.cli import _command_line
 from bench.contract import Door
 from bench.errors import BenchError
 from bench.kinds import Batch, retrieval
@@ -31,6 +29,7 @@ from bench.predict import observe
 from bench.recipe import Recipe
 from bench.stats import resample_counts
 from bench.task import Task
+from tests.typed import Prompt
 
 TASK = tasks.load("rsicd-retrieval")
 PAIRS = tasks.load("levir-cc-retrieval")
@@ -492,9 +491,8 @@ def test_where_links_rot_what_is_left_is_scored() -> None:
     assert data.scored_ids(dataset, "rsicd", "test", ["R"]) == ["a", "b", "c"]
 
 
-def test_the_names_of_the_tasks_of_a_kind_are_listed_for_a_loop() -> None:
-    done = CliRunner().invoke(_command_line(), ["list", "--kind", "retrieval", "--names"])
-    assert done.output.split() == RETRIEVAL
+def test_the_names_of_the_tasks_of_a_kind_are_listed_for_a_loop(bench: Prompt) -> None:
+    assert bench.in_process("list --kind retrieval --names").stdout.split() == RETRIEVAL
     assert len(RETRIEVAL) == 7
-    wrong = CliRunner().invoke(_command_line(), ["list", "--kind", "nonsense"])
-    assert "unknown kind 'nonsense'" in str(wrong.exception)
+    wrong = bench.in_process("list --kind nonsense", code=2)
+    assert "unknown kind 'nonsense'" in wrong.stderr

@@ -195,16 +195,9 @@ def test_the_vendored_libraries_have_pins_and_licences():
         assert "copyright" in library["text"].lower()
 
 
-def test_the_verb_writes_the_file(showcase, tmp_path):
-    from typer.testing import CliRunner
-
-    from bench.cli import _command_line
-
-    out = tmp_path / "folder" / "board.html"
-    done = CliRunner().invoke(
-        _command_line(), ["leaderboard", "--out", str(out), "--results", str(showcase)]
-    )
-    assert done.exit_code == 0, done.output
+def test_the_verb_writes_the_file(showcase, bench):
+    bench.in_process(["leaderboard", "--out", "folder/board.html", "--results", showcase])
+    out = bench.folder / "folder" / "board.html"
     assert out.read_text(encoding="utf-8") == leaderboard.render(showcase)
 
 
