@@ -5,7 +5,6 @@ and, where it was handed in by name, in a manifest: a TOML file that pins the re
 and its files to their hashes.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
-from bench import bounded_toml, text
+from bench import bounded_json, bounded_toml
 from bench.errors import BenchError, RequestError
 from bench.runs import MAX_MANIFEST
 from bench.task import in_one_line
@@ -126,12 +125,8 @@ def read_claims(path: Path) -> Claims:
     Raises:
         BenchError: it is too large, not JSON, or not the manifest of a run.
     """
-    content = text.read(path, MAX_MANIFEST, hint="publish the run.json of a whole run")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BenchError(f"run.json is not JSON: {error}") from error
-    return claims_of(found)
+    hint = "publish the run.json of a whole run"
+    return claims_of(bounded_json.read(path, MAX_MANIFEST, hint))
 
 
 def compare(claims: Claims | None, manifest: Mapping[str, Any]) -> tuple[Verdict, str]:

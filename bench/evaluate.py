@@ -115,7 +115,7 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
                 "restore its folder, or repeat the run with --force",
             )
         manifest = checked.manifest
-        task = tasks.load(manifest["task"]["file"] or manifest["task"]["name"])
+        task = tasks.of_run(run, manifest)
         if task.digest != manifest["task"]["digest"]:
             raise BenchError(
                 f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "

@@ -12,11 +12,15 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench import integrity, store
+import pyarrow as pa
+
+from bench import integrity, kinds, received, store
+from bench import task as tasks
 from bench.data.listing import is_left_behind
 from bench.errors import BenchError, RequestError, os_error
-from bench.files import move, scratch
+from bench.files import move, scratch, sha256_file
 from bench.runs import MAX_MANIFEST, Run
 
 MAX_FILE = 4 << 30
@@ -27,6 +31,17 @@ MAX_FILES = 10_000
 
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _FILE = re.compile(r"run\.json|attributes\.parquet|part-\d{5}\.parquet")
+_PICTURES = "pictures"
+_PICTURE = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
+
+MAX_PICTURES = 100
+"""The most pictures of a run."""
+
+_LIMITS = {"run.json": MAX_MANIFEST, _PICTURES: received.MAX_PICTURE}
+
+MAX_RUN = 16 << 30
+"""Most bytes of all files of a run."""
+
 _COPIED = 1 << 20
 
 
@@ -98,13 +113,20 @@ def _take(folder: Path, results: Path) -> bool:
     with scratch(results, "import") as staging:
         copy = Run(staging / folder.name)
         copy.folder.mkdir()
+        left = MAX_RUN
         for name in names:
-            _copy(folder / name, copy.folder / name)
+            left -= _copy(folder, name, copy.folder / name, left)
+        copy.mark_imported()
         if altered := integrity.check(copy).altered:
             raise BenchError(
                 f"run {folder.name} isn't as it was when it was scored: {'; '.join(altered)}",
                 "fetch it again from where it was made",
             )
+        try:
+            _look_at(copy)
+        except BenchError as error:
+            message = error.message.replace(f"{copy.folder}{os.sep}", "")
+            raise BenchError(f"run {folder.name}: {message}", error.hint) from error
         if os.path.lexists(target):
             _same(copy, Run(target))
             return False
@@ -128,6 +150,9 @@ def _files(folder: Path) -> list[str]:
         for entry in entries:
             if is_left_behind(entry.name):
                 continue
+            if entry.name == _PICTURES:
+                names += _pictures(folder, named)
+                continue
             if not _FILE.fullmatch(entry.name):
                 raise BenchError(f"{named} holds {entry.name!r:.100}, which no run folder holds")
             names.append(entry.name)
@@ -136,10 +161,68 @@ def _files(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a plain file of bounded size; a link or a device isn't followed or waited for."""
-    limit = MAX_MANIFEST if source.name == "run.json" else MAX_FILE
-    named = f"{source.name} of run {source.parent.name}"
+def _pictures(folder: Path, named: str) -> list[str]:
+    """The pictures of a run, as paths below its folder."""
+    place = folder / _PICTURES
+    if place.is_symlink() or not place.is_dir():
+        raise BenchError(f"{_PICTURES} of {named} is a link or no folder", "leave it away")
+    names = []
+    with os.scandir(place) as entries:
+        for entry in entries:
+            if is_left_behind(entry.name):
+                continue
+            if not _PICTURE.fullmatch(entry.name):
+                raise BenchError(f"{named} holds a picture {entry.name!r:.100}", "leave it away")
+            names.append(f"{_PICTURES}/{entry.name}")
+            if len(names) > MAX_PICTURES:
+                raise BenchError(f"{named} holds more than {MAX_PICTURES} pictures")
+    return names
+
+
+def _look_at(run: Run) -> None:
+    """Look at what the files of a copy hold.
+
+    Raises:
+        BenchError: its observations are none, or too large; a picture is none, or isn't the one
+            that the manifest names.
+    """
+    manifest = run.manifest()
+    noted = manifest.get(_PICTURES)
+    for path in sorted((run.folder / _PICTURES).glob("*")):
+        if not isinstance(noted, dict) or noted.get(path.name) != sha256_file(path):
+            raise BenchError(
+                f"{path.name} of run {run.name} isn't the picture that run.json names",
+                "fetch it again, or leave the folder pictures away",
+            )
+        received.check_picture(path)
+    samples = manifest["data"]["samples"]
+    schema = _schema(run, manifest)
+    if run.parts():
+        received.check_observations(run.parts(), samples, schema)
+    if run.attributes_path().is_file():
+        received.check_observations([run.attributes_path()], samples, None)
+
+
+def _schema(run: Run, manifest: dict[str, Any]) -> pa.Schema | None:
+    """The columns of a run's observations, if its task is here and means the same."""
+    try:
+        task = tasks.of_run(run, manifest)
+    except RequestError:
+        return None
+    same = task.digest == manifest["task"]["digest"]
+    return kinds.kind_of(task).schema(task) if same else None
+
+
+def _copy(folder: Path, name: str, target: Path, left: int) -> int:
+    """Copy a plain file of bounded size; a link or a device isn't followed or waited for.
+
+    Returns:
+        Its size.
+    """
+    kind = name.partition("/")[0]
+    limit = min(_LIMITS.get(kind, MAX_FILE), left)
+    source, named = folder / name, f"{name} of run {folder.name}"
+    target.parent.mkdir(exist_ok=True)
     try:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -152,6 +235,7 @@ def _copy(source: Path, target: Path) -> None:
             raise BenchError(f"{named} has {found.st_size} bytes, expected at most {limit}")
         with open(handle, "rb", closefd=False) as stream, target.open("wb") as out:
             shutil.copyfileobj(stream, out, _COPIED)
+            return out.tell()
     except OSError as error:
         raise os_error(f"{named} can't be copied", error) from error
     finally:

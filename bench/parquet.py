@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -62,7 +63,7 @@ def pieces(
     """
     names = list(columns or schema.names)
     asked = pa.schema([schema.field(name) for name in names])
-    with _reading(path):
+    with reading(path):
         file = _open(path, schema)
         batches = file.iter_batches(_rows_at_once(asked), columns=names, use_threads=False)
     start = 0
@@ -74,7 +75,7 @@ def pieces(
 def _next(
     path: Path, batches: Iterator[pa.RecordBatch], asked: pa.Schema, start: int
 ) -> pa.Table | None:
-    with _reading(path):
+    with reading(path):
         batch = next(batches, None)
         if batch is None:
             return None
@@ -88,9 +89,8 @@ def names(path: Path) -> list[str]:
     Raises:
         BenchError: it is no Parquet file, or too large.
     """
-    with _reading(path):
-        _check_footer_size(path)
-        return list(pq.ParquetFile(path, **_LIMITS, pre_buffer=False).schema_arrow.names)
+    with reading(path):
+        return list(opened(path).schema_arrow.names)
 
 
 def rows(path: Path, schema: pa.Schema) -> int:
@@ -99,14 +99,15 @@ def rows(path: Path, schema: pa.Schema) -> int:
     Raises:
         BenchError: as for `pieces`.
     """
-    with _reading(path):
+    with reading(path):
         return int(_open(path, schema).metadata.num_rows)
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path, memory: int = _MEMORY) -> Iterator[None]:
+    """Turn what reading a file raises into one line; allocate at most so many bytes more."""
     try:
-        with limits.memory(_MEMORY):
+        with limits.memory(memory):
             yield
     except (pa.ArrowException, OSError, MemoryError, ValueError, KeyError) as error:
         first = (str(error).splitlines() or ["no details"])[0]
@@ -115,14 +116,19 @@ def _reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+def opened(path: Path, **options: Any) -> pq.ParquetFile:
+    """A file whose footer is of bounded size; within `reading`."""
     _check_footer_size(path)
-    file = pq.ParquetFile(path, **_LIMITS, pre_buffer=False)
+    return pq.ParquetFile(path, **_LIMITS, pre_buffer=False, **options)
+
+
+def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    file = opened(path)
     _check_columns(path, file, schema)
     _check_groups(path, file, schema)
     leaves = [file.schema.column(i) for i in range(len(file.schema))]
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-    return pq.ParquetFile(path, **_LIMITS, pre_buffer=False, read_dictionary=texts)
+    return opened(path, read_dictionary=texts)
 
 
 def _check_footer_size(path: Path) -> None:

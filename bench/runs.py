@@ -12,7 +12,6 @@ identity continues where it stopped, or is found complete.
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import locks
+from bench import bounded_json, locks
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import atomic_path, sha256_file, sha256_json, sweep, write_json
 from bench.paths import absolute
@@ -29,8 +28,11 @@ from bench.paths import absolute
 SCHEMA = 1
 """Version of ``run.json``."""
 
-MAX_MANIFEST = 64 << 20
+MAX_MANIFEST = 8 << 20
 """Largest ``run.json`` that is opened, in bytes."""
+
+
+_IMPORTED = ".imported"
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,8 @@ class Run:
             BenchError: it is missing, not JSON or of a schema this version doesn't know.
         """
         path = self.folder / "run.json"
-        try:
-            if path.stat().st_size > MAX_MANIFEST:
-                raise BenchError(f"{path} is larger than {MAX_MANIFEST} bytes")
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise BenchError(
-                f"{path} can't be read: {error}", "restore the file or remove the run's folder"
-            ) from error
+        hint = "restore the file or remove the run's folder"
+        manifest = bounded_json.read(path, MAX_MANIFEST, hint)
         if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
             found = manifest.get("schema") if isinstance(manifest, dict) else type(manifest)
             raise BenchError(
@@ -106,6 +102,15 @@ class Run:
                 f"observations of run {self.name} can't be read: {error}",
                 "repeat the run with --force",
             ) from error
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was made elsewhere: paths in its manifest are a stranger's words."""
+        return (self.folder / _IMPORTED).exists()
+
+    def mark_imported(self) -> None:
+        """Note that it was made elsewhere."""
+        (self.folder / _IMPORTED).touch()
 
     def attributes_path(self) -> Path:
         """Where the attributes of the samples are."""

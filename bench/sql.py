@@ -11,6 +11,7 @@ and of all files and addresses only the observations of the named tasks can be r
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from bench import store
+from bench import received, store
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.runs import Run
@@ -36,11 +37,12 @@ _LOCKED = (
 
 @dataclass(frozen=True)
 class Answer:
-    """Names of the columns, rows, and whether more rows than asked for were there."""
+    """Names of the columns, rows, whether there were more, and which runs were left out and why."""
 
     names: list[str]
     rows: list[tuple[Any, ...]]
     more: bool
+    left_out: Sequence[str]
 
 
 def ask(results: Path, question: str, limit: int | None = None) -> Answer:
@@ -56,7 +58,7 @@ def ask(results: Path, question: str, limit: int | None = None) -> Answer:
         BenchError: there is no database.
     """
     with store.connect(results, write=False) as connection:
-        _expose(connection, results, question)
+        left_out = _expose(connection, results, question)
         for setting in _LOCKED:
             connection.execute(setting)
         try:
@@ -78,7 +80,7 @@ def ask(results: Path, question: str, limit: int | None = None) -> Answer:
                 "results/README.md describes their columns",
             ) from error
     more = limit is not None and len(rows) > limit
-    return Answer(names, rows[:limit] if more else rows, more)
+    return Answer(names, rows[:limit] if more else rows, more, left_out)
 
 
 def view_name(task: str) -> str:
@@ -86,40 +88,88 @@ def view_name(task: str) -> str:
     return "observations_" + re.sub(r"\W", "_", task.lower())
 
 
-def _expose(connection: duckdb.DuckDBPyConnection, results: Path, question: str) -> None:
-    """Make the observations that the question names readable, and nothing else."""
+def _expose(connection: duckdb.DuckDBPyConnection, results: Path, question: str) -> list[str]:
+    """Make the observations that the question names readable, and nothing else.
+
+    Returns:
+        Which runs were left out and why: one that can't be read doesn't spoil the others.
+    """
     asked = question.lower()
     recorded = connection.execute(
         "select task, run, manifest ->> '$.task.file' from runs order by task, run"
     ).fetchall()
     files: list[Path] = []
+    left_out: list[str] = []
     classes: list[tuple[str, int, str]] = []
     for name in dict.fromkeys(task for task, _, _ in recorded):
         view = view_name(name)
         if not re.search(rf"\b{view}\b", asked):
             continue
-        folders = [Run(results / "runs" / run) for task, run, _ in recorded if task == name]
+        named = [Run(results / "runs" / run) for task, run, _ in recorded if task == name]
+        folders, faults = _readable(named)
+        left_out += faults
         parts = [path.absolute() for run in folders for path in run.parts()]
         grouped = [path for run in folders if (path := run.attributes_path().absolute()).is_file()]
         if not parts:
             raise RequestError(
-                f"no run of task {name} has its observations in {results / 'runs'}",
+                "; ".join([f"no run of task {name} has its observations in {results}", *faults]),
                 "repeat the run with --force",
             )
         connection.execute(_view(view, parts, grouped))
         files += parts + grouped
     if "classes" in asked:
-        for name, declared in dict.fromkeys((task, file or task) for task, _, file in recorded):
-            classes += _classes(name, declared)
+        declared: dict[tuple[str, str], None] = {}
+        for task, run, file in recorded:
+            # A path in the manifest of a run that was made elsewhere is a stranger's.
+            own = file and not Run(results / "runs" / run).imported
+            declared[task, file if own else ""] = None
+        for name, file in declared:
+            classes += _classes(name, file)
     connection.execute("create temp table classes (task varchar, number integer, class varchar)")
     if classes:
         connection.executemany("insert into classes values (?, ?, ?)", classes)
     connection.execute(f"set allowed_paths = {_listed(files)}")
+    return left_out
 
 
-def _classes(name: str, declared: str) -> list[tuple[str, int, str]]:
+def _readable(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The runs whose observations can be read together, and why the others can't.
+
+    Where the types of a column differ, the most common one counts.
+    """
+    faults: list[str] = []
+    forms: dict[Run, dict[str, str]] = {}
+    for run in runs:
+        try:
+            found = {received.footer(path) for path in run.parts()}
+            if run.attributes_path().is_file():
+                received.footer(run.attributes_path())
+        except BenchError as error:
+            faults.append(f"run {run.name}: {error.message}")
+            continue
+        if len(found) > 1:
+            faults.append(f"run {run.name}: its parts have different columns")
+        elif found:
+            forms[run] = {field.name: str(field.type) for field in found.pop()}
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for form in forms.values():
+        for column, kind in form.items():
+            counted[column][kind] += 1
+    usual = {column: kinds.most_common(1)[0][0] for column, kinds in counted.items()}
+    fitting = []
+    for run, form in forms.items():
+        other = [column for column, kind in form.items() if kind != usual[column]]
+        if other:
+            faults.append(f"run {run.name}: other types than most runs in {', '.join(other)}")
+        else:
+            fitting.append(run)
+    return fitting, faults
+
+
+def _classes(name: str, file: str) -> list[tuple[str, int, str]]:
     try:
-        return [(name, n, label) for n, label in enumerate(tasks.load(declared).classes, 1)]
+        task = tasks.load(file) if file else tasks.named(name)
+        return [(name, n, label) for n, label in enumerate(task.classes, 1)]
     except (BenchError, OSError, KeyError):
         # A run of a task that isn't here can still be asked about by number.
         return []

@@ -330,6 +330,7 @@ def _recorded(made: Run, there: Repository, results: Path, staged: Path) -> dict
         manifest |= {"run": run.name, "identity": identity}
         manifest["entry"] |= {"source": str(there)}
         Run(staged).write_manifest(manifest)
+        Run(staged).mark_imported()
         run.folder.parent.mkdir(parents=True, exist_ok=True)
         move(staged, run.folder)
     store.record(results, run)

@@ -108,7 +108,7 @@ def plan(folder: Path, repo: str, results: Path, leaderboard: str = "") -> Plan:
         if not hub.REPOSITORY.fullmatch(name):
             raise RequestError(f"{name!r:.100} names no repository", "write OWNER/NAME")
     declared = bounded_toml.read(folder / "entry.toml", MAX_DECLARATION)
-    task = tasks.load(str(declared.get("task")))
+    task = tasks.named(str(declared.get("task")))
     faults = [found for found in check.check(folder, task) if not found.passed]
     if faults:
         raise RequestError(

@@ -13,6 +13,7 @@ from bench.data import Checked
 from bench.errors import RequestError, unknown
 from bench.files import sha256_json
 from bench.paths import absolute, shipped
+from bench.runs import Run
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
@@ -211,6 +212,28 @@ def load(name: str) -> Task:
             else f'add {task.version} = "{task.digest}" to [digests]',
         )
     return task
+
+
+def named(name: str) -> Task:
+    """A task that ships, by its name: what a stranger calls a task never opens another file.
+
+    Raises:
+        RequestError: there is none of this name.
+    """
+    if name not in names():
+        raise unknown("task", name, names())
+    return load(name)
+
+
+def of_run(run: Run, manifest: Mapping[str, Any]) -> Task:
+    """The task of a run; only that of a run made here may be a file of the user's.
+
+    Raises:
+        RequestError: it isn't here, or is malformed.
+    """
+    about = manifest["task"]
+    path = "" if run.imported else str(about.get("file") or "")
+    return load(path) if path else named(str(about["name"]))
 
 
 def in_one_line(error: ValidationError) -> str:

@@ -57,7 +57,7 @@ def verify(run: Run, results: Path) -> list[Compared]:
     found += _files(run.hashes(), manifest.get("parts"))
     drawn = (run.folder / "pictures").glob("*.png")
     found += _files({path.name: sha256_file(path) for path in drawn}, manifest.get("pictures"))
-    task = _task(manifest)
+    task = _task(run, manifest)
     found += _meaning(manifest, task)
     found += _data(manifest, task)
     found.append(_weights(manifest, task, results))
@@ -82,10 +82,9 @@ def _hashes(what: str, noted: str, found: str) -> Compared:
     return Compared(what, "differs", f"{found[:12]}, noted was {noted[:12]}")
 
 
-def _task(manifest: dict[str, Any]) -> Task | None:
-    named = manifest["task"]
+def _task(run: Run, manifest: dict[str, Any]) -> Task | None:
     try:
-        return tasks.load(named.get("file") or named["name"])
+        return tasks.of_run(run, manifest)
     except BenchError:
         return None
 

@@ -30,7 +30,9 @@ def fabricate(results, name, *, entry="e", track="sample", seed=0, score=0.5, **
     grouped = pa.table({"sample": samples, "country": countries, "season": seasons})
     pq.write_table(grouped, run.attributes_path())
     task = {"name": "reben-mlc", "version": 1, "digest": "d", "kind": "multilabel"}
+    data = manifest(name)["data"] | {"samples": 6}
     whole = {
+        "data": data,
         "task": task | {"primary": "ap_macro", "file": ""},
         "entry": {"name": entry, "digest": "x", "weights_sha256": "w"},
         "track": track,

@@ -36,7 +36,10 @@ def test_runs_are_copied_whole_recorded_and_recognised_the_next_time(theirs, tmp
     assert (found.new, found.known, found.refused) == (expected, [], [])
     assert listed(here) == expected
     for name in expected:
+        assert Run(here / "runs" / name).imported
+        (here / "runs" / name / ".imported").unlink()
         assert tree_sha256(here / "runs" / name) == tree_sha256(theirs / "runs" / name)
+        Run(here / "runs" / name).mark_imported()
     before = tree_sha256(here / "runs")
     again = import_runs(theirs / part, here)
     assert (again.new, again.known, again.refused) == ([], expected, [])
@@ -163,8 +166,8 @@ def not_finite(run):
         (subfolder, "no plain file"),
         (other_name, "it names run '../../outside'"),
         (unfinished, "is not complete"),
-        (broken, "can't be read"),
-        (not_finite, "scores.0.value"),
+        (broken, "is not JSON"),
+        (not_finite, "NaN is no number of JSON"),
     ],
 )
 def test_a_hostile_or_damaged_run_is_refused_and_the_others_are_taken(

@@ -49,10 +49,10 @@ def test_a_run_has_one_worker_at_a_time(tmp_path):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("{", "can't be read"),
+        ("{", "is not JSON"),
         ("[]", "expected 1"),
         (json.dumps({"schema": 99}), "has schema 99, expected 1"),
-        ("[" * 100_000, "can't be read"),
+        ("[" * 100_000, "is not JSON"),
     ],
 )
 def test_a_damaged_manifest_is_one_clear_error(tmp_path, content, fault):

@@ -72,8 +72,10 @@ def test_observations_know_their_run_and_join_the_tables(results):
 
 def test_a_limit_is_kept_and_says_so(results):
     question = "select run from runs order by run"
-    assert sql.ask(results, question, 1) == sql.Answer(["run"], [("e",)], more=True)
-    assert sql.ask(results, question, 2) == sql.Answer(["run"], [("e",), ("f",)], more=False)
+    assert sql.ask(results, question, 1) == sql.Answer(["run"], [("e",)], more=True, left_out=[])
+    assert sql.ask(results, question, 2) == sql.Answer(
+        ["run"], [("e",), ("f",)], more=False, left_out=[]
+    )
 
 
 def test_a_quote_in_the_name_of_a_folder_is_no_quote_in_sql(tmp_path):

@@ -104,7 +104,8 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     )
     if not any(s["value"] is not None for s in scores if _name(s) == manifest["task"]["primary"]):
         print_line(
-            f"\nnot ranked, {manifest['task']['primary']} is undefined: {_unranked(manifest)}"
+            f"\nnot ranked, {manifest['task']['primary']} is undefined: "
+            f"{_unranked(manifest, results)}"
         )
     for remark in manifest.get("remarks", ()):
         print_line(f"\n{remark}")
@@ -137,10 +138,12 @@ def _name(score: dict[str, Any]) -> str:
     return f"{score['metric']}_{score['average']}"
 
 
-def _unranked(manifest: dict[str, Any]) -> str:
+def _unranked(manifest: dict[str, Any], results: Path) -> str:
     from bench import kinds, task
+    from bench.runs import Run
 
-    return kinds.kind_of(task.load(manifest["task"]["file"] or manifest["task"]["name"])).UNRANKED
+    run = Run(results / "runs" / manifest["run"])
+    return kinds.kind_of(task.of_run(run, manifest)).UNRANKED
 
 
 def _by_label(heading: str, scores: Sequence[dict[str, Any]]) -> None:

@@ -123,6 +123,8 @@ def sql(
 
     limit = None if as_json or as_csv else _ROWS
     answer = ask(results_folder(results or context.obj), question, limit)
+    for fault in answer.left_out:
+        print_line(f"left out: {fault}", to_stderr=True)
     if as_json:
         rows = [[_value(cell) for cell in row] for row in answer.rows]
         print_json({"columns": answer.names, "rows": rows})
