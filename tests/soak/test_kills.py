@@ -67,8 +67,8 @@ class Killer:
     def undisturbed(self, *args):
         # The first child waits for the imports of the process that it comes from.
         begun(self.context, str).join()
-        start = time.monotonic()
         child = begun(self.context, self.work, *args)
+        start = time.monotonic()
         child.join()
         self.seconds = time.monotonic() - start
         assert child.exitcode == 0
