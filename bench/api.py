@@ -5,15 +5,20 @@
 >>> result["scores"][0]["value"]  # doctest: +SKIP
 """
 
+import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench import evaluate, runs, store
+from bench import evaluate, kinds, models, runs, store
 from bench import task as tasks
 from bench.entry import Entry
+from bench.errors import RequestError, unknown
 from bench.paths import results_root
 from bench.request import SILENT, Report, Request
 from bench.task import Task
+
+if TYPE_CHECKING:
+    import torch
 
 
 def task(name: str) -> Task:
@@ -39,17 +44,44 @@ def train(report: Report = SILENT, **options: Any) -> Entry:
     return evaluate.train(_request(options), report)
 
 
-def score(run: str, results: Path | None = None) -> dict[str, Any]:
+def score(run: str, results: Path | str | None = None) -> dict[str, Any]:
     """``bench score``: stored observations scored again; the new manifest."""
     folder = results_root(results)
     return evaluate.score(runs.find(folder, run), folder)
 
 
-def results(results: Path | None = None, query: str = "select * from metrics") -> Any:
+def results(results: Path | str | None = None, query: str = "select * from metrics") -> Any:
     """What the database answers to a query, as a `pyarrow.Table`."""
     with store.connect(results_root(results), write=False) as connection:
         return connection.sql(query).to_arrow_table()
 
 
+def build(model: str, task: str) -> "torch.nn.Module":
+    """The network that the harness builds for a model on a task, with random weights.
+
+    What is trained and saved from it fits the entry: ``safetensors.torch.save_file`` of its
+    ``state_dict()`` is the file that ``entry.toml`` names.
+
+    Args:
+        model: as ``--model`` takes it, such as ``timm:resnet18/s2`` or the folder of an entry.
+        task: name or path.
+
+    Raises:
+        RequestError: there is no such model or task, or it holds predictions.
+    """
+    asked = tasks.load(task)
+    found = models.find(model, asked)
+    if not isinstance(found, Entry):
+        raise RequestError(f"{model} holds predictions, not a model", "name a model")
+    return models.build(found, kinds.kind_of(asked).outputs(asked))
+
+
 def _request(options: dict[str, Any]) -> Request:
+    known = [field.name for field in dataclasses.fields(Request)]
+    for name in options:
+        if name not in known:
+            raise unknown("option", name, known)
+    for name in ("task", "model"):
+        if name not in options:
+            raise RequestError(f"no {name} is given", f"say {name}=...")
     return Request(**{"results": results_root()} | options)

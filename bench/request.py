@@ -10,11 +10,14 @@ from bench import contents, data, kinds, models, verification
 from bench import task as tasks
 from bench.data import Dataset, listing
 from bench.entry import Entry, Predicted
-from bench.errors import BenchError, RequestError
+from bench.errors import BenchError, RequestError, unknown
 from bench.paths import absolute, results_root
 from bench.task import Task
 
 Track = Literal["official", "sample"]
+
+_SEEDS = 1 << 32
+"""How many seeds there are: NumPy's generators take 32 bits."""
 
 _SEARCHED = 20_000
 """The most ids among which a similar one is looked for, which takes time for each."""
@@ -110,6 +113,7 @@ def resolve(
         RequestError: there is no such task, model or device, or the model can't run on the task.
         BenchError: the dataset isn't there, or isn't the official one.
     """
+    _check(request)
     task = tasks.load(request.task)
     kinds.kind_of(task)
     model = models.find(request.model, task)
@@ -139,6 +143,20 @@ def resolve(
         if not told:
             report.say(_HELD[material.checked].format(split=task.split))
     return material, model
+
+
+def _check(request: Request) -> None:
+    """Refuse numbers and words that no run can have."""
+    if not 0 <= request.seed < _SEEDS:
+        raise RequestError(f"--seed {request.seed}: expected 0 to {_SEEDS - 1}", "such as 0")
+    if request.nodes < 1:
+        raise RequestError(f"--nodes {request.nodes}: expected at least 1", "such as 1")
+    for name, found, known in (
+        ("track", request.track or "sample", ("official", "sample")),
+        ("precision", request.precision, ("32-true", "16-mixed", "bf16-mixed")),
+    ):
+        if found not in known:
+            raise unknown(name, found, known)
 
 
 def _try(entry: Entry, task: Task, track: Track) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import tomli_w
 
 from bench import entry as entries
 from bench import predictions
@@ -83,13 +84,22 @@ pq.write_table(pa.table(columns), "predictions.parquet", compression="zstd")
 """
 
 
-def write(folder: Path, task: Task, *, predicted: bool) -> Path:
+def write(
+    folder: Path,
+    task: Task,
+    *,
+    predicted: bool,
+    architecture: str | None = None,
+    size: int | None = None,
+) -> Path:
     """Write an entry that has to be filled in: ``entry.toml`` and ``README.md``.
 
     Args:
         folder: which is made; its name becomes the entry's.
         task: what it is for.
         predicted: for predictions instead of a model.
+        architecture: of the model; that of the simplest baseline where it is None.
+        size: pixels a side of the model's input; as the task's first input where it is None.
 
     Returns:
         The folder.
@@ -109,7 +119,7 @@ def write(folder: Path, task: Task, *, predicted: bool) -> Path:
         digest=json.dumps(task.digest),
         training=json.dumps(f"{task.dataset}/{task.training}"),
     )
-    body = _PREDICTIONS if predicted else _model(task)
+    body = _PREDICTIONS if predicted else _model(task, architecture, size)
     card = _CARD.format(
         name=name,
         task=task.name,
@@ -122,15 +132,21 @@ def write(folder: Path, task: Task, *, predicted: bool) -> Path:
     return folder
 
 
-def _model(task: Task) -> str:
-    known = _simplest(task)
-    given = known.model if known else entries.Model(architecture="timm:resnet18")
-    return _MODEL.format(
+def _model(task: Task, architecture: str | None, size: int | None) -> str:
+    known = _simplest(task) if architecture is None else None
+    given = known.model if known else entries.Model(architecture=architecture or "timm:resnet18")
+    own = task.input(task.inputs[0])
+    body = _MODEL.format(
         inputs=", ".join(task.inputs),
         input=json.dumps(task.inputs[0]),
         architecture=json.dumps(given.architecture),
         arguments=", ".join(f"{key} = {json.dumps(v)}" for key, v in given.arguments.items()),
     )
+    if size is None or size == own.size:
+        return body
+    whole = own.model_copy(update={"size": size}).model_dump(mode="json")
+    table = tomli_w.dumps({"input": whole})
+    return body.replace(f"input = {json.dumps(task.inputs[0])}\n", "") + "\n" + table
 
 
 def _simplest(task: Task) -> Entry | None:

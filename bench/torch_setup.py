@@ -65,6 +65,18 @@ def torchvision_state() -> str:
     return _STATE
 
 
+def torchvision_advice() -> str:
+    """The `torchvision_state`, and where it is mismatched the command that mends it."""
+    if not _STATE.startswith("mismatched"):
+        return _STATE
+    where = "" if torch.version.cuda else " --index-url https://download.pytorch.org/whl/cpu"
+    return (
+        f"{_STATE}; works here, but `import timm` in a script of your own fails: begin it with "
+        f"`import bench.torch_setup`, or pip install --force-reinstall torch=="
+        f"{torch.__version__.partition('+')[0]} torchvision{where}"
+    )
+
+
 def deterministic(seed: int) -> dict[str, Any]:
     """Seed every generator and choose deterministic algorithms where there are any.
 

@@ -18,8 +18,9 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        help="A baseline's name, timm:NAME[/INPUT], hf:OWNER/NAME[@REVISION], an entry's path, "
-        "predictions:PATH, or python:MODULE:FACTORY.",
+        help="A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], "
+        "hf:OWNER/NAME[@REVISION], blip2:OWNER/NAME, an entry's path, predictions:PATH, or "
+        "python:MODULE:FACTORY, called as FACTORY(in_channels=, outputs=, size=, **arguments).",
     ),
 ]
 Track = Annotated[

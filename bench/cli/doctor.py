@@ -14,7 +14,7 @@ def verb(as_json: Json = False) -> None:
 
     from bench import data, provenance
     from bench.paths import data_root, results_root, shipped
-    from bench.torch_setup import torchvision_state
+    from bench.torch_setup import torchvision_advice
 
     found: dict[str, Any] = {
         "harness": provenance.harness(),
@@ -22,7 +22,7 @@ def verb(as_json: Json = False) -> None:
         "hardware": provenance.hardware("cpu"),
         "torch threads": torch.get_num_threads(),
         "cuda devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
-        "torchvision": torchvision_state(),
+        "torchvision": torchvision_advice(),
         "tasks": str(shipped("tasks")),
         "data": {
             name: {

@@ -15,6 +15,14 @@ def verb(
     predictions: Annotated[
         bool, typer.Option("--predictions", help="For a file of predictions instead of a model.")
     ] = False,
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="timm:NAME, open_clip:NAME or baseline:MODULE.CLASS."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Pixels a side of its input, in the open division where not the task's."),
+    ] = None,
 ) -> None:
     """Write the folder of an entry, ready to be filled in.
 
@@ -24,6 +32,10 @@ def verb(
     from bench import template
     from bench.paths import shown
 
-    folder = shown(template.write(name, tasks.load(task), predicted=predictions))
+    folder = shown(
+        template.write(
+            name, tasks.load(task), predicted=predictions, architecture=architecture, size=size
+        )
+    )
     print_line(f"wrote {folder}/entry.toml and {folder}/README.md")
     print_line(f"next: fill them in, then bench check {folder}")

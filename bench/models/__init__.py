@@ -39,6 +39,11 @@ def find(name: str, task: Task) -> Entry | Predicted:
         return _source(source, "entry", name).entry(rest, task)  # type: ignore[no-any-return]
     if Path(name).is_dir():
         return entries.load(Path(name), task)
+    if name.endswith(".py"):
+        raise RequestError(
+            f"{name} is code, not an entry",
+            f"write --model python:{Path(name).stem}:FACTORY --allow-python, from its folder",
+        )
     if colon:
         raise unknown("model source", source, sources(), f"in --model {name}")
     if "/" in name:

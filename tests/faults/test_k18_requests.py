@@ -1,0 +1,73 @@
+"""Wrong requests: one line that says what to do, exit code 2, and never an unexpected error."""
+
+import pytest
+
+from bench import api, template, torch_setup
+from bench import task as tasks
+from bench.checks import Subject
+from bench.errors import RequestError
+
+RUN = "run --task reben-mlc --model timm:test_resnet/s1"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (f"{RUN} --seed -1", "--seed -1: expected 0 to 4294967295"),
+        (f"{RUN} --seed {2**70}", "expected 0 to 4294967295"),
+        (f"{RUN} --seed abc", "--seed"),
+        (f"{RUN} --devices -3", "--devices -3: expected at least 1"),
+        (f"{RUN} --nodes 0", "--nodes 0: expected at least 1"),
+        (f"{RUN} --limit x", "--limit"),
+        (f"{RUN} --precision odd", "unknown precision"),
+        (f"{RUN} --track real", "unknown track"),
+        ("run --task reben-mlc --model mynet.py", "python:mynet:FACTORY --allow-python"),
+        ("run --task reben-mlc --model timm:xcit_nano_12_p16_224", "--size 224"),
+    ],
+)
+def test_a_wrong_request_is_told_and_ends_with_2(bench, typed, told):
+    done = bench.in_process(typed, 2)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"sede": 3}, "did you mean seed"),
+        ({"seed": -1}, "expected 0 to"),
+        ({"track": "real"}, "unknown track"),
+        ({"precision": "odd"}, "unknown precision"),
+    ],
+)
+def test_a_wrong_call_is_a_request_error_as_well(options, told):
+    with pytest.raises(RequestError, match=told):
+        api.run(task="reben-mlc", model="timm:test_resnet/s1", **options)
+    with pytest.raises(RequestError, match="no model is given"):
+        api.run(task="reben-mlc")
+
+
+def test_the_network_that_users_train_is_the_one_that_is_built():
+    network = api.build("timm:test_resnet/s1", task="reben-mlc")
+    assert next(network.parameters()).shape[1] == 2
+    with pytest.raises(RequestError, match="unknown timm model"):
+        api.build("timm:resnet5O", task="reben-mlc")
+
+
+def test_an_entry_of_another_architecture_and_size_is_written(tmp_path):
+    task = tasks.load("reben-mlc")
+    folder = template.write(
+        tmp_path / "mine", task, predicted=False, architecture="timm:levit_128s", size=224
+    )
+    entry = Subject(folder, task, dry_run=False).declare()
+    assert entry.model.architecture == "timm:levit_128s"
+    assert entry.input == task.input("s2").model_copy(update={"size": 224})
+
+
+def test_doctor_says_how_a_mismatched_torchvision_is_mended(monkeypatch):
+    monkeypatch.setattr(torch_setup, "_STATE", "mismatched: operators declared")
+    told = torch_setup.torchvision_advice()
+    assert "import bench.torch_setup" in told
+    assert "pip install --force-reinstall torch==" in told
+    monkeypatch.setattr(torch_setup, "_STATE", "matching")
+    assert torch_setup.torchvision_advice() == "matching"
