@@ -43,7 +43,7 @@ def scratch(parent: Path, name: str) -> Iterator[Path]:
         OSError: ``parent`` can't be written.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    _sweep(parent, f".{glob.escape(_short(name))}.*{_TEMPORARY}")
+    sweep(parent, name)
     for _ in range(_TRIES):
         folder = parent / f".{_short(name)}.{secrets.token_hex(4)}{_TEMPORARY}"
         folder.mkdir()
@@ -59,13 +59,15 @@ def scratch(parent: Path, name: str) -> Iterator[Path]:
         release()
 
 
-def sweep(parent: Path) -> None:
-    """Remove what killed processes left in a folder of the temporary folders of this module."""
-    _sweep(parent, f".*{_TEMPORARY}")
+def sweep(parent: Path, name: str = "") -> None:
+    """Remove what killed processes left in a folder of the temporary folders of this module.
 
-
-def _sweep(parent: Path, pattern: str) -> None:
-    for left in parent.glob(pattern):
+    Args:
+        parent: the folder; where it can't be written, what they left stays.
+        name: see `scratch`; by default under any name.
+    """
+    known = f"{glob.escape(_short(name))}." if name else ""
+    for left in parent.glob(f".{known}*{_TEMPORARY}"):
         with contextlib.suppress(OSError):
             if not (left / _CLAIM).exists():
                 # Killed before it was locked; or made this moment, and then made again.

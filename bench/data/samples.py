@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import locks
 from bench.data.listing import is_left_behind
 from bench.errors import BenchError, os_error
-from bench.files import new_folder, scratch, sha256_file, write_bytes, write_json
+from bench.files import new_folder, scratch, sha256_file, sweep, write_bytes, write_json
 
 HASH = "SHA256"
 _NOTES = ".files.json"
@@ -45,6 +45,8 @@ def ensure(
             makes the data and takes too long.
     """
     if _fault(root) is None:
+        # Perhaps the data got its name from a process that was killed a moment later.
+        sweep(root.parent, root.name)
         return
     lock = root.with_name(f".{root.name}.lock")
     with locks.held(lock, f"is simulating the sample data of {name}", _SIMULATING_S, say):

@@ -71,6 +71,27 @@ def test_data_that_is_whole_is_neither_hashed_nor_made_again(made, monkeypatch):
     assert again(made) == []
 
 
+def test_what_a_process_left_that_was_killed_after_the_data_had_its_name_is_removed(tmp_path):
+    code = """
+import os, sys
+from pathlib import Path
+from bench import files
+from bench.data import samples
+move = files.move
+def moving(source, target):
+    move(source, target)
+    if target == Path(sys.argv[1]):
+        os.kill(os.getpid(), 9)
+files.move = moving
+samples.ensure("small", Path(sys.argv[1]), lambda root: (root / "a").write_bytes(b"a"), print)
+"""
+    root = tmp_path / "sample" / "small-1"
+    subprocess.run([sys.executable, "-c", code, root], check=False, stdout=subprocess.DEVNULL)
+    assert len(list(root.parent.glob(".*.tmp"))) == 1
+    assert again(root) == []
+    assert not list(root.parent.glob(".*.tmp"))
+
+
 def zeroed(root):
     for number in range(20):
         (root / f"{number % 3}" / f"{number}.bin").write_bytes(bytes(3200))
