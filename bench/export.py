@@ -24,7 +24,7 @@ r.entry, r.entry_digest, r.inputs, r.division, r.trust, r.seed,
 case when r.trust = 'rerun' then r.entry_digest
   else coalesce(r.manifest ->> '$.observations_sha256', r.entry_digest) end as model,
 try_cast(r.manifest ->> '$.entry.trained.seed' as bigint) as trained_seed, r.started,
-m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary
+m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary, m.classes
 """
 
 _HUB_TASKS = {"multilabel": "image-classification", "segmentation": "image-segmentation"}
@@ -142,7 +142,7 @@ def _metric(row: Row) -> Row:
         "name": f"{row['metric']}_{row['average']}",
         **{key: row[key] for key in ("label", "slice", "value")},
         "interval": bounds,
-        **{key: row[key] for key in ("samples", "unit", "higher_is_better")},
+        **{key: row[key] for key in ("samples", "classes", "unit", "higher_is_better")},
         "primary": row["is_primary"],
     }
 

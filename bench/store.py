@@ -207,6 +207,7 @@ def _upgrade(path: Path) -> None:
             if _version(connection, path) == 1:
                 known = connection.execute("select run, manifest from runs").fetchall()
                 connection.execute("alter table runs add column checked varchar")
+                connection.execute("alter table metrics add column classes integer")
                 connection.executemany(
                     "update runs set checked = ? where run = ?",
                     [[verification.of_run(json.loads(text)), run] for run, text in known]

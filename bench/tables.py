@@ -35,7 +35,7 @@ create table runs (
 create table metrics (
   run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
   value double, low double, high double, samples bigint not null, slice varchar not null,
-  is_primary boolean not null
+  is_primary boolean not null, classes integer
 );
 create table reported (
   source varchar not null, title varchar not null, authors varchar not null, year integer,
@@ -78,7 +78,9 @@ def insert(connection: duckdb.DuckDBPyConnection, checked: "Iterable[Checked]") 
         for score in manifest["scores"]:
             named = f"{score['metric']}_{score['average']}"
             is_primary = named == primary and not score["slice"]
-            metrics.append([manifest["run"], *(score[key] for key in _SCORE), is_primary])
+            values = [score[key] for key in _SCORE]
+            # Runs that were scored before say nothing of classes.
+            metrics.append([manifest["run"], *values, is_primary, score.get("classes")])
     _fill(connection, "runs", runs)
     _fill(connection, "metrics", metrics)
 

@@ -203,7 +203,11 @@ def _remarks(manifest: dict[str, Any], task: Task, observations: pa.Table) -> li
 
 
 def _by_name(scores: Iterable[dict[str, Any]]) -> dict[_Name, dict[str, Any]]:
-    return {(s["metric"], s["average"], s["label"], s["slice"]): s for s in scores}
+    """Scores but for the number of classes, which runs don't say that were scored before."""
+    return {
+        (s["metric"], s["average"], s["label"], s["slice"]): {k: s[k] for k in s if k != "classes"}
+        for s in scores
+    }
 
 
 def _compare_scores(

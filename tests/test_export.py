@@ -101,6 +101,7 @@ def test_json_is_what_its_schema_says(found):
         "value": 0.75,
         "interval": {"low": 0.5, "high": 0.875, "level": 0.95, "method": "bootstrap"},
         "samples": 6,
+        "classes": None,
         "unit": "fraction",
         "higher_is_better": True,
         "primary": True,

@@ -103,6 +103,7 @@ def show(manifest: dict[str, Any], results: Path) -> None:
         [s for s in scores if not (s["label"] or s["slice"])],
         manifest["task"]["primary"],
     )
+    _absent(manifest)
     if not any(s["value"] is not None for s in scores if _name(s) == manifest["task"]["primary"]):
         print_line(
             f"\nnot ranked, {manifest['task']['primary']} is undefined: "
@@ -125,6 +126,18 @@ def show(manifest: dict[str, Any], results: Path) -> None:
     if cost:
         _cost(cost)
     print_line(f"run {manifest['run']} in {shown(results / 'runs')}")
+
+
+def _absent(manifest: dict[str, Any]) -> None:
+    """How many classes a mean is over, where not all of them occur."""
+    labels = {s["label"] for s in manifest["scores"] if s["average"] == "classes"}
+    behind = {s.get("classes") for s in manifest["scores"] if not s["slice"]} - {None}
+    if labels and behind and min(behind) < len(labels):
+        counts = " or ".join(map(str, sorted(behind)))
+        print_line(
+            f"\nmeans over classes are over the {counts} of {len(labels)} that occur among these "
+            "samples"
+        )
 
 
 def _cost(cost: dict[str, Any]) -> None:

@@ -127,9 +127,12 @@ class Score:
         label: the class for ``classes``, the point of a curve, such as ``bpppc=2.06``, for
             ``points``, else empty.
         value: the number; None where it is undefined.
-        low, high: the 95 % interval over samples; None where it is undefined.
+        low, high: the 95 % interval over samples; None where it is undefined. Of a class it is
+            that of the resamples in which the class occurs, where those are most.
         samples: how many samples stand behind it.
         slice: which samples, such as ``country=Portugal``; empty for all.
+        classes: how many classes stand behind an average over classes: those that occur among these
+            samples; None for what is no such average.
     """
 
     metric: str
@@ -140,6 +143,7 @@ class Score:
     high: float | None
     samples: int
     slice: str = ""
+    classes: int | None = None
 
     @property
     def name(self) -> str:
@@ -347,6 +351,19 @@ class Settles(Protocol):
 
 
 @runtime_checkable
+class Averages(Protocol):
+    """What a kind also offers if some of its metrics are means over classes.
+
+    Such a mean is over the classes that occur (`bench.metrics.macro`), in a slice and in each
+    resample as in all samples.
+    """
+
+    def averaged(self, task: Task, observations: pa.Table) -> Mapping[str, int]:
+        """How many classes stand behind each such mean, by the name of the metric."""
+        ...
+
+
+@runtime_checkable
 class Scaled(Protocol):
     """What a kind offers beside `Kind` that can tell when outputs are on another scale."""
 
@@ -547,6 +564,8 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
 
 def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str]) -> list[Score]:
     kind, samples = kind_of(task), observations.num_rows
+    asked: object = kind
+    classes = asked.averaged(task, observations) if isinstance(asked, Averages) else {}
     values = kind.measure(task, observations)
     block = min(RESAMPLES, max(64, _COUNTS_AT_ONCE // samples))
     counts = resample_counts(samples, RESAMPLES, block=block)
@@ -556,12 +575,26 @@ def _scored(task: Task, observations: pa.Table, part: str, names: Sequence[str])
         metric, _, average = name.rpartition("_")
         scale(metric)
         labels = labels_of(task, observations, average) if np.ndim(values[name]) else [""]
-        lows, highs = percentile_interval(replicates[name])
+        interval = _interval_of_classes if average == "classes" else percentile_interval
+        lows, highs = interval(replicates[name])
         rows = zip(*map(np.atleast_1d, (values[name], lows, highs)), strict=True)
         for label, numbers in zip(labels, rows, strict=True):
             value, low, high = (float(n) if np.isfinite(n) else None for n in numbers)
-            found.append(Score(metric, average, label, value, low, high, samples, part))
+            behind = classes.get(name)
+            found.append(Score(metric, average, label, value, low, high, samples, part, behind))
     return found
+
+
+def _interval_of_classes(
+    replicates: "NDArray[np.float64]",
+) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """The interval of each class [R, C] from the resamples in which it occurs, if most are."""
+    bounds = np.full((2, replicates.shape[1]), np.nan)
+    for index, values in enumerate(replicates.T):
+        known = values[~np.isnan(values)]
+        if 2 * len(known) > len(values):
+            bounds[:, index] = percentile_interval(known)
+    return bounds[0], bounds[1]
 
 
 def labels_of(task: Task, observations: pa.Table, average: str) -> Sequence[str]:

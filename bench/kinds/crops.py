@@ -286,6 +286,17 @@ def replicate(
     return {name: values for name, values in found.items() if not names or name in names}
 
 
+def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
+    """The number of classes that have a pixel; over ``crops`` without the background."""
+    classes = len(task.classes)
+    background = task.classes.index(Settings.model_validate(task.settings).background)
+    pooled = matrix(observations, "confusion").sum(axis=0, dtype=np.int64)
+    pixels = pooled.reshape(classes, classes)
+    crops = confusion.occurring(np.delete(pixels, background, axis=0))
+    of_crops = dict.fromkeys(("recall_crops", "iou_crops"), crops)
+    return {**segmentation.averaged(task, observations), **of_crops}
+
+
 def _of_crops(task: Task, cells: NDArray[Any]) -> Metrics:
     """Over the pixels whose reference isn't background, and the means over the other classes.
 
@@ -296,12 +307,8 @@ def _of_crops(task: Task, cells: NDArray[Any]) -> Metrics:
     background = task.classes.index(Settings.model_validate(task.settings).background)
     matrices = cells.reshape(*cells.shape[:-1], classes, classes).copy()
     matrices[..., background, :] = 0
-    iou = np.delete(confusion.class_iou(matrices), background, axis=-1)
-    known = ~np.isnan(iou)
-    with np.errstate(invalid="ignore"):
-        mean = np.nansum(iou, axis=-1) / known.sum(axis=-1)
     return {
         "accuracy_crops": confusion.overall_accuracy(matrices),
         "recall_crops": confusion.mean_class_accuracy(matrices),
-        "iou_crops": mean,
+        "iou_crops": confusion.mean_iou(matrices),
     }

@@ -29,7 +29,7 @@ from bench.kinds import (
 )
 from bench.kinds._predicted import beside
 from bench.kinds._rounds import ACCOUNT, Rounds
-from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
+from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates, occurring
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
 from bench.recipe import Recipe
 from bench.task import Task
@@ -291,6 +291,12 @@ def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
         part = observations.set_column(place, observations.schema.field(place), column)
         found[f"round={number + 1:0{width}d}"] = part
     return found
+
+
+def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
+    """The number of classes that occur."""
+    count = occurring(matrix(observations, "targets"))["ap_macro"]
+    return dict.fromkeys(("ap_macro", "f1_macro", "f1_weighted"), count)
 
 
 def check_scale(task: Task, observations: pa.Table) -> None:

@@ -34,7 +34,7 @@ from bench.kinds import (
 from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._logits import check_logits
 from bench.kinds._predicted import beside
-from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
+from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
 from bench.recipe import Recipe
 from bench.task import Task
 
@@ -210,6 +210,11 @@ def replicate(
     """The same of resampled observations; sorted once, then reweighted."""
     arrays = _arrays(observations)
     return multilabel_replicates(*arrays, counts, names or NAMES, threshold=_threshold(task))
+
+
+def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
+    """The number of classes that occur; of AUROC and specificity those that are absent, too."""
+    return occurring(matrix(observations, "targets"))
 
 
 def check_scale(task: Task, observations: pa.Table) -> None:

@@ -157,7 +157,7 @@ def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:
     """IoU, F1 and recall by class and their means, overall accuracy and kappa, over all pixels."""
-    return scores(task, matrix(observations, "confusion").sum(axis=0, dtype=np.int64))
+    return scores(task, _pooled(task, observations).ravel())
 
 
 def replicate(
@@ -200,6 +200,19 @@ def draw(
         )
         for name, reference, guess in zip(batch.samples, true, predicted, strict=True)
     }
+
+
+def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
+    """The number of classes that have a pixel."""
+    count = confusion.occurring(_pooled(task, observations))
+    return dict.fromkeys(("iou_macro", "recall_macro", "f1_macro"), count)
+
+
+def _pooled(task: Task, observations: pa.Table) -> NDArray[np.int64]:
+    """The confusion matrix of all pixels."""
+    classes = len(task.classes)
+    cells: NDArray[np.int64] = matrix(observations, "confusion").sum(axis=0, dtype=np.int64)
+    return cells.reshape(classes, classes)
 
 
 def scores(task: Task, cells: NDArray[Any]) -> Metrics:

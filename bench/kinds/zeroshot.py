@@ -32,7 +32,8 @@ from bench.kinds import (
 from bench.kinds._blank import SAMPLE_ID, noise
 from bench.kinds._logits import softmax
 from bench.kinds._predicted import beside
-from bench.metrics.multilabel import multilabel_replicates
+from bench.metrics.macro import macro
+from bench.metrics.multilabel import multilabel_replicates, occurring
 from bench.metrics.zeroshot import class_ranks, class_scores
 from bench.prompts import fill
 from bench.recipe import Recipe
@@ -260,7 +261,7 @@ def replicate(
 
     - ``accuracy_micro``: share of pictures whose class scores above every other;
       ``accuracy_classes``: of those of each class; ``accuracy_macro``: their mean over the classes
-      there are. With several classes a picture ``ap_macro`` and ``ap_classes``.
+      that occur. With several classes a picture ``ap_macro`` and ``ap_classes``.
     - ``accuracy_SET`` or ``ap_SET``: the first or ``ap_macro`` under each further set of prompts,
       named without what is no letter or digit; of those that were given.
     """
@@ -284,12 +285,21 @@ def replicate(
         by_class = np.divide(hits, shown, out=np.full(hits.shape, np.nan), where=shown > 0)
         found = {
             "accuracy_micro": hits.sum(axis=1) / whole,
-            "accuracy_macro": np.nanmean(by_class, axis=1),
+            "accuracy_macro": macro(by_class),
             "accuracy_classes": by_class,
         }
         for name, of_set in zip(sets[1:], others.T, strict=True):
             found[f"accuracy_{name}"] = of_set / whole
     return {name: values for name, values in found.items() if not names or name in names}
+
+
+def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
+    """The number of classes that pictures show."""
+    count = occurring(matrix(observations, "targets"))["ap_macro"]
+    if not _settings(task).several:
+        return {"accuracy_macro": count}
+    names = ["ap_macro", *(f"ap_{_plain(name)}" for name in _settings(task).prompts[1:])]
+    return dict.fromkeys(names, count)
 
 
 def check_scale(task: Task, observations: pa.Table) -> None:

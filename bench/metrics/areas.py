@@ -44,20 +44,22 @@ class Ranking:
 
 
 def average_precision(curve: Curve) -> Floats:
-    """[...] sum_k (R_k - R_(k-1)) P_k over distinct scores, no interpolation; 0 without positives.
+    """[...] sum_k (R_k - R_(k-1)) P_k over distinct scores; NaN without positives.
 
-    scikit-learn's ``average_precision_score`` and torchmetrics' exact ``average_precision``.
+    Without interpolation, as scikit-learn's ``average_precision_score`` and torchmetrics' exact
+    ``average_precision``, which are 0 without positives.
     """
     # Nothing is gained where nothing is ranked yet, so any divisor will do there.
     precision = curve.hits / np.maximum(curve.ranked, 1)
     precision *= curve.gained
-    return ratio(precision.sum(axis=-1), _positives(curve))
+    return ratio(precision.sum(axis=-1), _positives(curve), np.nan)
 
 
 def auroc(curve: Curve) -> Floats:
-    """[...] P(positive above negative) + P(tie) / 2; 0 without positives or without negatives.
+    """[...] P(positive above negative) + P(tie) / 2; NaN without positives or without negatives.
 
-    The Mann-Whitney form of the area under the ROC curve, as torchmetrics' ``auroc``.
+    The Mann-Whitney form of the area under the ROC curve, as torchmetrics' ``auroc``, which is 0
+    where nothing can be compared.
     """
     false = curve.ranked - curve.hits
     below, above = curve.mixed, curve.mixed - 1
@@ -65,13 +67,13 @@ def auroc(curve: Curve) -> Floats:
     misordered = np.einsum("...k,...k->...", curve.gained, false) - ties / 2
     positives = _positives(curve)
     pairs = positives * (curve.total - positives)
-    return ratio(pairs - misordered, pairs)
+    return ratio(pairs - misordered, pairs, np.nan)
 
 
-def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """``part / whole``, and 0 where ``whole`` is 0."""
+def ratio(part: NDArray[Any], whole: NDArray[Any], empty: float = 0.0) -> Floats:
+    """``part / whole``, and ``empty`` where ``whole`` is 0."""
     quotient: Floats = np.divide(
-        part, whole, out=np.zeros(np.shape(whole)), where=np.not_equal(whole, 0)
+        part, whole, out=np.full(np.shape(whole), empty), where=np.not_equal(whole, 0)
     )
     return quotient
 

@@ -4,9 +4,10 @@ Matrices [..., C, C] count pixels: rows are targets, columns predictions. They a
 so a test set's score is the score of the sum, and a bootstrap replicate's that of a weighted sum
 (``bench.stats.weighted_sums``). Every score takes any leading axes and returns float64.
 
-A class that occurs neither in the targets nor in the predictions has no IoU and no F1: NaN, left
-out of means. torchmetrics leaves it out of its macro ``JaccardIndex`` too and shows it as 0 by
-itself. A score of an empty matrix is NaN.
+A class that doesn't occur in the targets has no IoU and no F1: NaN, left out of means
+(`bench.metrics.macro`); pixels that are taken for it count against the classes they are of.
+torchmetrics leaves it out of its macro ``JaccardIndex`` only where it isn't predicted either. A
+score of an empty matrix is NaN.
 """
 
 import os
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
+from bench.metrics.macro import macro, where
 
 Masks = NDArray[np.uint8]
 Matrices = NDArray[np.integer[Any]] | NDArray[np.floating[Any]]
@@ -79,30 +81,31 @@ def overall_accuracy(matrices: Matrices) -> Floats:
 
 def class_iou(matrices: Matrices) -> Floats:
     """[..., C] TP / (TP + FP + FN), the Jaccard index of each class over all pixels."""
-    hits = _diagonal(matrices)
-    return _ratio(hits, matrices.sum(axis=-1) + matrices.sum(axis=-2) - hits)
+    hits, there = _diagonal(matrices), matrices.sum(axis=-1)
+    return where(there > 0, _ratio(hits, there + matrices.sum(axis=-2) - hits))
 
 
 def mean_iou(matrices: Matrices) -> Floats:
-    """[...] mIoU, the mean of ``class_iou`` over classes that occur in target or prediction.
+    """[...] mIoU, the mean of ``class_iou`` over classes that occur in the target.
 
-    torchmetrics' macro ``JaccardIndex``; its ``MeanIoU`` averages over samples and is another
-    quantity.
+    torchmetrics' macro ``JaccardIndex`` where all do; its ``MeanIoU`` averages over samples and is
+    another quantity.
     """
-    return _mean(class_iou(matrices))
+    return macro(class_iou(matrices))
 
 
 def class_f1(matrices: Matrices) -> Floats:
     """[..., C] 2 TP / (2 TP + FP + FN)."""
-    return _ratio(2 * _diagonal(matrices), matrices.sum(axis=-1) + matrices.sum(axis=-2))
+    there = matrices.sum(axis=-1)
+    return where(there > 0, _ratio(2 * _diagonal(matrices), there + matrices.sum(axis=-2)))
 
 
 def mean_f1(matrices: Matrices) -> Floats:
-    """[...] the mean of ``class_f1`` over classes that occur in target or prediction.
+    """[...] the mean of ``class_f1`` over classes that occur in the target.
 
-    scikit-learn's ``f1_score`` with ``average="macro"``.
+    scikit-learn's ``f1_score`` with ``average="macro"`` and their ``labels``.
     """
-    return _mean(class_f1(matrices))
+    return macro(class_f1(matrices))
 
 
 def mean_class_accuracy(matrices: Matrices) -> Floats:
@@ -111,7 +114,7 @@ def mean_class_accuracy(matrices: Matrices) -> Floats:
     scikit-learn's ``balanced_accuracy_score``. torchmetrics' macro accuracy also counts classes
     that only the prediction holds, as 0.
     """
-    return _mean(_ratio(_diagonal(matrices), matrices.sum(axis=-1)))
+    return macro(_ratio(_diagonal(matrices), matrices.sum(axis=-1)))
 
 
 def kappa(matrices: Matrices) -> Floats:
@@ -160,7 +163,6 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     return quotient
 
 
-def _mean(values: Floats) -> Floats:
-    """[...] the mean over the last axis without NaN; NaN where nothing is left."""
-    known = ~np.isnan(values)
-    return _ratio(values.sum(axis=-1, where=known), known.sum(axis=-1))
+def occurring(matrix: Matrices) -> int:
+    """How many classes stand behind a mean over classes of a matrix [C, C]."""
+    return int((matrix.sum(axis=-1) > 0).sum())

@@ -4,25 +4,27 @@ N samples carry C labels each. A metric is named ``<metric>_<average>``: ``ap_ma
 ``f1_micro``, ``precision_samples``, ``auroc_classes``.
 
 ===============  =============================================================  ============
-metric           value                                                          0 instead
+metric           value                                                          no value
 ===============  =============================================================  ============
 ``ap``           sum_k (R_k - R_(k-1)) P_k over distinct scores                 no positives
 ``auroc``        P(positive above negative) + P(tie) / 2                        one side empty
-``f1``, ``f2``   (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP), b = 1 or 2        of 0 / 0
-``precision``    TP / (TP + FP)                                                 of 0 / 0
-``recall``       TP / (TP + FN)                                                 of 0 / 0
-``specificity``  TN / (TN + FP)                                                 of 0 / 0
-``accuracy``     (TP + TN) / (TP + FP + FN + TN)
+``f1``, ``f2``   (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP), b = 1 or 2        no positives
+``precision``    TP / (TP + FP), 0 where nothing is predicted                   no positives
+``recall``       TP / (TP + FN)                                                 no positives
+``specificity``  TN / (TN + FP)                                                 one side empty
+``accuracy``     (TP + TN) / (TP + FP + FN + TN)                                no positives
 ===============  =============================================================  ============
 
-``classes`` are the C values, ``macro`` their plain mean with the zeros of the last column counted,
-``micro`` pools the N x C decisions, and ``samples`` is the mean over samples of the value of each
-sample's C decisions (not for ``ap`` and ``auroc``).
+``classes`` are the C values, NaN for a class without one, and ``macro`` is the mean of those there
+are: of the classes that occur (`bench.metrics.macro`). ``micro`` pools the N x C decisions, and has
+no value by the last column either (but ``specificity`` without positives, and ``accuracy``).
+``samples`` is the mean over samples of the value of each sample's C decisions, 0 where that is
+0 / 0 (not for ``ap`` and ``auroc``).
 
-These are the conventions of torchmetrics' ``multilabel_*`` functions (``samples`` is the mean of
-its ``average="micro", multidim_average="samplewise"`` on [N, C, 1]) and of scikit-learn with
-``zero_division=0``. The two disagree once, and torchmetrics is followed: the AUROC of a class
-without positives or without negatives is 0, where scikit-learn has no value.
+On the classes that occur these are the conventions of torchmetrics' ``multilabel_*`` functions
+(``samples`` is the mean of its ``average="micro", multidim_average="samplewise"`` on [N, C, 1]) and
+of scikit-learn with ``zero_division=0``. Both count a class without positives as 0 in a macro
+average, so that perfect predictions for a slice without it score below 1.
 
 Scores are compared as they are, so any increasing transform gives the same AP and AUROC.
 torchmetrics puts logits through a float32 sigmoid first, which ties those it saturates (above
@@ -52,6 +54,7 @@ from bench.metrics.areas import (
     unit_curve,
     weighted_curve,
 )
+from bench.metrics.macro import macro, where
 from bench.stats import weighted_sums
 
 Target = NDArray[np.uint8] | NDArray[np.bool_]
@@ -110,7 +113,8 @@ def multilabel_metrics(
             0 for logits, 0.5 for probabilities.
 
     Returns:
-        A float64 array per name: [] for macro, micro and samples, [C] for classes.
+        A float64 array per name: [] for macro, micro and samples, [C] for classes; NaN for what has
+        no value.
 
     Raises:
         BenchError: shapes, dtypes or values aren't as above, or a score is NaN.
@@ -267,14 +271,42 @@ def _rates(thresholded: _Thresholded | None, counts: Counts) -> dict[str, Floats
     tp, chosen, true = np.split(sums, 3, axis=1)
     decisions = _Decisions(tp, chosen - tp, true - tp, total - chosen - true + tp)
     pooled = _Decisions(*(part.sum(axis=1) for part in decisions))
-    rates = {f"{metric}_classes": rate(decisions) for metric, rate in _RATES.items()}
-    rates |= {f"{metric}_micro": rate(pooled) for metric, rate in _RATES.items()}
+    rates = {
+        f"{metric}_classes": where(_defined(metric, decisions), rate(decisions))
+        for metric, rate in _RATES.items()
+    }
+    rates |= {
+        f"{metric}_micro": where(_defined(metric, pooled, one_class=False), rate(pooled))
+        for metric, rate in _RATES.items()
+    }
     if thresholded.per_sample:
         values = np.stack(list(thresholded.per_sample.values()), axis=1)
         means = weighted_sums(counts, values) / total
         keys = (f"{metric}_samples" for metric in thresholded.per_sample)
         rates |= dict(zip(keys, means.T, strict=True))
     return rates
+
+
+def _defined(metric: str, of: _Decisions, *, one_class: bool = True) -> NDArray[np.bool_]:
+    """Where there is a positive, and for specificity a negative; of one class, it must occur."""
+    positives: NDArray[np.bool_] = of.tp + of.fn > 0
+    negatives: NDArray[np.bool_] = of.tn + of.fp > 0
+    if metric == "accuracy" and not one_class:
+        return positives | negatives
+    if metric != "specificity":
+        return positives
+    return positives & negatives if one_class else negatives
+
+
+def occurring(target: Target) -> dict[str, int]:
+    """How many classes of labels [N, C] stand behind each macro average, by its name."""
+    positives = target.sum(axis=0, dtype=np.int64)
+    there = positives > 0
+    both = int((there & (positives < len(target))).sum())
+    return {
+        f"{metric}_macro": both if metric in ("auroc", "specificity") else int(there.sum())
+        for metric in (*_AREAS, *_RATES)
+    }
 
 
 def _assemble(
@@ -289,7 +321,7 @@ def _assemble(
         values[f"{metric}_classes"] = np.stack([found[metric] for found in columns], axis=-1)
     for name in names:
         if name.endswith("_macro"):
-            values[name] = values[name.removesuffix("macro") + "classes"].mean(axis=-1)
+            values[name] = macro(values[name.removesuffix("macro") + "classes"])
     return {name: values[name] for name in names}
 
 

@@ -1,8 +1,9 @@
 """F1 from decisions: support-weighted, macro, micro and by class, for one or many weightings.
 
-With TP true positives, P predicted ones and n actual ones of a class, F1 = 2 TP / (P + n), and 0
-where both are 0. The weighted mean is sum_c n_c F1_c / sum_c n_c: scikit-learn's
-``average="weighted"`` with ``zero_division=0``, except that nothing to find is NaN here.
+With TP true positives, P predicted ones and n actual ones of a class, F1 = 2 TP / (P + n), and NaN
+where n is 0: the class doesn't occur, and means leave it out (`bench.metrics.macro`). The weighted
+mean is sum_c n_c F1_c / sum_c n_c: scikit-learn's ``average="weighted"`` with ``zero_division=0``,
+except that nothing to find is NaN here.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.metrics.macro import macro, where
 from bench.stats import weighted_sums
 
 Floats = NDArray[np.float64]
@@ -33,11 +35,11 @@ def f1_scores(
     classes = _f1(correct, predicted, positive)
     support = positive.sum(axis=1)
     with np.errstate(invalid="ignore"):
-        weighted = (positive * classes).sum(axis=1) / support
+        weighted = np.nansum(positive * classes, axis=1) / support
     micro = _f1(*(part.sum(axis=1) for part in (correct, predicted, positive)))
     return {
         "weighted": weighted,
-        "macro": classes.mean(axis=1),
+        "macro": macro(classes),
         "micro": micro,
         "classes": classes,
     }
@@ -46,7 +48,7 @@ def f1_scores(
 def _f1(correct: Any, predicted: Any, positive: Any) -> Floats:
     whole = predicted + positive
     values: Floats = np.divide(2 * correct, whole, out=np.zeros_like(whole), where=whole > 0)
-    return values
+    return where(positive > 0, values)
 
 
 def worst_f1(

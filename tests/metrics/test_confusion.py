@@ -99,9 +99,9 @@ def test_closed_form():
 
 def test_class_that_does_not_occur_is_left_out_of_means():
     matrix = np.array([[5, 1, 0], [0, 0, 0], [0, 0, 0]])
-    assert class_iou(matrix) == pytest.approx([5 / 6, 0, np.nan], nan_ok=True)
-    assert class_f1(matrix) == pytest.approx([10 / 11, 0, np.nan], nan_ok=True)
-    assert mean_iou(matrix) == pytest.approx(5 / 12)
+    assert class_iou(matrix) == pytest.approx([5 / 6, np.nan, np.nan], nan_ok=True)
+    assert class_f1(matrix) == pytest.approx([10 / 11, np.nan, np.nan], nan_ok=True)
+    assert mean_iou(matrix) == pytest.approx(5 / 6)
     assert mean_class_accuracy(matrix) == pytest.approx(5 / 6)
 
 
