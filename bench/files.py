@@ -69,10 +69,9 @@ def sweep(parent: Path, name: str = "") -> None:
     known = f"{glob.escape(_short(name))}." if name else ""
     for left in parent.glob(f".{known}*{_TEMPORARY}"):
         with contextlib.suppress(OSError):
-            if not (left / _CLAIM).exists():
-                # Killed before it was locked; or made this moment, and then made again.
-                left.rmdir()
-            elif release := locks.attempt(left / _CLAIM, "is clearing up"):
+            # Without a lock file it was made this moment, and is made again, or its owner was
+            # killed before it had one or while it was removing all.
+            if release := locks.attempt(left / _CLAIM, "is clearing up"):
                 shutil.rmtree(left, ignore_errors=True)
                 release()
 

@@ -353,6 +353,9 @@ with atomic_path(Path(sys.argv[1])) as temporary:
     target = tmp_path / "file[1]"
     subprocess.run([sys.executable, "-c", code, target], check=False)
     assert len(left_over(tmp_path)) == 1
+    # Others were killed before they had locked theirs, or while they were removing it.
+    (tmp_path / f".{target.name}.00000000.tmp" / "inner").mkdir(parents=True)
+    (tmp_path / f".{target.name}.00000001.tmp").mkdir()
     with scratch(tmp_path, target.name) as mine:
         assert left_over(tmp_path) == [mine]
         write_bytes(target, b"whole")
