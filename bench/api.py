@@ -35,6 +35,10 @@ def run(report: Report = SILENT, **options: Any) -> dict[str, Any]:
 
     Returns:
         The manifest of the run, its scores included.
+
+    Raises:
+        RequestError: an option is unknown, or has a value that it can't have.
+        BenchError: the run failed.
     """
     return evaluate.run(_request(options), report)
 
@@ -44,13 +48,13 @@ def train(report: Report = SILENT, **options: Any) -> Entry:
     return evaluate.train(_request(options), report)
 
 
-def score(run: str, results: Path | str | None = None) -> dict[str, Any]:
+def score(run: str | Path, results: str | Path | None = None) -> dict[str, Any]:
     """``bench score``: stored observations scored again; the new manifest."""
     folder = results_root(results)
-    return evaluate.score(runs.find(folder, run), folder)
+    return evaluate.score(runs.find(folder, str(run)), folder)
 
 
-def results(results: Path | str | None = None, query: str = "select * from metrics") -> Any:
+def results(results: str | Path | None = None, query: str = "select * from metrics") -> Any:
     """What the database answers to a query, as a `pyarrow.Table`."""
     with store.connect(results_root(results), write=False) as connection:
         return connection.sql(query).to_arrow_table()

@@ -63,13 +63,17 @@ def csv_text(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
-def as_json(value: Any) -> str:
+def as_json(value: Any, *, ascii_only: bool = False) -> str:
     """Indented JSON without an end of line; characters that don't show themselves as escapes.
+
+    Args:
+        value: what JSON can hold.
+        ascii_only: all other characters become escapes as well.
 
     Raises:
         ValueError: ``value`` holds NaN or infinity.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, indent=1)
     return _BEYOND_ASCII.sub(lambda found: _escaped(found[0]), text)
 
 

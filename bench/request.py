@@ -4,20 +4,18 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bench import contents, data, kinds, models, verification
 from bench import task as tasks
 from bench.data import Dataset, listing
 from bench.entry import Entry, Predicted
-from bench.errors import BenchError, RequestError, unknown
+from bench.errors import BenchError, RequestError
 from bench.paths import absolute, results_root
 from bench.task import Task
 
 Track = Literal["official", "sample"]
 
-_SEEDS = 1 << 32
-"""How many seeds there are: NumPy's generators take 32 bits."""
 
 _SEARCHED = 20_000
 """The most ids among which a similar one is looked for, which takes time for each."""
@@ -30,6 +28,15 @@ _HELD = {
         "is kept apart from verified ones"
     ),
 }
+
+
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+"""Arithmetic of a model, as Lightning names it."""
+
+MAX_SEED = 2**32 - 1
+"""The largest seed that NumPy's generators take."""
+
+_MANY = 2**31
 
 
 @dataclass(frozen=True)
@@ -110,10 +117,11 @@ def resolve(
     """What the names of a request stand for; says which track it is unless that was told.
 
     Raises:
-        RequestError: there is no such task, model or device, or the model can't run on the task.
+        RequestError: an option has a value that it can't have, there is no such task, model or
+            device, or the model can't run on the task.
         BenchError: the dataset isn't there, or isn't the official one.
     """
-    _check(request)
+    _check_options(request)
     task = tasks.load(request.task)
     kinds.kind_of(task)
     model = models.find(request.model, task)
@@ -145,20 +153,6 @@ def resolve(
     return material, model
 
 
-def _check(request: Request) -> None:
-    """Refuse numbers and words that no run can have."""
-    if not 0 <= request.seed < _SEEDS:
-        raise RequestError(f"--seed {request.seed}: expected 0 to {_SEEDS - 1}", "such as 0")
-    if request.nodes < 1:
-        raise RequestError(f"--nodes {request.nodes}: expected at least 1", "such as 1")
-    for name, found, known in (
-        ("track", request.track or "sample", ("official", "sample")),
-        ("precision", request.precision, ("32-true", "16-mixed", "bf16-mixed")),
-    ):
-        if found not in known:
-            raise unknown(name, found, known)
-
-
 def _try(entry: Entry, task: Task, track: Track) -> None:
     from bench import trial
 
@@ -180,6 +174,25 @@ def _checked(material: Material, partial: bool) -> str:
         raise
 
 
+def _check_options(request: Request) -> None:
+    for name, value, allowed in (
+        ("track", request.track, (None, *get_args(Track))),
+        ("precision", request.precision, PRECISIONS),
+    ):
+        if value not in allowed:
+            known = ", ".join(filter(None, allowed))
+            raise RequestError(f"unknown {name} {value!r}", f"use one of: {known}")
+    for name, number, low, high in (
+        ("seed", request.seed, 0, MAX_SEED),
+        ("limit", 1 if request.limit is None else request.limit, 1, _MANY),
+        ("devices", request.devices, 1, _MANY),
+        ("nodes", request.nodes, 1, _MANY),
+    ):
+        if not low <= number <= high:
+            limits = f"at least {low}" if high == _MANY else f"{low} to {high}"
+            raise RequestError(f"--{name} {number}: expected {limits}", "choose another number")
+
+
 def _device(name: str, devices: int) -> str:
     import torch
 
@@ -191,8 +204,6 @@ def _device(name: str, devices: int) -> str:
         raise RequestError(f"unknown device {name!r}", "use auto, cpu, cuda or cuda:N") from error
     if named.type not in ("cpu", "cuda"):
         raise RequestError(f"device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
-    if devices < 1:
-        raise RequestError(f"--devices {devices}: expected at least 1")
     if named.type == "cuda":
         there = torch.cuda.device_count()
         if devices > 1 and named.index is not None:
@@ -217,10 +228,7 @@ def samples_of(request: Request, material: Material, model: Entry) -> tuple[list
     else:
         task = material.task
         samples = data.scored_ids(material.dataset, task.dataset, task.split, model.input.bands)
-    if request.limit is not None:
-        if request.limit < 1:
-            raise RequestError(f"--limit {request.limit}: expected at least 1")
-        samples = samples[: request.limit]
+    samples = samples[: request.limit]
     if not samples:
         raise RequestError(
             "no samples to evaluate",

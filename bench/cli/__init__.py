@@ -75,8 +75,13 @@ def _absolute_paths(verb: Callable[..., None]) -> Callable[..., None]:
 
 def main() -> None:
     """Run a command; errors end as one line and an exit code (1: it failed, 2: it was wrong)."""
+    _open_streams()
     try:
-        _command_line()()
+        try:
+            _command_line()()
+        finally:
+            # What is still in the buffer may not fit on the device, which is to be said.
+            sys.stdout.flush()
     except BenchError as error:
         _end(error, error.message, error.hint, error.exit_code)
     except SystemExit as ended:
@@ -95,6 +100,16 @@ def main() -> None:
         first = (str(error).splitlines() or [""])[0]
         hint = "`bench --debug ...` shows where"
         _end(error, f"unexpected {type(error).__name__}: {first}", hint, 1)
+
+
+def _open_streams() -> None:
+    """Make stdout and stderr take any text: a stream may be closed, or not be in UTF-8."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _end(error: BaseException, message: str, hint: str, code: int) -> None:

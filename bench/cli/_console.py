@@ -25,6 +25,8 @@ Results = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 _GAP = "   "
+_RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+_WIDEST_RULE = 120
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
 
@@ -38,7 +40,7 @@ def print_line(text: str = "", *, to_stderr: bool = False) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout."""
-    print(as_json(value))
+    print(as_json(value, ascii_only=not _takes(_RULE)))
 
 
 def print_table(
@@ -65,7 +67,16 @@ def print_table(
             cells.append(space + cell if index in right else cell + space)
         print(_GAP.join(cells).rstrip())
         if number_of == 0:
-            print("\N{BOX DRAWINGS LIGHT HORIZONTAL}" * whole)
+            print((_RULE if _takes(_RULE) else "-") * min(whole, _WIDEST_RULE))
+
+
+def _takes(character: str) -> bool:
+    """Whether stdout's encoding has a character."""
+    try:
+        character.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _width(text: str) -> int:

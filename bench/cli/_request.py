@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli._console import interval, number, print_line, print_table, results_folder
 from bench.errors import RequestError
 from bench.paths import shown
@@ -13,14 +14,22 @@ from bench.paths import shown
 if TYPE_CHECKING:
     from bench.request import Request
 
-Task = Annotated[str, typer.Option("--task", help="Name of a task, or path of its TOML file.")]
+Task = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        help="Name of a task, or path of its TOML file.",
+        autocompletion=complete.tasks,
+    ),
+]
 Model = Annotated[
     str,
     typer.Option(
         "--model",
         help="A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], "
-        "hf:OWNER/NAME[@REVISION], blip2:OWNER/NAME, an entry's path, predictions:PATH, or "
+        "hf:OWNER/NAME[@REVISION], blip2:OWNER/NAME, an entry's folder, predictions:FILE, or "
         "python:MODULE:FACTORY, called as FACTORY(in_channels=, outputs=, size=, **arguments).",
+        autocompletion=complete.models,
     ),
 ]
 Track = Annotated[
@@ -61,12 +70,6 @@ def request(
     """
     from bench.request import Request
 
-    if track not in (None, "official", "sample"):
-        raise RequestError(f"unknown track {track!r}", "use official or sample")
-    if precision not in ("32-true", "16-mixed", "bf16-mixed"):
-        raise RequestError(
-            f"unknown precision {precision!r}", "use 32-true, 16-mixed or bf16-mixed"
-        )
     if allow_python:
         from bench.models import python
 

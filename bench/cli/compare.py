@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli import _request as options
 from bench.cli._console import (
     Json,
@@ -26,7 +27,8 @@ def verb(
     entries: Annotated[
         list[str],
         typer.Argument(
-            help="Two or more: entries with results on the task (NAME or NAME@HASH), or run ids."
+            help="Two or more: entries with results on the task (NAME or NAME@HASH), or run ids.",
+            autocompletion=complete.entries,
         ),
     ],
     task: options.Task,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli import _request as options
 from bench.cli._console import (
     Json,
@@ -28,7 +29,10 @@ _FAR = 10_000
 def verb(
     entries: Annotated[
         list[str],
-        typer.Argument(help="The anchor, then others: entries with results, or run ids."),
+        typer.Argument(
+            help="The anchor, then others: entries with results, or run ids.",
+            autocompletion=complete.entries,
+        ),
     ],
     task: options.Task,
     rate: Annotated[

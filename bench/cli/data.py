@@ -4,32 +4,39 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli._console import Json, Quiet, print_json, print_line, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: where they are, are they whole.")
 
-Name = Annotated[str, typer.Argument(help="Name of a dataset.")]
+Name = Annotated[str, typer.Argument(help="Name of a dataset.", autocompletion=complete.datasets)]
 
 
 @app.command("list")
-def show(as_json: Json = False) -> None:
+def show(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Of one dataset only.", autocompletion=complete.datasets),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the datasets: where to get them, how large they are, where they are looked for."""
     from bench import data
 
     rows = []
-    for name in data.declared():
-        declared = data.declaration(name)
+    for dataset in data.declared() if name is None else (name,):
+        declared = data.declaration(dataset)
         rows.append(
             {
-                "dataset": name,
+                "dataset": dataset,
                 "title": declared["title"],
                 "licence": declared["licence"],
                 "size": declared["size"],
                 "url": declared["url"],
                 "layout": declared["layout"],
-                "folder": str(data.official_root(name)),
-                "official": data.is_there(data.official_root(name)),
-                "sample": data.is_there(data.sample_root(name)),
+                "folder": str(data.official_root(dataset)),
+                "official": data.is_there(data.official_root(dataset)),
+                "sample": data.is_there(data.sample_root(dataset)),
             }
         )
     if as_json:
@@ -41,7 +48,8 @@ def show(as_json: Json = False) -> None:
         for line in row["layout"].strip().splitlines():
             print_line(f"    {line}")
         state = "here" if row["official"] else "not here"
-        made = "made" if row["sample"] else f"made on first use, or by `bench data sample {name}`"
+        command = f"bench data sample {row['dataset']}"
+        made = "made" if row["sample"] else f"made on first use, or by `{command}`"
         print_line(f"  official data: {state}; sample data: {made}")
 
 

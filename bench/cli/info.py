@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli._console import Json, print_json, print_line, print_table
 from bench.errors import RequestError, unknown
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def verb(
-    task: Annotated[str, typer.Argument(help="Name of a task, or path of its TOML file.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a task, or path of its TOML file.", autocompletion=complete.tasks
+        ),
+    ],
     schema_only: Annotated[
         bool, typer.Option("--schema", help="Show what a file of predictions holds.")
     ] = False,

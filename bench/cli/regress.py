@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli._console import Json, Quiet, number, print_json, print_line, print_table, reporting
 
 
 def verb(
-    task: Annotated[str | None, typer.Option("--task", help="Only of one task.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="Only of one task.", autocompletion=complete.tasks),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Only one baseline with its input: resnet18-s1.")
     ] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import display
+from bench.cli import _complete as complete
 from bench.cli._console import (
     Json,
     Results,
@@ -18,7 +19,7 @@ from bench.cli._console import (
     print_table,
     results_folder,
 )
-from bench.errors import BenchError, RequestError
+from bench.errors import BenchError, RequestError, unknown
 from bench.paths import shown
 
 if TYPE_CHECKING:
@@ -30,8 +31,14 @@ app = typer.Typer(
     help="Show what is known; ask in SQL; export, import and rebuild what is behind it."
 )
 
-Task = Annotated[str | None, typer.Option("--task", help="Of one task only.")]
-Entry = Annotated[str | None, typer.Option("--entry", help="Of one entry only.")]
+Task = Annotated[
+    str | None,
+    typer.Option("--task", help="Of one task only.", autocompletion=complete.tasks),
+]
+Entry = Annotated[
+    str | None,
+    typer.Option("--entry", help="Of one entry only.", autocompletion=complete.entries),
+]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
 
 _COLUMNS = [
@@ -76,6 +83,7 @@ def show(
             '`bench results sql "from reported" --csv` writes the published numbers',
         )
     folder = results_folder(results)
+    _check_task(folder, task)
     rows = _rows(
         folder, published, task=task, entry=entry, track=track, since=_day(since), until=_day(until)
     )
@@ -155,7 +163,9 @@ def export(
 
     if kind not in ("csv", "json", "eval-results", "model-index"):
         raise RequestError(f"unknown format {kind!r}", "use csv, json, eval-results or model-index")
-    found = formats.rows(results_folder(results or context.obj), task=task, entry=entry)
+    folder = results_folder(results or context.obj)
+    _check_task(folder, task)
+    found = formats.rows(folder, task=task, entry=entry)
     left_out: list[str] = []
     if kind == "eval-results":
         text, left_out = formats.eval_results(found)
@@ -239,6 +249,22 @@ def _day(text: str | None) -> "datetime.date | None":
         return None if text is None else datetime.date.fromisoformat(text)
     except ValueError as error:
         raise RequestError(f"{text!r:.40} is no date", "write it as 2026-01-31") from error
+
+
+def _check_task(folder: Path, task: str | None) -> None:
+    """Refuse the name of a task that neither ships with the harness nor has results."""
+    from bench import store
+    from bench.paths import shipped
+
+    known = {path.stem for path in shipped("tasks").glob("*.toml")}
+    if task is None or task in known:
+        return
+    if store.database(folder).is_file():
+        with store.connect(folder, write=False) as connection:
+            found = connection.execute("select distinct task from runs").fetchall()
+        known.update(name for (name,) in found)
+    if task not in known:
+        raise unknown("task", task, known)
 
 
 def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:

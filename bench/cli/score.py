@@ -4,12 +4,18 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli import _request as options
 from bench.cli._console import Json, Results, print_json, results_folder
 
 
 def verb(
-    run: Annotated[str, typer.Argument(help="Run id, the beginning of one, or a run's folder.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Run id, the beginning of one, or a run's folder.", autocompletion=complete.runs
+        ),
+    ],
     as_json: Json = False,
     results: Results = None,
 ) -> None:
