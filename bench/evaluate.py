@@ -5,7 +5,6 @@ Each stage reads what the one before left on disk, so everything here can be kil
 
 import contextlib
 import dataclasses
-import datetime
 import shutil
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from bench import (
     integrity,
     kinds,
     locks,
+    manifests,
     predictions,
     process_state,
     provenance,
@@ -30,7 +30,6 @@ from bench import (
     verification,
 )
 from bench import task as tasks
-from bench.contract import inputs_of
 from bench.data import Dataset
 from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError
@@ -123,8 +122,8 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
                 "repeat the run; results of different digests can't be compared",
             )
         observations = run.observations()
-        manifest["scores"] = _scores(task, run, observations)
-        manifest["remarks"] = _remarks(task, observations) + _unverified(manifest)
+        manifest["scores"] = manifests.scores(task, run, observations)
+        manifest["remarks"] = manifests.remarks(task, observations, manifest)
         manifest["scored_by"] = provenance.harness()
         run.write_manifest(manifest)
     if results is not None:
@@ -179,7 +178,14 @@ def _trained(
     with _alone(folder, request.devices * request.nodes):
         if (folder / "entry.toml").is_file():
             if not again:
-                return entry.load(folder, task)
+                found = entry.load(folder, task)
+                now = provenance.made_with(request.precision)
+                if found.trained is not None and found.trained.harness != now:
+                    report.say(
+                        f"{folder.name} was trained by {found.trained.harness}, here is {now}; "
+                        "`bench train --force` repeats it"
+                    )
+                return found
             shutil.rmtree(folder)
         report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
         return follow(
@@ -262,7 +268,7 @@ def _evaluate(
     from bench.predict import Job
 
     task = material.task
-    known = fingerprint(material, _bands(model, task))
+    known = fingerprint(material, manifests.bands_of(model, task))
     identity = {
         "task": [task.name, task.digest],
         "track": material.track,
@@ -276,7 +282,7 @@ def _evaluate(
         request.results, f"{task.name}.{model.name}.{material.track}", identity, request.force
     )
     with run.lock():
-        manifest = _new_manifest(request, material, model, samples, partial, identity, run, known)
+        manifest = manifests.begun(request, material, model, samples, partial, identity, run, known)
         if run.complete():
             report.say(f"already recorded as {run.name}; --force repeats it")
             for line in recorded.refresh(run, manifest):
@@ -300,83 +306,6 @@ def _evaluate(
             manifest = run.manifest()
     store.record(request.results, run)
     return manifest
-
-
-def _bands(model: Entry | Predicted, task: Task) -> Sequence[str]:
-    """Which bands decide a number: what a model gets, or what predictions are compared with."""
-    if isinstance(model, Entry):
-        return model.input.bands
-    return (
-        task.input(task.inputs[0]).bands
-        if getattr(kinds.kind_of(task), "SCORES_PIXELS", False)
-        else ()
-    )
-
-
-def _new_manifest(
-    request: Request,
-    material: Material,
-    model: Entry | Predicted,
-    samples: list[str],
-    partial: bool,
-    identity: dict[str, Any],
-    run: Run,
-    known: dict[str, Any],
-) -> dict[str, Any]:
-    import torch
-
-    task = material.task
-    shown = model.model_dump(mode="json", exclude_none=True)
-    return {
-        "schema": runs.SCHEMA,
-        "run": run.name,
-        "status": "predicting",
-        "identity": identity,
-        "task": {
-            "name": task.name,
-            "version": task.version,
-            "digest": task.digest,
-            "kind": task.kind,
-            "primary": task.primary,
-            "file": request.task if request.task.endswith(".toml") else "",
-        },
-        "track": material.track,
-        "partial": partial,
-        **_standing(task, model),
-        "entry": shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()},
-        "data": {
-            "dataset": task.dataset,
-            "layout": material.dataset.layout,
-            "split": task.split,
-            "samples": len(samples),
-            "ids_sha256": data.ids_sha256(samples),
-            **known,
-            "missing": " ".join(task.declaration.get("missing", "").split()),
-            "checked": _checked(material, samples, partial),
-        },
-        "seed": request.seed,
-        "device": material.device,
-        "precision": request.precision,
-        "harness": provenance.harness(),
-        "arithmetic": provenance.packages() | {"threads": torch.get_num_threads()},
-        "hardware": provenance.hardware(material.device),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _checked(material: Material, samples: Sequence[str], partial: bool) -> str:
-    """What the samples of a run were held to; what is left of a list of links, to nothing."""
-    whole = partial or len(samples) == len(material.dataset.ids(material.task.split))
-    return material.checked if whole else verification.UNVERIFIED
-
-
-def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
-    """How a number came to be and what the model was fed with."""
-    if isinstance(model, Entry):
-        inputs = inputs_of(model.input.bands, task.bands)
-        return {"trust": "rerun", "division": task.division(model.input), "inputs": inputs}
-    trust = "reported" if predictions.claimed(task) else "rescored"
-    return {"trust": trust, "division": "open", "inputs": "not declared"}
 
 
 def _take(
@@ -437,8 +366,8 @@ def _finish(run: Run, manifest: dict[str, Any], task: Task, samples: Sequence[st
         "status": "complete",
         "parts": run.hashes(),
         "observations_sha256": run.observations_sha256(kinds.kind_of(task).VOLATILE),
-        "scores": _scores(task, run, observations),
-        "remarks": _remarks(task, observations) + _unverified(manifest),
+        "scores": manifests.scores(task, run, observations),
+        "remarks": manifests.remarks(task, observations, manifest),
         "scored_by": provenance.harness(),
     }
 
@@ -459,34 +388,3 @@ def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> Non
     table = pa.table({"sample": list(samples), **dataset.attributes(samples)})
     with atomic_path(run.folder / "attributes.parquet") as temporary:
         pq.write_table(table, temporary, compression="zstd")
-
-
-def _scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
-    kinds.check_scale(task, observations)
-    found = kinds.score(task, observations, run.attributes())
-    known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
-    if not known and not kinds.kind_of(task).UNRANKED:
-        raise BenchError(
-            f"task {task.name} ranks by {task.primary}, which is undefined for this run",
-            "does the split hold any positive sample?",
-        )
-    return [dataclasses.asdict(score) for score in found]
-
-
-def _remarks(task: Task, observations: pa.Table) -> list[str]:
-    """What could not be computed, in words."""
-    kind: object = kinds.kind_of(task)
-    return list(kind.remarks(task, observations)) if isinstance(kind, kinds.Remarks) else []
-
-
-def _unverified(manifest: dict[str, Any]) -> list[str]:
-    """Which splits were held to nothing, in words."""
-    checked = (manifest["entry"].get("trained") or {}).get("checked", {})
-    learnt = sorted(split for split, held in checked.items() if held == verification.UNVERIFIED)
-    found = []
-    if verification.of_run(manifest) == verification.UNVERIFIED:
-        split = manifest["data"].get("split", "that is scored")
-        found.append(f"split {split} is unverified: its samples could be held to nothing published")
-    if learnt:
-        found.append(f"learnt from unverified splits: {', '.join(learnt)}")
-    return found

@@ -43,6 +43,13 @@ def harness() -> dict[str, Any]:
     return found
 
 
+def made_with(precision: str) -> str:
+    """What a training is done with, in words."""
+    import torch
+
+    return f"rs-bench {bench.__version__}, torch {torch.__version__}, {precision}"
+
+
 def _code() -> str:
     """The SHA-256 of the harness's modules and of the architectures that ship with it."""
     digest = hashlib.sha256()

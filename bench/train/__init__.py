@@ -9,10 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import torch
 from pydantic import ValidationError
 
-import bench
 from bench import entry as entries
 from bench import provenance
 from bench.data import Dataset, ids_sha256, scored_ids
@@ -87,7 +85,7 @@ def train(
         "seed": seed,
         "recipe": recipe.model_dump(),
         "data": ids_sha256([*training, *validation]),
-        "harness": f"rs-bench {bench.__version__}, torch {torch.__version__}, {precision}",
+        "harness": provenance.made_with(precision),
     }
     if start is not None:
         trained["start"] = start.weights_sha256()

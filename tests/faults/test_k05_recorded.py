@@ -243,3 +243,21 @@ def test_a_helper_of_a_users_module_that_changed_is_another_entry(tmp_path, monk
     assert python._digest(module, path) == before
     helper.write_text("width = 2")
     assert python._digest(module, path) != before
+
+
+def test_a_training_that_is_there_says_what_else_it_was_done_with(
+    tmp_path, sample_data, monkeypatch
+):
+    from bench import evaluate
+    from bench.request import Report, Request
+    from tests.tiny import brief
+
+    folder = brief(tmp_path / "brief", epochs=1)
+    request = Request(TASK, str(folder), "sample", results=tmp_path / "results")
+    made = evaluate.train(request)
+    said = []
+    evaluate.train(request, Report(say=said.append))
+    assert not any("was trained by" in line for line in said)
+    monkeypatch.setattr(provenance, "made_with", lambda precision: "rs-bench 9, torch 9")
+    evaluate.train(request, Report(say=said.append))
+    assert any(f"was trained by {made.trained.harness}, here is" in line for line in said)
