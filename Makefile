@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BENCH := $(VENV)/bin/bench
 READY := $(VENV)/.ready
+FEDERATED := $(VENV)-federated
 
-.PHONY: env run test soak lint types bench wheel clean
+.PHONY: env federated-env run test soak lint types bench wheel clean
 
 env: $(READY)
 
@@ -11,6 +12,25 @@ env: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Flower needs older versions of some packages than the rest: its own come first, what it doesn't
+# have is that of the environment above.
+federated-env: $(FEDERATED)/.ready
+
+define BESIDE
+import pathlib, sys, sysconfig
+also = pathlib.Path(sysconfig.get_path("purelib"), "beside.pth")
+also.write_text(f"import site; site.addsitedir({sys.argv[1]!r})\n")
+endef
+PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
+export BESIDE PACKAGES
+
+$(FEDERATED)/.ready: $(READY) constraints-federated.txt
+	$(VENV)/bin/python -m venv --clear --without-pip $(FEDERATED)
+	$(FEDERATED)/bin/python -c "$$BESIDE" "$$($(VENV)/bin/python -c "$$PACKAGES")"
+	$(VENV)/bin/python -m pip --python $(FEDERATED)/bin/python install --quiet --no-compile \
+	  --constraint constraints-federated.txt 'rs-bench[federated]'
 	touch $@
 
 run: env
@@ -38,4 +58,4 @@ wheel: env
 	$(VENV)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(FEDERATED) dist build

@@ -17,6 +17,15 @@
 A deployed node says which client it is, as ``--node-config 'client="Finland"'``, and holds the
 metadata and that client's samples under its own ``BENCH_DATA``; a simulated one is told by its
 partition. The server holds no samples. Needs ``pip install "rs-bench[federated]"``.
+
+Deployed, ``model`` and ``results`` are absolute paths, and ``clients`` is for how many nodes the
+server waits::
+
+    flower-superlink --insecure --disable-runtime-dependency-installation --port 9092
+    flower-supernode --insecure --superlink HOST:9092 --node-config 'client="Finland"'
+    flwr run APP
+
+each in its place; ``--insecure`` is for one machine only, Flower's manual says how keys are made.
 """
 
 import os
@@ -278,5 +287,7 @@ def main(grid: Grid, context: Context) -> None:
     workshop.deliver()
 
 
-client, server = client_app(_own), ServerApp()
+# Flower looks for these names in the text, and finds plain assignments only.
+client = client_app(_own)
+server = ServerApp()
 server.main()(main)
