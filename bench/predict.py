@@ -21,7 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
-from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
+from torch.multiprocessing.spawn import (
+    ProcessExitedException,
+    ProcessRaisedException,
+    start_processes,
+)
 
 import bench.torch_setup  # noqa: F401
 from bench import data, models, weights
@@ -86,7 +90,8 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
         progress: called with samples done and all samples.
 
     Raises:
-        BenchError: data, weights or the model's output are not what they should be.
+        BenchError: data, weights or the model's output are not what they should be, or the process
+            of a device was killed.
     """
     if devices == 1:
         work(job, 0, 1, progress)
@@ -105,6 +110,17 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
             raise BenchError(
                 f"device {error.error_index} failed: {str(error).strip().splitlines()[-1]}",
                 "finished parts are kept; repeat with --devices 1 to see more",
+            ) from error
+        except ProcessExitedException as error:
+            how = (
+                f"was killed by {error.signal_name}, perhaps for lack of memory"
+                if error.signal_name
+                else f"ended with exit code {error.exit_code} and no error"
+            )
+            raise BenchError(
+                f"the process of device {error.error_index} of {devices} {how}",
+                "finished parts are kept and the same command continues; "
+                "fewer --devices need less memory",
             ) from error
         done = sum(size for index, size in enumerate(sizes) if run.part(index).is_file())
         progress(done, len(job.samples))
