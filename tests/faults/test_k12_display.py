@@ -43,7 +43,7 @@ VERBS = {
     "results sql 'select entry as \"=1\u202e\" from runs'": 0,
     "results sql 'select * from \"{first}\"'": 2,
     "results rebuild": 0,
-    "results --task {first}": 0,
+    "results --task {first}": 2,
     "compare r0 r1 --task reben-mlc": 0,
     "compare {first} nobody{second} --task reben-mlc": 2,
     "run --task {first} --model {second}": 2,

@@ -199,6 +199,7 @@ def _of(task, entry, value, metric="ap", samples=119_825, **changes):
         metric=metric,
         **changes,
     )
+    made["data"]["ids_sha256"] = task.published(task.split).ids_sha256
     return made
 
 
