@@ -101,7 +101,8 @@ def listed(folder: Path) -> tuple[list[Found], list[str]]:
     faults = []
     for path in sorted(folder.rglob("*.toml")):
         name = path.relative_to(folder)
-        if any(map(is_left_behind, name.parts)):
+        # A hidden manifest is one all the same; macOS writes a file ._NAME beside each NAME.
+        if name.name.startswith("._") or any(map(is_left_behind, name.parts[:-1])):
             continue
         if path.is_symlink():
             faults.append(f"{name} is a symbolic link (a manifest is a file)")

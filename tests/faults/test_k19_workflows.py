@@ -249,7 +249,7 @@ def test_every_manifest_of_a_request_is_looked_at(
     job = asked(runner, origin, base, "request")
     assert job.run("submissions", "run") == {TAKE: 0, SCORE: 0, DENY: 1}
     table = (job.folder / "table.md").read_text()
-    assert sorted(set(re.findall(r"alice/(m\d)@", table))) == [f"m{index}" for index in range(6)]
+    assert sorted(set(re.findall(r"alice/(m\d)@", table))) == [f"m{index}" for index in range(7)]
     assert table.count("refused") >= 7
 
 
