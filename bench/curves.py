@@ -45,6 +45,7 @@ class Curve:
         bd_rate_overlap: on which share of the range of PSNR that both span together.
         bd_psnr: how many dB it is above the anchor at the same rate.
         bd_psnr_overlap: on which share of the range of log rate.
+        bd_rate_undefined, bd_psnr_undefined: why there is none; empty where there is one.
     """
 
     entry: str
@@ -56,6 +57,8 @@ class Curve:
     bd_rate_overlap: float | None
     bd_psnr: Interval
     bd_psnr_overlap: float | None
+    bd_rate_undefined: str = ""
+    bd_psnr_undefined: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,14 @@ def _curve(entry: Contender, drawn: _Drawn, anchor: _Drawn, method: str) -> Curv
         bd_rate_overlap=_overlap(bd_rate),
         bd_psnr=_interval(bd_psnr.value),
         bd_psnr_overlap=_overlap(bd_psnr),
+        bd_rate_undefined=_undefined(bd_rate, drawn, anchor, method),
+        bd_psnr_undefined=_undefined(bd_psnr, drawn, anchor, method),
     )
+
+
+def _undefined(delta: Delta, drawn: _Drawn, anchor: _Drawn, method: str) -> str:
+    estimate = Delta(delta.value[0], delta.overlap[0])
+    return rate_distortion.undefined(estimate, min(len(drawn.points), len(anchor.points)), method)
 
 
 def _interval(values: Floats) -> Interval:

@@ -102,6 +102,13 @@ def verb(
         ],
         right=[1, 3, 4, 6],
     )
+    for curve in others:
+        for name, why in (
+            ("BD-rate", curve.bd_rate_undefined),
+            ("BD-PSNR", curve.bd_psnr_undefined),
+        ):
+            if why:
+                print_line(f"{curve.entry} has no {name}: {why}")
     for text in found.remarks:
         print_line(text)
     if found.track == "sample":

@@ -8,7 +8,10 @@ Between points a curve is what ``method`` makes of it, as in the library bjonteg
 al. 2022): ``akima`` (the most stable), ``pchip`` (as in JCT-VC and JVET), or ``cubic``, which is
 one least-squares polynomial (VCEG-M33) and meets four points but not more. A method has no curve
 through fewer points than it needs (``POINTS_NEEDED``; straight lines aren't tried instead), where
-a value is NaN or infinite, or where points don't increase: such results are NaN.
+a value is NaN or infinite, or where points don't increase: such results are NaN. So are
+Bjontegaard's deltas where a fitted curve isn't monotone: where, within the interval that both
+span, it falls by more than a tenth of what it rises, as cubics and Akima's splines can between
+points that rise. Their mean would be that of a swing, not of a codec. `undefined` says why.
 
 Curves take any leading axes, such as bootstrap replicates [B, P]: 1,000 replicates of 8 points
 take half a second.
@@ -27,15 +30,18 @@ POINTS_NEEDED = {"akima": 3, "pchip": 3, "cubic": 4}
 """Methods of interpolation, and how many points each of them needs."""
 
 _ROUNDING = 1e-9
+_STEPS = 129
+_RIPPLE = 0.1
 
 
 class Delta(NamedTuple):
     """Bjontegaard's delta between two curves.
 
     Attributes:
-        value: [...] float64; NaN where the curves don't overlap or one of them isn't there.
+        value: [...] float64; NaN where the curves don't overlap, or one of them isn't there or
+            isn't monotone on the interval of which it is the mean.
         overlap: [...] float64, the interval over which ``value`` is a mean, as a share of the
-            interval that the two curves span together: 0 to 1.
+            interval that the two curves span together: 0 to 1, or NaN without two curves.
     """
 
     value: Floats
@@ -135,6 +141,25 @@ def bd_psnr(
     return _mean_difference(_curves(anchor_rates, anchor_quality), _curves(rates, quality), method)
 
 
+def undefined(delta: Delta, points: int, method: str) -> str:
+    """Why one pair of curves has no delta; empty where it has one.
+
+    Args:
+        delta: of one pair, without leading axes.
+        points: how many the shorter curve has.
+        method: a key of ``POINTS_NEEDED``.
+    """
+    if np.isfinite(delta.value):
+        return ""
+    if points < POINTS_NEEDED[method]:
+        return f"{method} needs {POINTS_NEEDED[method]} points, a curve has {points}"
+    if np.isnan(delta.overlap):
+        return "a curve has two points of the same rate or quality, or one without a finite value"
+    if not delta.overlap > 0:
+        return "the curves don't overlap"
+    return f"the {method} curve of the points rises and falls where the codec only rises: use pchip"
+
+
 def mean_quality(
     rates: ArrayLike, quality: ArrayLike, low: float, high: float, method: str = "akima"
 ) -> Floats:
@@ -186,15 +211,25 @@ def _mean_difference(
         tuple(np.broadcast_to(axis, (*known.shape, axis.shape[-1])) for axis in curve)
         for curve in (anchor, codec)
     )
-    common = np.minimum(x0[..., -1], x1[..., -1]) - np.maximum(x0[..., 0], x1[..., 0])
+    low, high = np.maximum(x0[..., 0], x1[..., 0]), np.minimum(x0[..., -1], x1[..., -1])
     union = np.maximum(x0[..., -1], x1[..., -1]) - np.minimum(x0[..., 0], x1[..., 0])
-    overlap = np.divide(np.maximum(common, 0), union, out=np.full(known.shape, np.nan), where=known)
+    overlap = np.divide(
+        np.maximum(high - low, 0), union, out=np.full(known.shape, np.nan), where=known
+    )
     value = np.full(known.shape, np.nan)
     for index in map(tuple, np.argwhere(overlap > 0)):
-        value[index] = bd_linear(
-            x0[index], y0[index], x1[index], y1[index], method, False, min_overlap=0
-        )
+        points = x0[index], y0[index], x1[index], y1[index]
+        mean, *fitted = bd_linear(*points, method, False, interpolators=True, min_overlap=0)
+        steps = np.linspace(low[index], high[index], _STEPS)
+        if all(_rises(curve(steps)) for curve in fitted):
+            value[index] = mean
     return Delta(value, overlap)
+
+
+def _rises(values: Floats) -> bool:
+    """Whether a curve is monotone, but for ripples that a mean over it doesn't show."""
+    steps = np.diff(values)
+    return bool(-steps[steps < 0].sum() <= _RIPPLE * steps[steps > 0].sum())
 
 
 def _interpolable(x: Floats, y: Floats, method: str) -> NDArray[np.bool_]:

@@ -39,10 +39,11 @@ def find(name: str, task: Task) -> Entry | Predicted:
         return _source(source, "entry", name).entry(rest, task)  # type: ignore[no-any-return]
     if Path(name).is_dir():
         return entries.load(Path(name), task)
-    if name.endswith(".py"):
+    if source.endswith(".py"):
+        factory = rest.partition(":")[0] or "FACTORY"
         raise RequestError(
             f"{name} is code, not an entry",
-            f"write --model python:{Path(name).stem}:FACTORY --allow-python, from its folder",
+            f"write --model python:{Path(source).stem}:{factory} --allow-python, from its folder",
         )
     if colon:
         raise unknown("model source", source, sources(), f"in --model {name}")

@@ -47,7 +47,8 @@ def allow(model: str) -> None:
     if source != "python":
         raise RequestError(
             f"--allow-python is for --model python:MODULE:FACTORY, not for {model:.100}",
-            "nothing else runs code from outside the harness: leave it away",
+            "leave it away, nothing else runs code from outside the harness; for an entry folder "
+            f"whose architecture is such code set {ALLOWED}=MODULE:FACTORY instead",
         )
     os.environ[ALLOWED] = _asked(rest)["name"]
 

@@ -22,6 +22,7 @@ RUN = "run --task reben-mlc --model timm:test_resnet/s1"
         (f"{RUN} --precision odd", "unknown precision"),
         (f"{RUN} --track real", "unknown track"),
         ("run --task reben-mlc --model mynet.py", "python:mynet:FACTORY --allow-python"),
+        ("run --task reben-mlc --model nets/mynet.py:make", "python:mynet:make --allow-python"),
         ("run --task reben-mlc --model timm:xcit_nano_12_p16_224", "--size 224"),
     ],
 )
