@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from bench import bounded_http
 from bench.errors import BenchError, RequestError
 from bench.files import sha256_file
 
@@ -74,16 +75,15 @@ def look(name: str, revision: str | None = None, kind: Kind = "model") -> Reposi
     """A repository at a revision, by default its newest one, which is pinned to its commit.
 
     Raises:
-        BenchError: it doesn't exist or can't be reached.
+        BenchError: it doesn't exist or can't be reached, or what the Hub says of it can't be true
+            or is too much.
     """
     asked = f"hf:{name}@{revision}" if revision else f"hf:{name}"
     with speaking(asked):
         ask = client().model_info if kind == "model" else client().dataset_info
         info: ModelInfo | DatasetInfo = ask(name, revision=revision, files_metadata=True)
-        files = {
-            file.rfilename: Remote(file.size, file.lfs.sha256 if file.lfs else file.blob_id or "")
-            for file in info.siblings or []
-        }
+        listed = bounded_http.listing(asked, info.siblings or [])
+        files = {path: Remote(*told) for path, told in listed.items()}
     if not COMMIT.fullmatch(str(info.sha)):
         raise BenchError(f"{asked} has no commit yet", "publish something in it first")
     return Repository(name, kind, str(info.sha), files)
@@ -119,13 +119,22 @@ def fetch(there: Repository, name: str, limit: int, folder: Path) -> Path:
         return target
     target.unlink(missing_ok=True)
     with speaking(str(there)), transport(there.name, "read", there.commit):
-        client().hf_hub_download(
-            there.name, name, revision=there.commit, local_dir=folder, etag_timeout=TIMEOUT_S
-        )
+        download(there, name, local_dir=folder)
     if not holds(remote, target):
         target.unlink()
         raise BenchError(f"{there}: {name} came damaged", "repeat the command: it is fetched again")
     return target
+
+
+def download(there: Repository, name: str, **where: Any) -> Path:
+    """Fetch a file that a repository lists, of no more bytes than it lists; within `speaking`."""
+    size = there.files[name].size or 0
+    with bounded_http.bounded(max(size, bounded_http.MAX_ANSWER)):
+        return Path(
+            client().hf_hub_download(
+                there.name, name, revision=there.commit, etag_timeout=TIMEOUT_S, **where
+            )
+        )
 
 
 def holds(remote: Remote, content: Content) -> bool:
@@ -232,9 +241,9 @@ def propose(name: str, files: Mapping[str, Content], title: str) -> str:
 
 def client() -> "HfApi":
     """The Hub's client."""
-    from huggingface_hub import HfApi, get_session
+    from huggingface_hub import HfApi
 
-    get_session().timeout = TIMEOUT_S
+    bounded_http.install(TIMEOUT_S)
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
 
 
@@ -289,7 +298,7 @@ def unreachable(error: BenchError) -> bool:
 
 @contextmanager
 def speaking(what: str, done: str = "fetched") -> Iterator[None]:
-    """Turn what the Hub's client raises into one line.
+    """Turn what the Hub's client raises into one line, and bound what it is answered.
 
     Args:
         what: what the client is asked about.
@@ -302,14 +311,18 @@ def speaking(what: str, done: str = "fetched") -> Iterator[None]:
     )
 
     try:
-        yield
+        with bounded_http.bounded():
+            yield
     except HFValidationError as error:
         raise RequestError(f"{what} names no repository: {_first_line(error)}") from error
     except OfflineModeIsEnabled as error:
         raise BenchError(
             f"{what} can't be {done}: the Hub's client is offline", "unset HF_HUB_OFFLINE"
         ) from error
-    except (HTTPError, OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
+    except (
+        *(HTTPError, OSError, RuntimeError, ValueError, LookupError, TypeError),
+        *(AttributeError, AssertionError),
+    ) as error:
         # Beside HTTP errors the client raises what parsing a broken answer does.
         raise _failed(what, done, error) from error
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from bench import task as tasks
 from bench.data.listing import is_left_behind
 from bench.errors import BenchError, RequestError, os_error
 from bench.files import move, scratch, sha256_file
-from bench.runs import MAX_MANIFEST, Run
+from bench.runs import MAX_MANIFEST, RUN_ID, Run
 
 MAX_FILE = 4 << 30
 """Largest part that is taken, in bytes."""
@@ -29,7 +30,7 @@ MAX_FILE = 4 << 30
 MAX_FILES = 10_000
 """The most files a run folder may hold, and the most run folders of one import."""
 
-_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_RUN = re.compile(RUN_ID)
 _FILE = re.compile(r"run\.json|attributes\.parquet|part-\d{5}\.parquet")
 _PICTURES = "pictures"
 _PICTURE = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
@@ -122,11 +123,7 @@ def _take(folder: Path, results: Path) -> bool:
                 f"run {folder.name} isn't as it was when it was scored: {'; '.join(altered)}",
                 "fetch it again from where it was made",
             )
-        try:
-            _look_at(copy)
-        except BenchError as error:
-            message = error.message.replace(f"{copy.folder}{os.sep}", "")
-            raise BenchError(f"run {folder.name}: {message}", error.hint) from error
+        _look_at(copy)
         if os.path.lexists(target):
             _same(copy, Run(target))
             return False
@@ -188,19 +185,45 @@ def _look_at(run: Run) -> None:
     """
     manifest = run.manifest()
     noted = manifest.get(_PICTURES)
-    for path in sorted((run.folder / _PICTURES).glob("*")):
-        if not isinstance(noted, dict) or noted.get(path.name) != sha256_file(path):
-            raise BenchError(
-                f"{path.name} of run {run.name} isn't the picture that run.json names",
-                "fetch it again, or leave the folder pictures away",
-            )
-        received.check_picture(path)
-    samples = manifest["data"]["samples"]
-    schema = _schema(run, manifest)
-    if run.parts():
-        received.check_observations(run.parts(), samples, schema)
-    if run.attributes_path().is_file():
-        received.check_observations([run.attributes_path()], samples, None)
+    with _about(run):
+        for path in sorted((run.folder / _PICTURES).glob("*")):
+            if not isinstance(noted, dict) or noted.get(path.name) != sha256_file(path):
+                raise BenchError(
+                    f"{path.name} isn't the picture that run.json names",
+                    "fetch it again, or leave the folder pictures away",
+                )
+            received.check_picture(path)
+    check_observations(run, manifest)
+
+
+@contextmanager
+def _about(run: Run) -> Iterator[None]:
+    """Say of which run an error is, and of its files the names alone."""
+    try:
+        yield
+    except BenchError as error:
+        message = error.message.replace(f"{run.folder}{os.sep}", "")
+        raise BenchError(f"run {run.name}: {message}", error.hint) from error
+
+
+def check_observations(run: Run, manifest: dict[str, Any]) -> None:
+    """Look at the observations of a run folder, and at what its samples can be grouped by.
+
+    Raises:
+        BenchError: a file is a link, holds no observations as a run of its task has them, or they
+            are too large.
+    """
+    parts, samples = run.parts(), manifest["data"]["samples"]
+    with _about(run):
+        if len(parts) > MAX_FILES:
+            raise BenchError(f"expected at most {MAX_FILES:,} parts, found {len(parts):,}")
+        for path in (run.folder / "run.json", run.attributes_path(), *parts):
+            if path.is_symlink():
+                raise BenchError(f"{path.name} is a link", "copy the file itself there")
+        if parts:
+            received.check_observations(parts, samples, _schema(run, manifest))
+        if run.attributes_path().is_file():
+            received.check_observations([run.attributes_path()], samples, None)
 
 
 def _schema(run: Run, manifest: dict[str, Any]) -> pa.Schema | None:

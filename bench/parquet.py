@@ -305,5 +305,7 @@ def _is_list(form: pa.DataType) -> bool:
 
 def _refused(path: Path, found: str) -> BenchError:
     return BenchError(
-        f"{path}: {found}", "`bench info TASK --schema` shows what a file of predictions holds"
+        f"{path}: {found}",
+        "write it again; what a file of predictions holds shows `bench info TASK --schema`, and "
+        "observations that a run wrote are fetched again from where it was made",
     )

@@ -32,6 +32,9 @@ MAX_MANIFEST = 8 << 20
 """Largest ``run.json`` that is opened, in bytes."""
 
 
+RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
+"""What the id of a run looks like, and so the name of its folder."""
+
 _IMPORTED = ".imported"
 
 

@@ -16,11 +16,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bench import bounded_json
 from bench.errors import BenchError, RequestError
 from bench.files import write_json
 from bench.paths import absolute, data_root
+from bench.runs import RUN_ID
+from bench.task import in_one_line
 
 _PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
@@ -71,9 +76,9 @@ class Done:
         failed: why it wasn't run to the end, though it may be next time.
     """
 
-    run: str = ""
-    refused: str = ""
-    failed: str = ""
+    run: Annotated[str, Field(pattern=rf"^(|{RUN_ID})$")] = ""
+    refused: Annotated[str, Field(max_length=_MAX_TOLD)] = ""
+    failed: Annotated[str, Field(max_length=_MAX_TOLD)] = ""
 
 
 def run(errand: Errand, limits: Limits, home: Path) -> Done:
@@ -108,12 +113,29 @@ def run(errand: Errand, limits: Limits, home: Path) -> Done:
             return Done(refused=f"it took longer than {limits.seconds} s")
         finally:
             _end(child)
-    if answer.is_file() and answer.stat().st_size <= _MAX_ANSWER:
-        return Done(**json.loads(answer.read_text(encoding="utf-8")))
+    if os.path.lexists(answer):
+        return _done(answer)
     if child.returncode == -signal.SIGXCPU:
         return Done(refused="it used up its time on the processor")
-    last = told.read_bytes()[-_MAX_TOLD:].decode("utf-8", "replace").strip().splitlines()
+    last = _end_of(told).decode("utf-8", "replace").strip().splitlines()
     return Done(failed=f"its process ended with {child.returncode}: {last[-1] if last else '-'}")
+
+
+def _done(answer: Path) -> Done:
+    """What a child answered; whatever ran in it may have written that."""
+    try:
+        if answer.is_symlink():
+            raise BenchError(f"{answer.name} is a link")
+        return TypeAdapter(Done).validate_python(bounded_json.read(answer, _MAX_ANSWER))
+    except (BenchError, ValidationError) as error:
+        found = error.message if isinstance(error, BenchError) else in_one_line(error)
+        return Done(refused=f"its process left no answer as it should: {found}"[:_MAX_TOLD])
+
+
+def _end_of(told: Path) -> bytes:
+    with told.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _MAX_TOLD))
+        return stream.read(_MAX_TOLD)
 
 
 def harmless(*names: str) -> dict[str, str]:

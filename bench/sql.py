@@ -96,16 +96,16 @@ def _expose(connection: duckdb.DuckDBPyConnection, results: Path, question: str)
     """
     asked = question.lower()
     recorded = connection.execute(
-        "select task, run, manifest ->> '$.task.file' from runs order by task, run"
+        "select task, run, manifest ->> '$.task.file', task_digest from runs order by task, run"
     ).fetchall()
     files: list[Path] = []
     left_out: list[str] = []
     classes: list[tuple[str, int, str]] = []
-    for name in dict.fromkeys(task for task, _, _ in recorded):
+    for name in dict.fromkeys(task for task, *_ in recorded):
         view = view_name(name)
         if not re.search(rf"\b{view}\b", asked):
             continue
-        named = [Run(results / "runs" / run) for task, run, _ in recorded if task == name]
+        named = [Run(results / "runs" / run) for task, run, *_ in recorded if task == name]
         folders, faults = _readable(named)
         left_out += faults
         parts = [path.absolute() for run in folders for path in run.parts()]
@@ -118,13 +118,13 @@ def _expose(connection: duckdb.DuckDBPyConnection, results: Path, question: str)
         connection.execute(_view(view, parts, grouped))
         files += parts + grouped
     if "classes" in asked:
-        declared: dict[tuple[str, str], None] = {}
-        for task, run, file in recorded:
+        declared: dict[tuple[str, str, str], None] = {}
+        for task, run, file, digest in recorded:
             # A path in the manifest of a run that was made elsewhere is a stranger's.
             own = file and not Run(results / "runs" / run).imported
-            declared[task, file if own else ""] = None
-        for name, file in declared:
-            classes += _classes(name, file)
+            declared[(task, file, digest) if own else (task, "", "")] = None
+        for name, file, digest in declared:
+            classes += _classes(name, file, digest)
     connection.execute("create temp table classes (task varchar, number integer, class varchar)")
     if classes:
         connection.executemany("insert into classes values (?, ?, ?)", classes)
@@ -166,9 +166,13 @@ def _readable(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     return fitting, faults
 
 
-def _classes(name: str, file: str) -> list[tuple[str, int, str]]:
+def _classes(name: str, file: str, digest: str) -> list[tuple[str, int, str]]:
+    """The classes of a task that is here, or of a file that still means what was run."""
     try:
         task = tasks.load(file) if file else tasks.named(name)
+        # A run folder of others that was copied by hand isn't known as one.
+        if file and (task.name, task.digest) != (name, digest):
+            return []
         return [(name, n, label) for n, label in enumerate(task.classes, 1)]
     except (BenchError, OSError, KeyError):
         # A run of a task that isn't here can still be asked about by number.

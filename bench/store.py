@@ -265,7 +265,7 @@ def rebuild(results: Path) -> tuple[int, list[str]]:
     Raises:
         BenchError: the database is in use, or the disk is full; it stays as it is.
     """
-    from bench import integrity, reported
+    from bench import import_runs, integrity, reported
     from bench.runs import all_runs
 
     known: dict[tuple[object, ...], Checked | BenchError] = {}
@@ -275,7 +275,9 @@ def rebuild(results: Path) -> tuple[int, list[str]]:
         for run in all_runs(results):
             if (key := _state(run)) not in known:
                 try:
-                    known[key] = integrity.check(run)
+                    # It may be a folder of others, copied by hand.
+                    known[key] = checked = integrity.check(run)
+                    import_runs.check_observations(run, checked.manifest)
                 except BenchError as error:
                     known[key] = error
             found.append(known[key])

@@ -4,14 +4,27 @@ Under ``results/submissions`` an outcome is kept for each submission that was de
 repeated sync deals only with what is new, and what a killed one left of those it had begun.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from bench import __version__, bounded_toml, data, hub, integrity, locks, runs, sandbox, store
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bench import (
+    __version__,
+    bounded_json,
+    bounded_toml,
+    data,
+    hub,
+    import_runs,
+    integrity,
+    locks,
+    runs,
+    sandbox,
+    store,
+)
 from bench import task as tasks
 from bench.checks.files import MAX_BYTES
 from bench.claims import Claims, Submission, compare, read_claims, read_submission
@@ -20,7 +33,7 @@ from bench.entry import MAX_DECLARATION, Predicted, validated
 from bench.errors import BenchError, RequestError, unknown
 from bench.files import link_or_copy, move, sha256_file, sha256_json, write_json
 from bench.hub import Repository
-from bench.runs import MAX_MANIFEST, Run
+from bench.runs import MAX_MANIFEST, RUN_ID, Run
 from bench.sandbox import Errand, Limits
 from bench.submit import WEIGHTS
 from bench.task import Task
@@ -78,9 +91,12 @@ class Outcome:
     low: float | None = None
     high: float | None = None
     trust: str = ""
-    run: str = ""
+    run: Annotated[str, Field(pattern=rf"^(|{RUN_ID})$")] = ""
     makeshift: bool = False
     key: str = ""
+
+
+_OUTCOME = TypeAdapter(Outcome)
 
 
 class _RefusedError(BenchError):
@@ -320,6 +336,7 @@ def _recorded(made: Run, there: Repository, results: Path, staged: Path) -> dict
     if checked.altered:
         raise BenchError(f"run {made.name} was altered: {'; '.join(checked.altered)}")
     manifest = checked.manifest
+    import_runs.check_observations(made, manifest)
     identity = manifest["identity"] | {"source": str(there)}
     stem = f"{manifest['task']['name']}.{manifest['entry']['name']}.{manifest['track']}"
     run = runs.choose(results, stem, identity, force=False)
@@ -350,6 +367,8 @@ def _stands(outcome: Outcome, results: Path) -> bool:
     """Whether an earlier outcome is what would come of it today."""
     if not outcome.run:
         return True
+    if outcome.task not in tasks.names():
+        return False
     run, task = Run(results / "runs" / outcome.run), tasks.load(outcome.task)
     official = data.is_there(data.official_root(task.dataset))
     return (
@@ -361,6 +380,6 @@ def _stands(outcome: Outcome, results: Path) -> bool:
 
 def _read_outcome(path: Path) -> Outcome | None:
     try:
-        return Outcome(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return _OUTCOME.validate_python(bounded_json.read(path, MAX_MANIFEST))
+    except (BenchError, ValidationError):
         return None

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench import bounded_toml, check, entry, export, hub, integrity, runs
 from bench import task as tasks
+from bench import text as texts
 from bench.claims import Submission, claims_of
+from bench.content import MAX_TEXT
 from bench.entry import MAX_DECLARATION, Entry, Predicted
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
@@ -224,7 +226,11 @@ def _card(found: Entry | Predicted, folder: Path, repo: str, rows: list[dict[str
     from yaml import YAMLError  # type: ignore[import-untyped]
 
     readme = folder / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else _introduction(found, repo)
+    text = (
+        texts.read(readme, MAX_TEXT, error=RequestError)
+        if readme.is_file()
+        else _introduction(found, repo)
+    )
     if not text.startswith("---"):
         text = f"---\ntags: []\n---\n\n{text}"
     try:

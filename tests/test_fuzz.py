@@ -1,10 +1,9 @@
 """Malformed submissions, a thousand of them: found at fault or fine, never a crash.
 
-``BENCH_FUZZ=10000`` tries that many.
+``make soak`` tries ten thousand others.
 """
 
 import json
-import os
 import random
 import signal
 import struct
@@ -31,8 +30,8 @@ from tests.submissions import declare, logits, model_entry, words
 TASK = tasks.load("reben-mlc")
 SCHEMA = predictions.schema(TASK)
 WORDS = words("reben-mlc")
-BLOCKS = 20
-COUNT = int(os.environ.get("BENCH_FUZZ", "1000"))
+FEW = [range(start, start + 50) for start in range(0, 1_000, 50)]
+MANY = [range(start, start + 500) for start in range(1_000, 11_000, 500)]
 PATIENCE_S = 60
 
 TOKENS = [
@@ -124,14 +123,17 @@ def valid(tmp_path_factory, sample_data):
     return content, (folder / "model.safetensors").read_bytes(), path.read_bytes(), network
 
 
+def blocks(few, many):
+    """Cases of one test each; the many are for `make soak`."""
+    return [*few, *(pytest.param(block, marks=pytest.mark.soak) for block in many)]
+
+
 def of_block(block, kind):
     """The random numbers of each case of a block; a case fails again when it is run alone."""
-    for case in range(block, COUNT, BLOCKS):
-        if case // BLOCKS % 4 == kind:
-            yield random.Random(case)
+    return (random.Random(case) for case in block if case % 4 == kind)
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("block", blocks(FEW, MANY), ids=str)
 def test_mangled_declarations(tmp_path, valid, block):
     for rng in of_block(block, 0):
         folder = tmp_path / "entry"
@@ -140,7 +142,7 @@ def test_mangled_declarations(tmp_path, valid, block):
         listed(folder, TASK)
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("block", blocks(FEW, MANY), ids=str)
 def test_hostile_values(tmp_path, valid, block):
     for rng in of_block(block, 1):
         declaration = WORDS | {"input": "s1"}
@@ -158,7 +160,7 @@ def test_hostile_values(tmp_path, valid, block):
         listed(folder, TASK)
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("block", blocks(FEW, MANY), ids=str)
 def test_mangled_weights(tmp_path, valid, block):
     size = struct.unpack("<Q", valid[1][:8])[0]
     header, tensors = json.loads(valid[1][8 : 8 + size]), valid[1][8 + size :]
@@ -185,7 +187,7 @@ def test_mangled_weights(tmp_path, valid, block):
                     ask()
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("block", blocks(FEW, MANY), ids=str)
 def test_mangled_parquet(tmp_path, valid, block):
     content = valid[2]
     footer = struct.unpack("<I", content[-8:-4])[0]

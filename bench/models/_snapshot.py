@@ -4,7 +4,6 @@ Nothing but the files of a known form is fetched, their sizes are checked first,
 pinned to a commit.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import NamedTuple
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from bench import bounded_toml, hub
+from bench import bounded_json, bounded_toml, hub
 from bench.entry import MAX_DECLARATION
 from bench.errors import BenchError, RequestError
 from bench.files import write_bytes
@@ -30,6 +29,9 @@ MAX_BYTES = {
     "open_clip_model.safetensors": 16 << 30,
 }
 """The files that are fetched, each with the largest size in bytes."""
+
+MAX_INDEX = 16 << 20
+"""Largest list of the files of weights, in bytes."""
 
 _FORMS = {
     "entry.toml": ("entry.toml", "README.md", WEIGHTS),
@@ -102,18 +104,12 @@ def fetch(repo: str, revision: str | None, choose: Choose | None = None) -> Snap
 
 def _fetched(repo: str, revision: str | None, asked: str, choose: Choose) -> Snapshot:
     """The files, those that aren't in the cache fetched."""
-    with hub.speaking(asked):
-        api = hub.client()
-        info = api.model_info(repo, revision=revision, files_metadata=True)
-        commit = str(info.sha)
-        sizes = {file.rfilename: file.size for file in info.siblings or []}
-        wanted = choose(asked, sizes)
-        with hub.transport(repo, "read", commit):
-            fetched = [
-                api.hf_hub_download(repo, name, revision=commit, etag_timeout=hub.TIMEOUT_S)
-                for name in wanted
-            ]
-    made = Snapshot(repo, commit, absolute(fetched[0]).parent)
+    there = hub.look(repo, revision)
+    sizes = {name: remote.size for name, remote in there.files.items()}
+    wanted = choose(asked, sizes)
+    with hub.speaking(asked), hub.transport(repo, "read", there.commit):
+        fetched = [hub.download(there, name) for name in wanted]
+    made = Snapshot(repo, there.commit, absolute(fetched[0]).parent)
     _note(made, revision or "main", [name for name in _FORMS if name not in sizes])
     return made
 
@@ -188,8 +184,8 @@ def _lacking(here: Snapshot, choose: Choose | None) -> str:
 def _shards(index: Path) -> Iterable[str]:
     """The files of weights that an index names; none where it can't be read."""
     try:
-        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return set(bounded_json.read(index, MAX_INDEX)["weight_map"].values())
+    except (BenchError, LookupError, TypeError, AttributeError):
         return ()
 
 

@@ -13,7 +13,6 @@ transformers and peft come with ``pip install 'rs-bench[blip]'`` and are importe
 """
 
 import importlib
-import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import bench.torch_setup  # noqa: F401
-from bench import locks, text, weights
+from bench import bounded_json, locks, weights
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
@@ -262,16 +261,18 @@ def _wanted(asked: str, sizes: Mapping[str, int | None]) -> list[str]:
     return wanted
 
 
+def _json(found: _Found, file: str) -> Any:
+    return bounded_json.read(found.folder / file, _TEXTS[file], "get the repository again")
+
+
 def _read(found: _Found, file: str, form: Any) -> Any:
+    raw = _json(found, file)
+    if isinstance(raw, dict) and isinstance(raw.get("image_processor"), dict):
+        raw = raw["image_processor"]
     try:
-        raw = json.loads(text.read(found.folder / file, hint="get the repository again"))
-        if isinstance(raw, dict) and isinstance(raw.get("image_processor"), dict):
-            raw = raw["image_processor"]
         return form.model_validate(raw)
     except ValidationError as error:
         raise BenchError(f"{found.name}: {file}: {in_one_line(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise BenchError(f"{found.name}: {file} is not JSON: {error}") from error
 
 
 class _Config(BaseModel):
@@ -313,6 +314,10 @@ def _assemble(found: Sequence[_Found], folder: Path) -> None:
         raise BenchError(
             f"{base.name} holds no {_TOKENIZER}", "tokenizers in other forms are not opened"
         )
+    # Before transformers and peft read them, without bounds. Of a tokenizer the reader has its own.
+    for one in found:
+        for name in {*one.files} & {*_TEXTS} - {_TOKENIZER}:
+            _json(one, name)
     try:
         network, told = transformers.Blip2ForConditionalGeneration.from_pretrained(
             base.folder,

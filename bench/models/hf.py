@@ -6,18 +6,17 @@ their name says, by modality and version, which bands they take in which order. 
 pushes: ``open_clip_config.json`` and ``open_clip_model.safetensors``.
 """
 
-import json
 import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from bench import bounded_json
 from bench import entry as entries
-from bench import text
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError
-from bench.models._snapshot import WEIGHTS, Snapshot, fetch
+from bench.models._snapshot import MAX_BYTES, WEIGHTS, Snapshot, fetch
 from bench.task import Task, in_one_line
 
 _PREFIX = "model.vision_encoder."
@@ -96,19 +95,18 @@ def _published(snapshot: Snapshot, task: Task) -> Entry:
 
 
 def _config(snapshot: Snapshot) -> _Config:
+    name = "config.json"
+    raw: Any = bounded_json.read(snapshot.folder / name, MAX_BYTES[name], _HINT)
+    if isinstance(raw, dict) and isinstance(raw.get("config"), dict):
+        raw = raw["config"]
     try:
-        raw: Any = json.loads(text.read(snapshot.folder / "config.json", hint=_HINT))
-        if isinstance(raw, dict) and isinstance(raw.get("config"), dict):
-            raw = raw["config"]
         return _Config.model_validate(raw)
     except ValidationError as error:
-        found = in_one_line(error)
-    except (ValueError, RecursionError) as error:
-        found = f"not JSON: {error}"
-    raise BenchError(
-        f"{snapshot.name}: config.json is not that of a BigEarthNet v2.0 checkpoint: {found}",
-        _HINT,
-    )
+        raise BenchError(
+            f"{snapshot.name}: {name} is not that of a BigEarthNet v2.0 checkpoint: "
+            f"{in_one_line(error)}",
+            _HINT,
+        ) from error
 
 
 def _contract(snapshot: Snapshot, name: str, config: _Config, task: Task) -> InputContract:

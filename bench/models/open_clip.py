@@ -8,7 +8,6 @@ A pair of pictures of two dates is embedded without training as the sum of the u
 both.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -20,11 +19,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch.nn.functional import normalize
 
-from bench import text, weights
+from bench import bounded_json, weights
 from bench.contract import InputContract
 from bench.entry import Entry
 from bench.errors import BenchError, RequestError, unknown
-from bench.models._snapshot import Snapshot, fetch
+from bench.models._snapshot import MAX_BYTES, Snapshot, fetch
 from bench.task import Task, in_one_line
 
 KINDS = ("retrieval", "zeroshot")
@@ -116,8 +115,10 @@ def published(snapshot: Snapshot, task: Task) -> Entry:
         BenchError: the repository isn't whole, or its architecture can't be named.
     """
     try:
-        content = text.read(snapshot.folder / _CONFIG, hint="get the repository again")
-        stated = _Published.model_validate(json.loads(content))
+        content = bounded_json.read(
+            snapshot.folder / _CONFIG, MAX_BYTES[_CONFIG], "get the repository again"
+        )
+        stated = _Published.model_validate(content)
         name, arguments = _named(stated.model_cfg)
     except ValidationError as error:
         raise BenchError(f"{snapshot.name}: {_CONFIG}: {in_one_line(error)}") from error

@@ -14,14 +14,10 @@ from bench.errors import BenchError
 from bench.import_runs import import_runs
 from bench.runs import MAX_MANIFEST, Run
 from tests.fabricated import fabricate
-from tests.test_fuzz import TOKENS, mangled, patience
+from tests.test_fuzz import TOKENS, blocks, mangled, patience
 
 FEW = [range(60)]
 MANY = [range(start, start + 600) for start in range(60, 12_060, 600)]
-
-
-def blocks(few: list[range], many: list[range]) -> list[object]:
-    return [*few, *(pytest.param(block, marks=pytest.mark.soak) for block in many)]
 
 
 @pytest.mark.parametrize("block", blocks(FEW, MANY))

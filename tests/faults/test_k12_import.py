@@ -228,6 +228,12 @@ def deep_lists(run: Run) -> None:
     rewrite(run, 1, pa.table({"sample": ["s"], "x": [[[[1]]]]}))
 
 
+def linked(run: Run) -> None:
+    elsewhere = run.folder.parent.parent / "elsewhere.parquet"
+    run.part(0).rename(elsewhere)
+    run.part(0).symlink_to(elsewhere)
+
+
 def known_task_other_columns(run: Run) -> None:
     """Columns that are the same in all parts, but not those of the task it names."""
     manifest = run.manifest()
@@ -256,6 +262,38 @@ def test_observations_that_are_none_or_too_large_are_refused(
     assert pa.default_memory_pool().max_memory() <= before + (64 << 20)
 
 
+@pytest.mark.parametrize(
+    "spoil", [text_in_every_row, one_long_text, more_rows, no_parquet, other_columns, linked]
+)
+def test_a_folder_copied_by_hand_is_looked_at_by_rebuild(
+    spoil: Callable[[Run], None], theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(received, "ROOM", 1 << 20)
+    spoil(Run(theirs / "runs" / "a"))
+    before = pa.default_memory_pool().max_memory()
+    count, (fault,) = store.rebuild(theirs)
+    assert count == 1
+    assert "run a" in fault
+    assert pa.default_memory_pool().max_memory() <= before + (64 << 20)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_classes_of_a_file_that_a_run_names_are_those_of_its_task(
+    same: bool, tmp_path: Path
+) -> None:
+    named = tmp_path / "private.toml"
+    named.write_bytes(tasks.find("reben-mlc").read_bytes())
+    run, *_ = fabricate(tmp_path, "a")
+    manifest = run.manifest()
+    manifest["task"]["file"] = str(named)
+    if same:
+        manifest["task"]["digest"] = tasks.load("reben-mlc").digest
+    run.write_manifest(manifest)
+    store.rebuild(tmp_path)
+    (found,) = sql.ask(tmp_path, "select count(*) from classes").rows
+    assert found == (19 if same else 0,)
+
+
 def test_a_run_of_a_task_that_is_here_is_held_to_its_columns(theirs: Path) -> None:
     run = Run(theirs / "runs" / "a")
     manifest = run.manifest()
@@ -268,11 +306,9 @@ def test_a_run_of_a_task_that_is_here_is_held_to_its_columns(theirs: Path) -> No
 def test_one_run_that_can_not_be_read_is_named_and_the_others_answer(
     spoil: Callable[[Run], None], tmp_path: Path
 ) -> None:
-    """As when a folder was copied by hand."""
-    for number, name in enumerate("abc"):
-        fabricate(tmp_path, name, seed=number)
+    """As when a folder is damaged that was recorded."""
+    store.record(tmp_path, *(fabricate(tmp_path, name, seed=n)[0] for n, name in enumerate("abc")))
     spoil(Run(tmp_path / "runs" / "a"))
-    store.rebuild(tmp_path)
     question = "select run, count(logits) from observations_reben_mlc group by run order by run"
     answer = sql.ask(tmp_path, question)
     assert answer.rows == [("b", 6), ("c", 6)]

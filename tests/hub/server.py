@@ -10,9 +10,9 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,15 @@ class Request:
     files: dict[str, bytes]
 
 
+@dataclass
+class Instead:
+    """An answer of any kind: what its body is made of is sent until it ends or nobody listens."""
+
+    body: Callable[[], Iterable[bytes]]
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 class Hub(ThreadingHTTPServer):
     """The server.
 
@@ -72,6 +81,8 @@ class Hub(ThreadingHTTPServer):
         refuse: a status to answer everything with, or None.
         claimed_sizes: lies about the sizes of files, by name.
         seen: every endpoint that was asked.
+        instead: what it says at an endpoint in place of the truth.
+        said: how many such answers were begun, and their bytes that were sent.
     """
 
     daemon_threads = True
@@ -88,6 +99,8 @@ class Hub(ThreadingHTTPServer):
         self.refuse: int | None = None
         self.claimed_sizes: dict[str, int] = {}
         self.seen: set[str] = set()
+        self.instead: dict[str, Instead] = {}
+        self.said = [0, 0]
         self.lock = threading.RLock()
         self.stalled = threading.Event()
         self.xet = ""
@@ -191,6 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.met += 1
         if self.server.refuse is not None or isinstance(self.fault, int):
             return self._fail(self.server.refuse or self.fault)
+        if endpoint in self.server.instead:
+            return self._say(self.server.instead[endpoint])
         if self.fault == "refuse":
             return self._hang_up()
         if self.fault == "stall":
@@ -434,6 +449,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, status: int | None, code: str = "") -> None:
         self._send(b"", {"X-Error-Code": code} if code else {}, status or 500)
+
+    def _say(self, what: Instead) -> None:
+        self.server.said[0] += 1
+        self.close_connection = True
+        self.send_response(what.status)
+        for name, value in what.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        for piece in what.body():
+            self.wfile.write(piece)
+            self.server.said[1] += len(piece)
 
     def _hang_up(self) -> None:
         self.close_connection = True
