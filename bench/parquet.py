@@ -6,7 +6,11 @@ a file is read.
 """
 
 import contextlib
+import faulthandler
 import os
+import resource
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,6 +190,39 @@ def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(kinds.is_integer(wanted) and kinds.is_integer(found))
 
 
+def check_described(path: Path, metadata: pq.FileMetaData) -> None:
+    """Look at how a footer describes its columns, in a child: Arrow ends the process at some.
+
+    Where pyarrow asks for the description of a column, nothing catches what Arrow throws.
+
+    Raises:
+        BenchError: Arrow can't read it, or a row group has other columns than the file.
+    """
+    groups = range(min(metadata.num_row_groups, MAX_GROUPS))
+    if any(metadata.row_group(index).num_columns != metadata.num_columns for index in groups):
+        raise _refused(path, "a row group has other columns than the file")
+    if sys.platform != "linux":
+        return
+    with warnings.catch_warnings():
+        # The child looks at what is in memory already, so it needs no lock of another thread.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        faulthandler.disable()
+        with contextlib.suppress(BaseException):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            # Arrow says there why it ends the process.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            for index in groups:
+                group = metadata.row_group(index)
+                for column in range(group.num_columns):
+                    group.column(column)
+            os._exit(0)
+        os._exit(1)
+    if os.waitpid(child, 0)[1]:
+        raise _refused(path, "its footer describes columns in a way that Arrow can't read")
+
+
 def _check_groups(path: Path, file: pq.ParquetFile, schema: pa.Schema) -> None:
     metadata = file.metadata
     if not 0 < metadata.num_rows <= MAX_ROWS:
@@ -194,6 +231,7 @@ def _check_groups(path: Path, file: pq.ParquetFile, schema: pa.Schema) -> None:
         raise _refused(
             path, f"it has {metadata.num_row_groups} row groups, at most {MAX_GROUPS} are read"
         )
+    check_described(path, metadata)
     total = 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)

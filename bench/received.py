@@ -120,6 +120,7 @@ def _measured(path: Path, most_rows: int, most: int) -> tuple[int, int]:
     with parquet.opened(path) as file:
         metadata = file.metadata
         leaves = [file.schema.column(index) for index in range(len(file.schema))]
+    parquet.check_described(path, metadata)
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     values = sum(
         abs(metadata.row_group(group).column(column).num_values)

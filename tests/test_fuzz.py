@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import bench.torch_setup  # noqa: F401
-from bench import bounded_toml, models, parquet, predictions, weights
+from bench import bounded_toml, models, parquet, predictions, received, weights
 from bench import task as tasks
 from bench.check import check
 from bench.entry import Model, Predictions
@@ -257,6 +257,23 @@ def test_files_that_are_something_else(tmp_path, valid, name):
             list(parquet.pieces(path, SCHEMA))
         with pytest.raises(BenchError):
             weights.check_finite(path)
+
+
+def test_a_footer_at_which_arrow_ends_the_process_is_refused(tmp_path):
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"sample": ["a"]}), path, store_schema=False)
+    content = path.read_bytes()
+    # The column is required, yet how many of its values are absent is told as of an optional one.
+    optional, required = b"\x25\x02\x18\x06sample", b"\x25\x00\x18\x06sample"
+    assert content.count(optional) == 1
+    path.write_bytes(content.replace(optional, required))
+    field = pa.field("sample", pa.string(), metadata={"longest": "9"})
+    for ask in (
+        lambda: parquet.rows(path, pa.schema([field])),
+        lambda: received.check_observations([path], 1, None),
+    ):
+        with pytest.raises(BenchError, match="Arrow can't read"):
+            ask()
 
 
 def test_a_schema_nested_without_end_is_refused(tmp_path):
