@@ -224,6 +224,10 @@ class Declaration(BaseModel):
     """Where it lies on disk."""
 
 
+WORDS = ("title", "authors", "licence", "url", "note", "training_data", "source")
+"""The attributes of a declaration that only label a result."""
+
+
 class Predicted(Declaration):
     """The declaration of an entry that brings predictions instead of a model."""
 

@@ -185,7 +185,7 @@ def _trained(
                         f"{folder.name} was trained by {found.trained.harness}, here is {now}; "
                         "`bench train --force` repeats it"
                     )
-                return found
+                return _reworded(found, model)
             shutil.rmtree(folder)
         report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
         return follow(
@@ -205,6 +205,14 @@ def _trained(
             teacher=teacher,
             checked=checked,
         )
+
+
+def _reworded(trained: Entry, model: Entry) -> Entry:
+    """A trained entry with the words that the entry it was trained from has now."""
+    found = trained.model_copy(update={name: getattr(model, name) for name in entry.WORDS})
+    if found != trained and trained.folder is not None:
+        entry.save(found, trained.folder)
+    return found
 
 
 def _start(request: Request, model: Entry, track: Track, report: Report) -> Entry | None:

@@ -56,3 +56,15 @@ def differ(models: Sequence[Made]) -> bool:
 def longer(name: str, model: str) -> str:
     """A name that tells a model from others of its name."""
     return f"{name}@{model[:SHOWN]}"
+
+
+def told_apart(named: Sequence[tuple[str, Made]]) -> list[str]:
+    """Names of entries beside each other, in the longer form where one stands for several models.
+
+    Args:
+        named: of each row the name and the model.
+    """
+    models: dict[str, set[Made]] = {}
+    for name, one in named:
+        models.setdefault(name, set()).add(one)
+    return [longer(name, one.model) if differ(list(models[name])) else name for name, one in named]

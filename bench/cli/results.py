@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import display
+from bench import display, trainings
 from bench.cli import _complete as complete
 from bench.cli._console import (
     Json,
@@ -361,12 +361,16 @@ def _print_folds(found: "Sequence[Summary]") -> None:
 
 def _print_ours(members: Sequence[dict[str, Any]]) -> None:
     metric = members[0]["metric"]
+    made = (trainings.Made(row["model"] or "", row["trained_seed"]) for row in members)
+    names = trainings.told_apart(
+        [(row["entry"], one) for row, one in zip(members, made, strict=True)]
+    )
     headings = ["entry", metric, "95 % interval", "samples", "inputs", "division", "trust", "seed"]
     print_table(
         [*headings, "run"],
         [
             [
-                _cut(row["entry"]),
+                _cut(name),
                 number(row["value"]),
                 interval(row["low"], row["high"]),
                 f"{row['samples']:,}",
@@ -376,7 +380,7 @@ def _print_ours(members: Sequence[dict[str, Any]]) -> None:
                 row["seed"],
                 _cut(row["run"]),
             ]
-            for row in members[:_RUNS]
+            for name, row in zip(names[:_RUNS], members[:_RUNS], strict=True)
         ],
         right=[1, 3, 7],
     )

@@ -165,10 +165,17 @@ class Pastis:
         """All images of a series of a patch [dates, bands, height, width].
 
         Raises:
-            BenchError: the file is missing or damaged.
+            BenchError: the file is missing or damaged, or has other bands.
         """
         channels, side = len(declared()["series"][series]), declared()["side"]
-        return self._array(patch, series, _PIXELS, (declared()["dates"], channels, side, side))
+        found = self._array(patch, series, _PIXELS, (declared()["dates"], channels, side, side))
+        if found.shape[1] != channels:
+            raise BenchError(
+                f"patch {patch}: expected images of {series} with {channels} bands, found "
+                f"{found.shape[1]}",
+                "unpack its arrays again",
+            )
+        return found
 
     def reference_map(
         self,

@@ -153,7 +153,7 @@ class Reben:
             BenchError: the map is missing or damaged, or holds a code that has no meaning.
         """
         pixels = self._find(self.stores.maps, sample, [MAP], "reference map")
-        return classes_of(pixels[MAP])
+        return classes_of(pixels[MAP], f"the reference map of {sample}")
 
     def regions(self, sample: str) -> NDArray[np.uint8]:
         """uint8 [120, 120]: 0 for land, 1 for water, 255 where no map says which.
@@ -164,7 +164,7 @@ class Reben:
         pixels = self._look(self.stores.maps, sample, [MAP])
         if pixels is None:
             return np.full((_SIDE, _SIDE), UNLABELLED, np.uint8)
-        classes = classes_of(pixels[MAP])
+        classes = classes_of(pixels[MAP], f"the reference map of {sample}")
         water = np.isin(classes, [declared()["classes"].index(name) for name in _WATERS])
         return np.where(classes == UNLABELLED, classes, water.astype(np.uint8))
 

@@ -102,11 +102,12 @@ def _class_of_code() -> NDArray[np.uint8]:
     return table
 
 
-def classes_of(codes: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def classes_of(codes: NDArray[np.uint16], where: str = "a reference map") -> NDArray[np.uint8]:
     """Class indices of a reference map.
 
     Args:
         codes: uint16, CORINE Land Cover 2018 codes of level 3; any shape.
+        where: whose they are, for the error.
 
     Returns:
         uint8 of the same shape: the index in the declaration's classes, 255 for unlabelled.
@@ -117,7 +118,7 @@ def classes_of(codes: NDArray[np.uint16]) -> NDArray[np.uint8]:
     classes: NDArray[np.uint8] = _class_of_code()[codes]
     if (unknown := classes == _UNKNOWN).any():
         raise BenchError(
-            f"code {codes[unknown][0]} of a reference map is none of CORINE Land Cover 2018",
+            f"code {codes[unknown][0]} of {where} is none of CORINE Land Cover 2018",
             "download and unpack Reference_Maps again",
         )
     return classes

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import contenders, contents, data, provenance, recorded, store
+from bench import api, contenders, contents, data, provenance, recorded, store
+from bench import entry as entries
 from bench import task as tasks
 from bench.errors import BenchError, RequestError
 from bench.models import python
-from bench.request import Material, fingerprint
+from bench.request import Material, Report, fingerprint
 from tests.fabricated import fabricate
 from tests.test_compare import MLC, labelled, logits, record
+from tests.tiny import brief
 
 
 class Pixels:
@@ -179,6 +181,18 @@ def test_a_run_that_was_edited_is_left_as_it_is(complete):
     assert path.read_text() == before
 
 
+def test_words_reach_what_was_trained_already(tmp_path, sample_data):
+    folder = brief(tmp_path / "brief", epochs=1)
+    asked = {"task": TASK, "model": str(folder), "track": "sample"}
+    first = api.train(**asked, results=tmp_path / "results")
+    path = folder / "entry.toml"
+    path.write_text('licence = "MIT"\ntraining_data = ["reben/test"]\n' + path.read_text())
+    found = api.train(**asked, results=tmp_path / "results")
+    assert found.folder == first.folder
+    assert (found.licence, found.training_data) == ("MIT", ["reben/test"])
+    assert entries.load(found.folder, tasks.load(TASK)) == found
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -249,7 +263,7 @@ def test_a_training_that_is_there_says_what_else_it_was_done_with(
     tmp_path, sample_data, monkeypatch
 ):
     from bench import evaluate
-    from bench.request import Report, Request
+    from bench.request import Request
     from tests.tiny import brief
 
     folder = brief(tmp_path / "brief", epochs=1)

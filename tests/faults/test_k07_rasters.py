@@ -109,6 +109,8 @@ REFUSED = {
     "scale": ([text(42112, XML.format("SCALE", "scale", "0.0001"))], {}, "scale 0.0001"),
     "offset": ([text(42112, XML.format("OFFSET", "offset", "-1000"))], {}, "offset -1000"),
     "no role": ([text(42112, XML.format("offset", "", "-0.1"))], {}, "offset -0.1"),
+    "netCDF scale": ([text(42112, XML.format("B02#scale_factor", "", "0.1"))], {}, "scale 0.1"),
+    "netCDF offset": ([text(42112, XML.format("add_offset", "", "-9"))], {}, "offset -9"),
     "orientation": ([(274, "H", 1, 3)], {}, "orientation 3"),
     "white": ([], {"photometric": "miniswhite"}, "0 to stand for black"),
     "rotated": ([(34264, "d", 16, ROTATED)], {}, "rotated"),
@@ -357,3 +359,25 @@ def test_a_stored_patch_with_values_for_no_data_is_refused(tree, tmp_path):
     with pytest.raises(BenchError, match=r"_B02\.tif: .* found 65535 in 1 of 14400"):
         dataset.read(sample, ["B02"])
     dataset.read(sample, ["B03"])
+
+
+def test_a_code_without_meaning_names_its_patch(tree, tmp_path):
+    shutil.copytree(tree, tmp_path / "copy")
+    path = min((tmp_path / "copy" / "Reference_Maps").rglob("*.tif"))
+    put(path, np.full((120, 120), 7, np.uint16))
+    sample = path.parent.name
+    dataset = data.reader("reben").open_dataset(tmp_path / "copy")
+    with pytest.raises(BenchError, match=f"code 7 of the reference map of {sample} is none"):
+        dataset.reference_map(sample)
+
+
+def test_a_series_without_all_its_bands_is_refused_in_words(tmp_path):
+    from bench.data import pastis
+    from bench.simulate import pastis as series
+
+    series.write(tmp_path, patches=5)
+    path = min((tmp_path / "DATA_S2").glob("*.npy"))
+    np.save(path, np.load(path)[:, :9])
+    dataset = pastis.open_dataset(tmp_path)
+    with pytest.raises(BenchError, match="expected images of S2 with 10 bands, found 9"):
+        dataset.read(path.stem.removeprefix("S2_"), ["B02", "B12"])

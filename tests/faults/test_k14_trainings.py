@@ -1,12 +1,14 @@
 """Weights evaluated with several seeds are one training, and models of one name are told apart."""
 
 import hashlib
+from types import SimpleNamespace
 
 import pytest
 
 from bench import compare as comparison
 from bench import folds, store, trainings
 from bench import task as tasks
+from bench.cli.results import show
 from bench.compare import compare
 from bench.errors import RequestError
 from bench.leaderboard.boards import boards
@@ -99,7 +101,7 @@ def fabricated(results, name, **changes):
     return Run(run.folder)
 
 
-def test_a_board_has_one_row_for_a_model_and_one_for_each_model_of_a_name(tmp_path):
+def test_a_board_has_one_row_for_a_model_and_one_for_each_model_of_a_name(tmp_path, capsys):
     runs = [
         fabricated(tmp_path, f"fixed.{seed}", entry="x", seed=seed, score=0.5 + seed / 10)
         for seed in range(3)
@@ -115,6 +117,10 @@ def test_a_board_has_one_row_for_a_model_and_one_for_each_model_of_a_name(tmp_pa
         run.write_manifest(run.manifest() | {"entry": about("trained", digest, seed)})
         runs.append(run)
     store.record(tmp_path, *runs)
+    show(SimpleNamespace(invoked_subcommand=None), results=tmp_path)
+    listed = [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert [listed.count(name) for name in ("fixed", "twice", "trained")] == [3, 0, 2]
+    assert {"twice@bbbbbbbb", "twice@cccccccc"} <= {*listed}
     (board,) = boards(read(tmp_path)[0])
     rows = {row.result.entry: len(row.others) for row in board.ranked}
     assert rows == {"fixed": 2, "twice@bbbbbbbb": 0, "twice@cccccccc": 0, "trained": 1}

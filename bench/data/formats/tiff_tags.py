@@ -220,8 +220,13 @@ def _items(value: Any) -> list[tuple[str, str, str]]:
 
 def _unscaled(where: str, items: list[tuple[str, str, str]]) -> None:
     for name, role, text in items:
-        for what, neutral in (("scale", 1.0), ("offset", 0.0)):
-            if (role or name.lower()) == what and float(text) != neutral:
+        # netCDF names its attributes otherwise, after the name of the variable.
+        called = role or name.lower().rpartition("#")[2]
+        for what, names, neutral in (
+            ("scale", ("scale", "scale_factor"), 1.0),
+            ("offset", ("offset", "add_offset"), 0.0),
+        ):
+            if called in names and float(text) != neutral:
                 raise _refused(
                     where,
                     "values as they are published",
