@@ -309,6 +309,7 @@ def _evaluate(
                 device=material.device,
                 precision=request.precision,
                 threads=torch.get_num_threads(),
+                seed=request.seed,
             )
             _perform(job, manifest, material, request.devices, report)
             manifest = run.manifest()

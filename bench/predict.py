@@ -69,6 +69,7 @@ class Job:
         device: ``cpu`` or ``cuda``, with ``:index`` for a certain one.
         precision: a key of `PRECISIONS`.
         threads: of the processor, per process; part of the arithmetic.
+        seed: of whatever a process draws.
     """
 
     task: Path
@@ -79,6 +80,7 @@ class Job:
     device: str
     precision: str
     threads: int
+    seed: int
 
 
 def predict(job: Job, devices: int, progress: Progress) -> None:
@@ -127,6 +129,8 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
 
 
 def _rank(rank: int, job: Job, world: int) -> None:
+    # A new process has none of the settings of the one that started it.
+    bench.torch_setup.deterministic(job.seed)
     work(job, rank, world, lambda done, total: None)
 
 

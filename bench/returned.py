@@ -67,8 +67,9 @@ def tensor(
             f"expected {what} of shape [{shown}], {by} returned {list(found.shape)}, {first}",
             hint,
         )
-    # A sum is finite only where every summand is, and makes no second tensor.
-    watched = training and torch.is_grad_enabled()
+    # A sum is finite only where every summand is, and makes no second tensor. On the meta device
+    # there are no values to look at.
+    watched = found.is_meta or (training and torch.is_grad_enabled())
     if not watched and not bool(found.sum(dtype=torch.float32).isfinite()):
         _require_finite(found, samples, by, named, axis)
     return found

@@ -102,6 +102,11 @@ def class_vectors(
         filled = [fill(prompts, name) for name in names]
         sentences = [sentence for several in filled for sentence in several]
         with torch.no_grad():
+            if any(parameter.is_meta for parameter in model.parameters()):
+                # A model is tried without values: then the width is all that one can tell.
+                some = sentences[:1]
+                found = _vectors(model, "encode_text", some, some, "sentence", training=False)
+                return np.zeros((len(names), found.shape[1]), np.float32)
             parts = [
                 embedded(model, "encode_text", some, some, "sentence")
                 for start in range(0, len(sentences), _SENTENCES_AT_ONCE)

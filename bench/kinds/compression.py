@@ -64,6 +64,8 @@ VOLATILE = ("encode_seconds", "decode_seconds")
 _ROWS = 64
 """Of predictions that are checked at a time."""
 
+_SCALE = 10_000
+
 _REPEATED = 16
 """One in so many images is encoded twice."""
 
@@ -143,8 +145,8 @@ def load(task: Task, dataset: Scenes, door: Door, samples: Sequence[str]) -> Bat
 
 
 def blank(task: Task, contract: InputContract) -> Batch:
-    """One made-up image of unknown surfaces."""
-    inputs = noise(contract, 1)
+    """One made-up image of unknown surfaces, of multiples of 1/10,000 as images are delivered."""
+    inputs = noise(contract, 1).mul_(_SCALE).round_().div_(_SCALE)
     surfaces = torch.full((1, *inputs.shape[2:]), 255, dtype=torch.uint8)
     return Batch([SAMPLE_ID], inputs, surfaces)
 
