@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench import data, kinds, predictions, provenance, runs, verification
-from bench.contract import inputs_of
-from bench.entry import Entry, Predicted
+from bench import data, kinds, models, predictions, provenance, runs, verification
+from bench.contract import InputContract, inputs_of
+from bench.entry import Entry, Model, Predicted
 from bench.errors import BenchError
 from bench.request import Material, Request
 from bench.runs import Run
@@ -112,10 +112,17 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]
 
 
 def remarks(task: Task, observations: pa.Table, manifest: dict[str, Any]) -> list[str]:
-    """What could not be computed or checked, in words."""
+    """What could not be computed or checked, and what the model doesn't see, in words."""
     kind: object = kinds.kind_of(task)
     told = kind.remarks(task, observations) if isinstance(kind, kinds.Remarks) else ()
-    return [*told, *_unverified(manifest)]
+    return [*told, *_of_model(manifest["entry"]), *_unverified(manifest)]
+
+
+def _of_model(entry: dict[str, Any]) -> list[str]:
+    if "model" not in entry or "input" not in entry:
+        return []  # It brought predictions.
+    contract = InputContract.model_validate(entry["input"])
+    return models.remarks(Model.model_validate(entry["model"]), contract)
 
 
 def _unverified(manifest: dict[str, Any]) -> list[str]:

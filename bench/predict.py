@@ -27,7 +27,7 @@ from torch.multiprocessing.spawn import (
     start_processes,
 )
 
-import bench.torch_setup  # noqa: F401
+import bench.torch_setup
 from bench import data, models, weights
 from bench import kinds as all_kinds
 from bench import task as tasks

@@ -49,10 +49,10 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     own = bare.model.architecture.startswith("python:")
     # Whoever calls this draws from the same generators afterwards.
     with torch.random.fork_rng(devices=[]):
-        if own or not _without_values(bare, task, kind, trains=recipe is not None):
-            # What is fitted in one go has nothing to answer with before.
-            answers = not isinstance(recipe, Fit)
-            _with_values(bare, task, kind, answers=answers, trains=recipe is not None)
+        # What is fitted in one go has nothing to answer with before.
+        answers, trains = not isinstance(recipe, Fit), recipe is not None
+        if own or not _without_values(bare, task, kind, answers=answers, trains=trains):
+            _with_values(bare, task, kind, answers=answers, trains=trains)
     _tried.add(key)
 
 
@@ -63,7 +63,7 @@ def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
     return entry.model_copy(update={"model": model, "folder": None})
 
 
-def _without_values(entry: Entry, task: Task, kind: Kind, *, trains: bool) -> bool:
+def _without_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trains: bool) -> bool:
     """Whether nothing goes wrong on the meta device."""
     try:
         with torch.device("meta"):
@@ -71,6 +71,8 @@ def _without_values(entry: Entry, task: Task, kind: Kind, *, trains: bool) -> bo
     # Whatever it is, it is tried again on real numbers.
     except Exception:  # noqa: BLE001
         return False
+    if not answers:
+        return True
     batch = kind.blank(task, entry.input).each(lambda tensor: tensor.to("meta"))
     # With gradients, as in training: there nobody looks at single values.
     calls = [kind.loss] if trains else [kind.loss, kind.observe]
@@ -78,13 +80,14 @@ def _without_values(entry: Entry, task: Task, kind: Kind, *, trains: bool) -> bo
         try:
             call(task, model, batch)
         except Exception as error:  # noqa: BLE001
-            # It isn't made to be trained, or looks at values that a meta tensor doesn't have.
-            looks = isinstance(error, BenchError | NotImplementedError) or "meta" in str(error)
-            if trains or not looks:
+            if call is kind.observe:
+                # It looks at values, which a meta tensor doesn't have: it came as far as that.
+                return "meta" in str(error)
+            if trains:
                 return False
         else:
             return True
-    return True
+    return False
 
 
 def _with_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trains: bool) -> None:

@@ -113,6 +113,7 @@ def test_a_kind_without_pictures_draws_none(tmp_path):
         device="cpu",
         precision="32-true",
         threads=1,
+        seed=0,
     )
     assert draw.draw(job) == {}
     assert draw.draw(replace(job, samples=["nobody"])) == {}

@@ -3,7 +3,8 @@
 A source is a module of this room. One that can stand before the colon of ``--model SOURCE:REST``
 offers ``entry(rest, task) -> Entry`` (or ``Predicted``); one that can stand before the colon of an
 entry's ``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``,
-and perhaps ``advice(rest) -> str``: what to do where an architecture doesn't take an input.
+and perhaps ``advice(rest) -> str``: what to do where an architecture doesn't take an input, and
+``remarks(rest, arguments, contract) -> list[str]``: what users of a result must know.
 Nobody lists the sources.
 """
 
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import entry as entries
 from bench import paths
+from bench.contract import InputContract
 from bench.entry import Entry, Predicted
 from bench.errors import BenchError, RequestError, in_words, unknown
 from bench.task import Task
@@ -103,6 +105,13 @@ def advice(entry: Entry) -> str:
     source, _, rest = entry.model.architecture.partition(":")
     module = _source(source, "build", entry.model.architecture)
     return module.advice(rest) if hasattr(module, "advice") else ""
+
+
+def remarks(model: entries.Model, contract: InputContract) -> list[str]:
+    """What users of a result must know of an architecture on such inputs, in words."""
+    source, _, rest = model.architecture.partition(":")
+    module = _source(source, "build", model.architecture)
+    return module.remarks(rest, model.arguments, contract) if hasattr(module, "remarks") else []
 
 
 def _source(name: str, ability: str, asked: str) -> Any:

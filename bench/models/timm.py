@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 _WHERE_ACCEPTED = frozenset({"img_size", "drop_rate", "drop_path_rate"})
 """What a model may refuse: the protocol asks for it only where the architecture knows it."""
 
+_LEAVES_A_MARGIN = {"mixer_b16_224": 16, "convmixer_768_32": 7}
+"""Patches in px of what was published for BigEarthNet v2.0, whose 120 px are no multiple of them.
+
+A margin of the images isn't seen there, so neither here; the manifest of a run says so.
+"""
+
 _OWNED = re.compile(
     r"model_name|pretrained.*|checkpoint_path|cache_dir|num_classes|in_chans|img_size"
 )
@@ -115,18 +121,42 @@ def advice(rest: str) -> str:
     )
 
 
+def remarks(rest: str, arguments: Mapping[str, Any], contract: InputContract) -> list[str]:
+    """What of each image a published architecture doesn't see, in words."""
+    patch = arguments.get("patch_size", _LEAVES_A_MARGIN.get(rest.partition(".")[0], 1))
+    margin = (contract.size or 0) % patch
+    if not margin:
+        return []
+    return [
+        f"timm:{rest} cuts images of {contract.size} px into patches of {patch} px, as published: "
+        f"{margin} px at the right and at the bottom aren't seen"
+    ]
+
+
 def _check_patches(name: str, model: "torch.nn.Module", size: int | None) -> None:
     """Refuse patches that leave a margin of each image out, which timm does in silence."""
-    if size is None:
-        return
-    embedding: Any = getattr(model, "patch_embed", None)
-    patch = getattr(embedding, "patch_size", None) or (1, 1)
-    if any(size % side for side in patch) and not getattr(embedding, "dynamic_img_pad", False):
+    patch = _patch(model)
+    published = patch[0] == _LEAVES_A_MARGIN.get(name.partition(".")[0])
+    if size is not None and not published and any(size % side for side in patch):
         raise RequestError(
             f"timm:{name} cuts images into patches of {patch[0]} px, "
             f"which {size} px is no multiple of",
             f"patches of 8 px fit 120 px, as in timm:vit_base_patch8_224; {advice(name)}",
         )
+
+
+def _patch(model: "torch.nn.Module") -> tuple[int, ...]:
+    """The sides of patches that don't overlap, where a model cuts its images into such."""
+    from torch import nn
+
+    for name, first in model.named_modules():
+        if isinstance(first, nn.Conv2d):
+            padded: Any = getattr(
+                model.get_submodule(name.rpartition(".")[0]), "dynamic_img_pad", 0
+            )
+            cut = first.kernel_size == first.stride and not any(map(bool, first.padding))
+            return first.stride if cut and not padded else (1, 1)
+    return (1, 1)
 
 
 def _check_name(name: str) -> None:

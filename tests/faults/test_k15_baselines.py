@@ -14,6 +14,13 @@ from bench.predict import observe
 
 SIDE = 16
 
+_SEARCHED = ("JPEGXL", "KLT", "KLTJPEG2000")
+SLOW = {
+    *((f"hyspecnet-compression{end}", of) for end in ("", "-hard") for of in _SEARCHED),
+    ("s2-compression", "HyCoT"),
+    ("s2-compression", "CAE1D"),
+}
+
 
 def _seen_by_models(task):
     return sha256_json(
@@ -35,15 +42,20 @@ def _listed():
         for model in dict.fromkeys(
             entry.baseline(n, task).name for n in entry.baseline_names(task)
         ):
-            yield pytest.param(name, model, id=f"{name}-{model}")
+            # Minutes: hundreds of bands in search of a rate, or attention over each pixel's bands.
+            # The same architectures run always on the other of the two data sets.
+            slow = (name, entry.baseline(model, task).model.architecture.rpartition(".")[2]) in SLOW
+            marks = pytest.mark.soak if slow else ()
+            yield pytest.param(name, model, id=f"{name}-{model}", marks=marks)
 
 
+# Networks of the official track are large: all of them take minutes to build.
+@pytest.mark.parametrize("track", ["sample", pytest.param("official", marks=pytest.mark.soak)])
 @pytest.mark.parametrize(("name", "model"), list(_listed()))
-def test_a_baseline_runs_on_its_task(name, model):
+def test_a_baseline_runs_on_its_task(name, model, track):
     task = tasks.load(name)
-    found = entry.baseline(model, task)
-    for track in ("sample", "official"):
-        trial.attempt(found.on(track), task, track)
+    found = entry.baseline(model, task).on(track)
+    trial.attempt(found, task, track)
     if not found.model.learns:
         # What needs no training is run on numbers too: codecs do nothing without. Few pixels do.
         kind = kinds.kind_of(task)

@@ -11,6 +11,7 @@ from bench.contract import Door
 from bench.errors import BenchError, RequestError
 from bench.kinds import Batch, kind_of
 from bench.predict import answering
+from bench.request import SILENT, Request, resolve
 
 TASK = tasks.load("reben-mlc")
 
@@ -25,7 +26,6 @@ def attempt(name, task=TASK):
     [
         ("botnet26t_256", "256 px and no others"),  # raises an AssertionError without a word
         ("levit_128s", "224 px"),
-        ("maxvit_tiny_rw_224", "224 px"),
         ("xcit_nano_12_p16_224", "224 px"),  # can't be built
         ("vit_tiny_patch16_224", "224 px"),  # would leave a margin out
     ],
@@ -50,13 +50,13 @@ def test_a_family_is_taken_at_its_own_size():
     trial.attempt(entry.model_copy(update={"input": own}), TASK, "sample")
 
 
-def test_nothing_was_read_or_made_before(bench, tmp_path):
-    asked = "run --task reben-mlc --model timm:botnet26t_256"
-    done = bench(asked, 2, BENCH_DATA=str(tmp_path / "elsewhere"))
-    assert done.stderr.startswith("error: timm:botnet26t_256 fails on the input of task reben-mlc")
-    assert "float32 [1, 10, 120, 120]" in done.stderr
-    assert "--size 256" in done.stderr
-    assert not (tmp_path / "elsewhere").exists()
+def test_nothing_was_read_or_made_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(RequestError) as refused:
+        resolve(Request(task="reben-mlc", model="timm:botnet26t_256", results=tmp_path), SILENT)
+    assert "fails on the input of task reben-mlc, float32 [1, 10, 120, 120]" in str(refused.value)
+    assert "--size 256" in refused.value.hint
+    assert not list(tmp_path.iterdir())
 
 
 NETS = """
@@ -125,6 +125,75 @@ def test_a_model_without_the_abilities_of_a_kind_is_told_what_the_kind_wants():
     assert "encode_image" in refused.value.message
     assert "open_clip:" in refused.value.hint
     assert "recipe" not in str(refused.value)
+
+
+FOLDER = """
+name = "mine"
+task = "reben-mlc"
+input = "s1"
+
+[model]
+architecture = "{architecture}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("architecture", "told"),
+    [
+        ("timm:levit_128s", "timm:levit_128s"),
+        # A codec where logits are asked for.
+        ("baseline:architectures.pca.PCA", "baseline:architectures.pca.PCA"),
+        ("open_clip:ViT-B-32", "takes pictures in RGB"),
+    ],
+)
+def test_an_entry_in_a_folder_is_tried_whatever_its_source(tmp_path, architecture, told):
+    (tmp_path / "entry.toml").write_text(FOLDER.format(architecture=architecture))
+    with pytest.raises(RequestError) as refused:
+        attempt(str(tmp_path))
+    assert told in refused.value.message
+    assert refused.value.hint or "contract" in refused.value.message
+
+
+def test_towers_that_cannot_be_are_refused():
+    task = tasks.load("whu-rs19-zeroshot")
+    entry = models.find("open_clip:ViT-B-32", task)
+    trial.attempt(entry, task, "sample")
+    # Of 512 numbers.
+    wrong = entry.model.model_copy(update={"arguments": {"text_cfg.heads": 7}})
+    with pytest.raises(RequestError, match="open_clip:ViT-B-32"):
+        trial.attempt(entry.model_copy(update={"model": wrong}), task, "sample")
+
+
+LOSS = """
+import torch
+from torch import nn
+
+class Captioner(nn.Module):
+    def __init__(self, fails):
+        super().__init__()
+        self.fails, self.scale = fails, nn.Parameter(torch.ones(()))
+    def caption(self, images):
+        return ["a river"] * len(images)
+    def loss(self, images, captions):
+        if self.fails:
+            raise IndexError("no such word")
+        return self.scale * images.mean()
+
+def fails(in_channels, outputs, size): return Captioner(True)
+def learns(in_channels, outputs, size): return Captioner(False)
+"""
+
+
+def test_a_training_that_would_fail_at_its_first_batch_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "captioners_of_k15.py").write_text(LOSS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    task = tasks.load("rsicd-captioning")
+    monkeypatch.setenv("BENCH_ALLOWED_PYTHON", "captioners_of_k15:learns")
+    attempt("python:captioners_of_k15:learns", task)
+    monkeypatch.setenv("BENCH_ALLOWED_PYTHON", "captioners_of_k15:fails")
+    with pytest.raises(RequestError, match="IndexError: no such word"):
+        attempt("python:captioners_of_k15:fails", task)
 
 
 @pytest.mark.parametrize("name", ["reben-mlc", "reben-pixel", "s2-compression"])

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import api, process_state
+from bench import api, predict, process_state, torch_setup
+from bench import task as tasks
 from bench.errors import BenchError
 from tests.tiny import brief, tiny
 
@@ -173,3 +174,25 @@ def test_a_training_does_not_depend_on_its_caller(tmp_path, sample_data, unusual
         odd = api.train(**asked, results=tmp_path / "b")
     assert changed(before, state()) == []
     assert odd.weights_sha256() == plain.weights_sha256()
+
+
+def test_a_rank_computes_with_the_settings_of_one_process(tmp_path):
+    job = predict.Job(
+        task=tasks.find("reben-mlc"),
+        entry=None,
+        root=tmp_path,
+        samples=[],
+        run=tmp_path,
+        device="cpu",
+        precision="32-true",
+        threads=torch.get_num_threads(),
+        seed=7,
+    )
+    with process_state.restored():
+        torch_setup.deterministic(7)
+        wanted = torch.rand(3)
+        torch.use_deterministic_algorithms(False)
+        torch.manual_seed(1)
+        predict._rank(0, job, 2)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.equal(torch.rand(3), wanted)

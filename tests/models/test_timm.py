@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench import entry as entries
-from bench import models
+from bench import manifests, models
 from bench import task as tasks
 from bench.entry import Entry, Model
 from bench.errors import RequestError
@@ -115,9 +115,34 @@ def test_values_the_model_cannot_take_are_refused() -> None:
         models.build(_entry("resnet18", output_stride="much"), 19)
 
 
-def test_patches_must_fit_the_image() -> None:
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "resmlp_12_224", "mixer_s16_224"])
+def test_patches_must_fit_the_image(name: str) -> None:
     with torch.device("meta"), pytest.raises(RequestError, match=r"patches of 16 px, which 120 px"):
-        models.build(_entry("vit_tiny_patch16_224"), 19)
+        models.build(_entry(name), 19)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "margin"), [("mixer_b16_224", 16, 8), ("convmixer_768_32", 7, 1)]
+)
+def test_what_a_published_architecture_does_not_see_is_said(
+    name: str, patch: int, margin: int
+) -> None:
+    entry = entries.baseline(f"{name}-s1", TASK)
+    with torch.device("meta"):
+        model = models.build(entry, 19)
+    assert source._patch(model) == (patch, patch)
+    said = models.remarks(entry.model, entry.input)
+    assert len(said) == 1
+    assert f"patches of {patch} px, as published: {margin} px at the right" in said[0]
+    fitting = entry.input.model_copy(update={"size": 112})
+    assert models.remarks(entry.model, fitting) == []
+
+
+def test_a_manifest_says_what_its_model_does_not_see() -> None:
+    contract = TASK.input("s1").model_dump(mode="json")
+    entry = {"model": {"architecture": "timm:mixer_b16_224"}, "input": contract}
+    assert "8 px" in manifests._of_model(entry)[0]
+    assert manifests._of_model({"predictions": {"file": "x"}}) == []
 
 
 def test_a_type_error_of_the_model_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
