@@ -121,10 +121,10 @@ def test_a_kind_without_pictures_draws_none(tmp_path):
 
 @pytest.fixture
 def spoilt(sea, tmp_path, monkeypatch):
-    """The simulated area again, to be damaged."""
-    root = tmp_path / "data/sample" / sea.name
-    shutil.copytree(sea, root, copy_function=os.symlink)
+    """The simulated area, to be damaged, where official data lies: sample data is made again."""
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    root = data.official_root(NAPA)
+    shutil.copytree(sea, root, copy_function=os.symlink)
     return root / "agia_napa"
 
 
@@ -175,7 +175,7 @@ def test_a_bad_raster_is_one_line(spoilt, tmp_path, what, change, fault):
     model = found.model.model_copy(update={"weights": "model.safetensors"})
     entries.save(found.model_copy(update={"model": model}), tmp_path / "entry")
     asked = ["--task", task.name, "--model", str(tmp_path / "entry"), "--results", str(tmp_path)]
-    asked += ["--track", "sample", "--limit", "1", "-q"]
+    asked += ["--track", "official", "--limit", "1", "-q"]
     done = CliRunner().invoke(_command_line(), ["run", *asked])
     assert isinstance(done.exception, BenchError), done.output
     assert fault in str(done.exception)
