@@ -42,6 +42,7 @@ MAX_TOTAL = 64 << 30
 MAX_PIECE = 256 << 20
 """About how many bytes are in memory at once, by what the schema allows a row to hold."""
 
+# Address space rather than memory: Arrow's allocator reserves gigabytes of it at its first use.
 _MEMORY = 6 << 30
 _ROWS = 8192
 _LIMITS = {

@@ -25,7 +25,6 @@ ROOM = 64 << 20
 SPREAD = 64
 """Beyond that, bytes of memory for each byte on disk."""
 
-_MEMORY = 1 << 30
 _ROWS = 1024
 _CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -88,7 +87,7 @@ def check_observations(paths: Sequence[Path], samples: int, schema: pa.Schema | 
         schema = schema or found
         if not _alike(found, schema):
             raise _no_part(path, f"columns {_told(found)}, expected {_told(schema)}")
-        with parquet.reading(path, _MEMORY):
+        with parquet.reading(path):
             rows, taken = _measured(path, left_rows, left)
         left_rows -= rows
         left -= taken
@@ -100,7 +99,7 @@ def footer(path: Path) -> pa.Schema:
     Raises:
         BenchError: it is no Parquet, or has other columns.
     """
-    with parquet.reading(path, _MEMORY):
+    with parquet.reading(path):
         found = parquet.opened(path).schema_arrow
     names = found.names
     if len(names) > 64 or len(set(names)) < len(names) or "sample" not in names:

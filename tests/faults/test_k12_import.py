@@ -22,6 +22,7 @@ from bench.errors import BenchError
 from bench.import_runs import MAX_PICTURES, Imported, import_runs
 from bench.runs import Run
 from tests.fabricated import fabricate
+from tests.typed import Prompt
 
 
 @pytest.fixture
@@ -62,6 +63,13 @@ def test_a_run_with_pictures_is_taken_whole(theirs: Path) -> None:
     there = theirs.parent / "here" / "runs" / "a" / "pictures"
     assert {path.name: path.read_bytes() for path in there.iterdir()} == content
     assert taken(theirs).known == ["a", "b"]
+
+
+def test_a_run_is_taken_where_nothing_was_read_before(theirs: Path, bench: Prompt) -> None:
+    """At its first use Arrow's allocator reserves much address space, which is no memory."""
+    shown = bench(f"results import {theirs} --results here").stdout
+    assert "2 new" in shown
+    assert ": 2 runs, 0 left out" in bench("results rebuild --results here").stdout
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
