@@ -46,7 +46,7 @@ def test_results_are_ranked_by_track_with_altered_runs_last(results):
     [
         (["--entry", "net"], ["real", "high", "low"]),
         (["--track", "official"], ["real"]),
-        (["--task", "nothing"], []),
+        (["--task", "rsicd-retrieval"], []),
         (["--since", "2026-01-02"], ["real", "high", "altered"]),
         (["--until", "2026-01-01"], ["low"]),
     ],

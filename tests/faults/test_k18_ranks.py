@@ -19,7 +19,7 @@ class Deadly:
 
 def job(folder, entry):
     task = shipped("tasks") / "reben-mlc.toml"
-    return predict.Job(task, entry, folder, ["a", "b"], folder / "run", "cpu", "32-true", 1)
+    return predict.Job(task, entry, folder, ["a", "b"], folder / "run", "cpu", "32-true", 1, 0)
 
 
 def test_a_process_that_the_system_kills(tmp_path):
