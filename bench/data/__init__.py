@@ -4,6 +4,7 @@ A reader is a module with the functions of `Reader`; what it opens is a `Dataset
 a dataset for more than `Dataset` has (its targets); it says so in its own module.
 """
 
+import functools
 import hashlib
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,8 +94,9 @@ def declared() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
 
 
+@functools.cache
 def declaration(name: str) -> Mapping[str, Any]:
-    """The declaration of a dataset as it stands in its TOML file.
+    """The declaration of a dataset as it stands in its TOML file, read once; not to be changed.
 
     Raises:
         RequestError: no dataset has this name.
