@@ -1,3 +1,5 @@
 """rs-bench: one benchmark harness for remote-sensing machine learning."""
 
-__version__ = "0.1.0"
+from bench.base.version import __version__
+
+__all__ = ["__version__"]

@@ -9,13 +9,15 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import evaluate, kinds, models, runs, store
-from bench import task as tasks
-from bench.entry import Entry
-from bench.errors import RequestError, unknown
-from bench.paths import results_root
-from bench.request import SILENT, Report, Request
-from bench.task import Task
+from bench import kinds, models
+from bench.base.errors import RequestError, unknown
+from bench.base.paths import results_root
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import SILENT, Report, Request
+from bench.results import runs, store
+from bench.spec import task as tasks
+from bench.spec.entry import Entry
+from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +33,7 @@ def run(report: Report = SILENT, **options: Any) -> dict[str, Any]:
 
     Args:
         report: where news goes.
-        options: fields of `bench.request.Request`; ``task`` and ``model`` are required.
+        options: fields of `bench.evaluate.request.Request`; ``task`` and ``model`` are required.
 
     Returns:
         The manifest of the run, its scores included.

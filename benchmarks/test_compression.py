@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-import bench.torch_setup  # noqa: F401  # isort: skip
-from bench import predict
-from bench import task as tasks
-from bench.kinds import Batch, compression
+from bench.evaluate import predict
+from bench.kinds import compression
+from bench.kinds.common.batch import Batch
 from bench.metrics.distortion import distortion, ssim
-from bench.runs import Run
+from bench.results.runs import Run
+from bench.spec import task as tasks
 from benchmarks.test_evaluator import CPU, PRECISION, alternate
 
 TASK = tasks.load("hyspecnet-compression")

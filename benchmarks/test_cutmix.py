@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import cutmix
+from bench.kinds.multilabel import cutmix
 from benchmarks.test_metrics import against
 
 IMAGES, SIDE, CLASSES = 128, 120, 19

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import bench.torch_setup  # noqa: F401  # isort: skip
-from bench import data, models, predict
-from bench import task as tasks
-from bench.contract import Door
-from bench.kinds import Batch, multilabel
-from bench.runs import Run
+from bench import data, models
+from bench.evaluate import predict
+from bench.kinds import multilabel
+from bench.kinds.common.batch import Batch
+from bench.results.runs import Run
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 TASK = tasks.load("reben-mlc")
 CPU = torch.device("cpu")

@@ -5,14 +5,13 @@ import copy
 import numpy as np
 import torch
 
-import bench.torch_setup  # noqa: F401  # isort: skip
-from bench import entry as entries
 from bench import kinds, models
-from bench import task as tasks
-from bench.federated import rounds, training
-from bench.federated.clients import Client
-from bench.federated.steps import server_step, snapshot
-from bench.kinds import Batch
+from bench.kinds.common.batch import Batch
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.train.federated import rounds, training
+from bench.train.federated.clients import Client
+from bench.train.federated.steps import server_step, snapshot
 from benchmarks.test_evaluator import alternate
 
 TASK = tasks.load("reben-federated")

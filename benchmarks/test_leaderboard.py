@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.leaderboard.conftest import chromium  # noqa: F401
-from tests.leaderboard.fabricated import many
+from tests.report.leaderboard.conftest import chromium  # noqa: F401
+from tests.report.leaderboard.fabricated import many
 
 RENDER = """
 import sys
@@ -47,7 +47,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(results):
-    from bench import leaderboard
+    from bench.report import leaderboard
 
     leaderboard.write(results, results / "page.html")
     return results / "page.html"

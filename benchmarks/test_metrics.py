@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-
-import bench.torch_setup  # noqa: F401  # isort: skip
 from torchmetrics.functional.classification import (
     multiclass_confusion_matrix,
     multilabel_average_precision,
@@ -18,7 +16,7 @@ from torchmetrics.functional.classification import (
 
 from bench.metrics.confusion import confusion_matrices
 from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
-from bench.stats import resample_counts
+from bench.metrics.stats import resample_counts
 
 CLASSES = 19
 

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import data
-from bench.contract import Band, Door, InputContract
-from bench.data import reben
 from bench.data.formats import geotiff
-from bench.data.reben_patches import geographic_split
+from bench.data.reben import reben
+from bench.data.reben.patches import geographic_split
+from bench.spec.contract import Band, Door, InputContract
 
 rasterio = pytest.importorskip("rasterio")
 

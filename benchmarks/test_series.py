@@ -6,20 +6,20 @@ import time
 import numpy as np
 import pytest
 import torch
-
-import bench.torch_setup  # noqa: F401  # isort: skip
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from bench import data, predict
-from bench import task as tasks
-from bench.contract import Door
-from bench.data import pastis
-from bench.data.pastis_dataset import file
-from bench.data.pastis_metadata import METADATA
+from bench import data
+from bench.data.pastis import pastis
+from bench.data.pastis.dataset import file
+from bench.data.pastis.metadata import METADATA
+from bench.evaluate import predict
 from bench.kinds import crops
+from bench.kinds.common import observing
 from bench.metrics.confusion import confusion_matrices
 from bench.models import baseline
-from bench.runs import Run
+from bench.results.runs import Run
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 from tests.baselines import straightforward_tsvit as plain
 
 TASK = tasks.load("pastis-crop-mapping")
@@ -84,7 +84,7 @@ def test_batches_from_the_store(benchmark, root):
     batches = [patches[start : start + crops.BATCH] for start in range(0, PATCHES, crops.BATCH)]
 
     def ours():
-        return list(predict.ahead(lambda part: crops.load(TASK, dataset, DOOR, part), batches))
+        return list(observing.ahead(lambda part: crops.load(TASK, dataset, DOOR, part), batches))
 
     own, peer = alternate(
         benchmark, {"ours": ours, "peer": lambda: [plainly(root, part) for part in batches]}, 5
@@ -190,7 +190,7 @@ def test_a_step_of_tsvit(benchmark):
 
 def test_the_evaluator_on_tsvit(benchmark, tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
-    from bench.simulate import pastis as simulated
+    from bench.data.pastis import simulate as simulated
 
     root = data.sample_root("pastis")
     simulated.write(root, patches=8)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from bench.metrics.multilabel import multilabel_replicates
-from bench.stats import rank_intervals, resample_counts, tiers, unpaired_p
+from bench.metrics.stats import rank_intervals, resample_counts, tiers, unpaired_p
 
 CLASSES = 19
 

@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 import tomli_w
 import torch
 
-from bench import data, evaluate, models, weights
-from bench import task as tasks
-from bench.paths import shipped
-from bench.request import Request
-from bench.task import Task
+from bench import data, models
+from bench.base import weights
+from bench.base.paths import shipped
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
+from bench.spec import task as tasks
+from bench.spec.task import Task
 
 BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 TASK = tasks.load("reben-mlc")

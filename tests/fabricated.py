@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.runs import Run
-from tests.test_store import manifest
+from bench.results.runs import Run
+from tests.results.test_store import manifest
 
 CLASSES = 19
 

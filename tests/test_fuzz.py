@@ -18,14 +18,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-import bench.torch_setup  # noqa: F401
-from bench import bounded_toml, models, parquet, predictions, received, weights
-from bench import task as tasks
-from bench.check import check
-from bench.entry import Model, Predictions
-from bench.errors import BenchError
+from bench import models
+from bench.base import bounded_toml, parquet, weights
+from bench.base.errors import BenchError
+from bench.evaluate import predictions
+from bench.results import received
+from bench.spec import task as tasks
+from bench.spec.entry import Model, Predictions
+from bench.submissions.check import check
 from tests import submissions
-from tests.submissions import declare, logits, model_entry, words
+from tests.made_submissions import declare, logits, model_entry, words
 
 TASK = tasks.load("reben-mlc")
 SCHEMA = predictions.schema(TASK)

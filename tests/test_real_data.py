@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import data, evaluate
-from bench import task as tasks
-from bench.data.hyspecnet_patches import normalised, spectra
-from bench.data.reben_dataset import FLAGGED, METADATA
-from bench.errors import BenchError
+from bench import data
+from bench.base.errors import BenchError
+from bench.data.hyspecnet.patches import normalised, spectra
+from bench.data.reben.dataset import FLAGGED, METADATA
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
 from bench.models import baseline
-from bench.request import Request
-from bench.runs import Run
+from bench.results.runs import Run
+from bench.spec import task as tasks
 from tests.tiny import TASK, tiny
 
 BOTH = (METADATA, FLAGGED)

@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import tomli_w
 
-from bench import evaluate, kinds, predictions, runs, store
-from bench import task as tasks
-from bench.request import Request
+from bench import kinds
+from bench.evaluate import predictions
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
+from bench.results import runs, store
+from bench.spec import task as tasks
 from tests.hub.server import commit_of
 from tests.tiny import tiny
 

@@ -2,9 +2,10 @@
 
 import torch
 
-from bench import entry as entries
-from bench import models, weights
-from bench import task as tasks
+from bench import models
+from bench.base import weights
+from bench.models import entries
+from bench.spec import task as tasks
 
 TASK = "reben-mlc"
 

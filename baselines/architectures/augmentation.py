@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from bench import augmentations
-from bench.errors import RequestError
+from bench.base.errors import RequestError
+from bench.kinds.common import augmentations
 
 
 class Augmentation(nn.Module):
-    """An augmentation of `bench.augmentations` at several magnitudes.
+    """An augmentation of `bench.kinds.common.augmentations` at several magnitudes.
 
     Args:
         in_channels: bands of an image.

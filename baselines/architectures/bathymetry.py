@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate, pad
 
-from bench.errors import BenchError
-from bench.kinds import Batch
+from bench.base.errors import BenchError
+from bench.kinds.common.batch import Batch
 
 
 class MagicBathyUNet(nn.Module):

@@ -10,10 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.codecs import jpeg2000, klt
-from bench.codecs.classical import RateCodec
-from bench.codecs.rates import largest_within
-from bench.codecs.stream import Stream, pack
+from baselines.codecs import jpeg2000, klt
+from baselines.codecs.classical import RateCodec
+from baselines.codecs.rates import largest_within
+from baselines.codecs.stream import Stream, pack
 
 _PEAK = 65_535
 _LOWEST, _HIGHEST = 20.0, 110.0

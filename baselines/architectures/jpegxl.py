@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.codecs import jpegxl
-from bench.codecs.classical import RateCodec
-from bench.codecs.rates import largest_within
-from bench.codecs.stream import Stream, pack
+from baselines.codecs import jpegxl
+from baselines.codecs.classical import RateCodec
+from baselines.codecs.rates import largest_within
+from baselines.codecs.stream import Stream, pack
 
 _PEAK = 65_535
 _EFFORT = 5

@@ -11,11 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.codecs import entropy, klt
-from bench.codecs.classical import RateCodec
-from bench.codecs.quantise import dequantise, quantise
-from bench.codecs.rates import largest_within
-from bench.codecs.stream import Stream, pack
+from baselines.codecs import entropy, klt
+from baselines.codecs.classical import RateCodec
+from baselines.codecs.quantise import dequantise, quantise
+from baselines.codecs.rates import largest_within
+from baselines.codecs.stream import Stream, pack
 
 _LEVELS = entropy.MAX_LEVELS
 _FILLED = 0.97

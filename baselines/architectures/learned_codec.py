@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from bench.codecs import entropy, stream
-from bench.codecs.quantise import dequantise, quantise
-from bench.errors import BenchError, RequestError
+from baselines.codecs import entropy, stream
+from baselines.codecs.quantise import dequantise, quantise
+from bench.base.errors import BenchError, RequestError
 
 MAX_BITS = 16
 

@@ -7,10 +7,10 @@ integers; others are refused, for without loss they would be 32-bit noise.
 import numpy as np
 import torch
 
-from bench.codecs import jpegxl
-from bench.codecs.classical import pixels
-from bench.codecs.stream import pack, unpack
-from bench.errors import BenchError, RequestError
+from baselines.codecs import jpegxl
+from baselines.codecs.classical import pixels
+from baselines.codecs.stream import pack, unpack
+from bench.base.errors import BenchError, RequestError
 
 _CODEC = "lossless-jpegxl"
 _SCALE = 10_000

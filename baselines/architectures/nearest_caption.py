@@ -6,9 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 
-import bench.torch_setup  # noqa: F401
-from bench.errors import BenchError
-from bench.kinds import Batch
+from bench.base.errors import BenchError
+from bench.kinds.common.batch import Batch
 
 from .dates import dates_of, described
 

@@ -7,10 +7,10 @@ theirs, its transform is fitted to the image and so is part of the stream.
 import numpy as np
 import torch
 
-from bench.codecs import klt
-from bench.codecs.classical import pixels
-from bench.codecs.stream import pack, unpack
-from bench.errors import BenchError, RequestError
+from baselines.codecs import klt
+from baselines.codecs.classical import pixels
+from baselines.codecs.stream import pack, unpack
+from bench.base.errors import BenchError, RequestError
 
 _CODEC = "pca"
 

@@ -10,8 +10,6 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
-import bench.torch_setup  # noqa: F401
-
 
 class Size(NamedTuple):
     """Layers and channels of the four stages of an encoder; channels of its decoder."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 Series = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 

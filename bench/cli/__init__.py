@@ -15,9 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import __version__
-from bench.errors import BenchError, os_error
-from bench.paths import absolute
+from bench.base.errors import BenchError, os_error
+from bench.base.paths import absolute
+from bench.base.version import __version__
 
 DEBUG = "BENCH_DEBUG"
 _INTERRUPTED = 130

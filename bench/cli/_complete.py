@@ -12,7 +12,7 @@ Offered = list[str]
 
 def tasks(incomplete: str) -> Offered:
     """Names of the tasks that ship with the harness."""
-    from bench.paths import shipped
+    from bench.base.paths import shipped
 
     return _fitting((path.stem for path in shipped("tasks").glob("*.toml")), incomplete)
 
@@ -26,8 +26,8 @@ def datasets(incomplete: str) -> Offered:
 
 def models(context: typer.Context, incomplete: str) -> Offered:
     """Names of the baselines of the task that was typed, or of all; sources of other models."""
-    from bench import bounded_toml
-    from bench.paths import shipped
+    from bench.base import bounded_toml
+    from bench.base.paths import shipped
 
     folder, task = "*", context.params.get("task")
     declaration = shipped("tasks") / f"{task}.toml"
@@ -43,7 +43,7 @@ SOURCES = ("blip2", "hf", "open_clip", "predictions", "python", "timm")
 
 def runs(context: typer.Context, incomplete: str) -> Offered:
     """Ids of the runs in the results folder that was typed, or else in the default one."""
-    from bench.paths import results_root
+    from bench.base.paths import results_root
 
     folder = results_root(context.params.get("results")) / "runs"
     return _fitting((path.parent.name for path in folder.glob("*/run.json")), incomplete)

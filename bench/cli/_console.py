@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.display import as_json, plain
+from bench.base.display import as_json, plain
 
 if TYPE_CHECKING:
-    from bench.request import Report
+    from bench.evaluate.request import Report
 
 Results = Annotated[
     Path | None,
@@ -124,7 +124,7 @@ def reporting(quiet: bool) -> "Iterator[Report]":
         TimeRemainingColumn,
     )
 
-    from bench.request import Report
+    from bench.evaluate.request import Report
 
     if quiet:
         yield Report()
@@ -161,6 +161,6 @@ def reporting(quiet: bool) -> "Iterator[Report]":
 
 def results_folder(named: Path | None) -> Path:
     """The folder of results that a verb works on."""
-    from bench.paths import results_root
+    from bench.base.paths import results_root
 
     return results_root(named)

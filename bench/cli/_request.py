@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.base.errors import RequestError
+from bench.base.paths import shown
 from bench.cli import _complete as complete
 from bench.cli._console import interval, number, print_line, print_table, results_folder
-from bench.errors import RequestError
-from bench.paths import shown
+from bench.results import runs
 
 if TYPE_CHECKING:
-    from bench.request import Request
+    from bench.evaluate.request import Request
 
 Task = Annotated[
     str,
@@ -68,7 +69,7 @@ def request(
     Raises:
         RequestError: an option has a value it can't have.
     """
-    from bench.request import Request
+    from bench.evaluate.request import Request
 
     if allow_python:
         from bench.models import python
@@ -92,7 +93,7 @@ def request(
 
 def _lines(path: Path) -> list[str]:
     """The sample ids in a file, one a line as it is; empty lines are passed over."""
-    from bench import text
+    from bench.base import text
 
     hint = "write one sample id a line: `bench info TASK --ids` prints them"
     return [line for line in text.lines(text.read(path, error=RequestError, hint=hint)) if line]
@@ -156,11 +157,11 @@ def _name(score: dict[str, Any]) -> str:
 
 
 def _unranked(manifest: dict[str, Any], results: Path) -> str:
-    from bench import kinds, task
-    from bench.runs import Run
+    from bench import kinds
+    from bench.results.runs import Run
 
     run = Run(results / "runs" / manifest["run"])
-    return kinds.kind_of(task.of_run(run, manifest)).UNRANKED
+    return kinds.kind_of(runs.task_of(run, manifest)).UNRANKED
 
 
 def _by_label(heading: str, scores: Sequence[dict[str, Any]]) -> None:

@@ -25,9 +25,9 @@ def verb(
     """
     from dataclasses import asdict
 
-    from bench import task as tasks
-    from bench.check import check
-    from bench.errors import BenchError
+    from bench.base.errors import BenchError
+    from bench.spec import task as tasks
+    from bench.submissions.check import check
 
     findings = check(submission, tasks.load(task) if task else None)
     failed = [finding for finding in findings if not finding.passed]

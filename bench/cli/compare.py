@@ -20,7 +20,7 @@ from bench.cli._console import (
 )
 
 if TYPE_CHECKING:
-    from bench.compare import Comparison, Difference, PerSample
+    from bench.report.compare import Comparison, Difference, PerSample
 
 
 def verb(
@@ -52,7 +52,7 @@ def verb(
     """
     import dataclasses
 
-    from bench.compare import compare
+    from bench.report.compare import compare
 
     with reporting(quiet) as report:
         found = compare(entries, task, results_folder(results), track, metric, report.progress)

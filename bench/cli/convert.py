@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from bench.base.errors import RequestError
 from bench.cli import _request as options
 from bench.cli._console import Json, print_json, print_line
-from bench.errors import RequestError
 
 
 def verb(
@@ -34,9 +34,10 @@ def verb(
             "if you know who made it, add --i-trust-this-file; it is then read in a process of its "
             "own that makes nothing but tensors",
         )
-    from bench import models, pickled
-    from bench import task as tasks
-    from bench.paths import shown
+    from bench import models
+    from bench.base.paths import shown
+    from bench.spec import task as tasks
+    from bench.submissions import pickled
 
     asked = tasks.load(task)
     made = pickled.convert(file, models.find(model, asked), asked, out)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.base.errors import RequestError
 from bench.cli import _complete as complete
 from bench.cli import _request as options
 from bench.cli._console import (
@@ -16,10 +17,9 @@ from bench.cli._console import (
     reporting,
     results_folder,
 )
-from bench.errors import RequestError
 
 if TYPE_CHECKING:
-    from bench.curves import Interval
+    from bench.report.curves import Interval
 
 
 _FAR = 10_000
@@ -55,7 +55,7 @@ def verb(
     """
     import dataclasses
 
-    from bench.curves import against
+    from bench.report.curves import against
 
     if rate not in ("actual", "nominal"):
         raise RequestError(f"unknown rate {rate!r}", "use actual or nominal")

@@ -97,8 +97,8 @@ def verify(
 ) -> None:
     """Check a dataset against its declaration: counts, splits, a sample of the pixels."""
     from bench import data
+    from bench.base.errors import BenchError, RequestError
     from bench.cli._console import reporting
-    from bench.errors import BenchError, RequestError
 
     if track not in ("official", "sample"):
         raise RequestError(f"unknown track {track!r}", "use official or sample")

@@ -12,9 +12,10 @@ def verb(as_json: Json = False) -> None:
     """Show versions, devices, data, disk and access to the Hub."""
     import torch
 
-    from bench import data, provenance
-    from bench.paths import data_root, results_root, shipped
-    from bench.torch_setup import torchvision_advice
+    from bench import data
+    from bench.base import provenance
+    from bench.base.paths import data_root, results_root, shipped
+    from bench.base.torch_setup import torchvision_advice
 
     found: dict[str, Any] = {
         "harness": provenance.harness(),

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.base.errors import RequestError, unknown
 from bench.cli import _complete as complete
 from bench.cli._console import Json, print_json, print_line, print_table
-from bench.errors import RequestError, unknown
+from bench.kinds.common.protocol import Prompted
+from bench.models import entries
 
 if TYPE_CHECKING:
-    from bench.task import Task
+    from bench.spec.task import Task
 
 
 def verb(
@@ -43,8 +45,8 @@ def verb(
     as_json: Json = False,
 ) -> None:
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
-    from bench import data, entry, kinds
-    from bench import task as tasks
+    from bench import data, kinds
+    from bench.spec import task as tasks
 
     asked = tasks.load(task)
     if ids:
@@ -61,7 +63,7 @@ def verb(
     kind = kinds.kind_of(asked)
     declared = asked.declaration
     schema = {field.name: str(field.type) for field in kind.schema(asked)}
-    baselines = entry.baseline_names(asked)
+    baselines = entries.baseline_names(asked)
     if as_json:
         print_json(
             asked.model_dump(mode="json")
@@ -77,7 +79,7 @@ def verb(
                 "citation": declared["citation"],
                 "url": declared["url"],
                 "contracts": {name: asked.input(name).model_dump() for name in asked.inputs},
-                "recipes": entry.recipes(asked),
+                "recipes": entries.recipes(asked),
             }
         )
         return
@@ -119,7 +121,7 @@ def verb(
 
 
 def _show_predictions(task: "Task", as_json: bool) -> None:
-    from bench import predictions
+    from bench.evaluate import predictions
 
     columns, example = list(predictions.told(task)), predictions.example(task)
     if as_json:
@@ -164,7 +166,7 @@ def _print_prompts(task: "Task", as_json: bool) -> None:
     from bench import kinds
 
     kind: object = kinds.kind_of(task)
-    if not isinstance(kind, kinds.Prompted):
+    if not isinstance(kind, Prompted):
         raise RequestError(
             f"no sentences name the classes of {task.name}",
             "those of kind zeroshot have such: `bench list --kind zeroshot`",

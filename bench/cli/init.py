@@ -28,9 +28,9 @@ def verb(
 
     bench init my-entry --task reben-mlc
     """
-    from bench import task as tasks
-    from bench import template
-    from bench.paths import shown
+    from bench.base.paths import shown
+    from bench.spec import task as tasks
+    from bench.submissions import template
 
     folder = shown(
         template.write(

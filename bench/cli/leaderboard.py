@@ -16,8 +16,8 @@ def verb(
     results: Results = None,
 ) -> None:
     """Make the leaderboard: one HTML file that needs no network and no server."""
-    from bench import leaderboard
-    from bench.paths import shown
+    from bench.base.paths import shown
+    from bench.report import leaderboard
 
     size = leaderboard.write(results_folder(results), out)
     print_line(f"{shown(out)}: {size / 1000:,.0f} kB")

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bench.base.errors import unknown
 from bench.cli._console import Json, print_json, print_line, print_table
-from bench.errors import unknown
 
 
 def verb(
@@ -19,8 +19,9 @@ def verb(
 
     for t in $(bench list --kind retrieval --names); do bench run --task $t --model MODEL; done
     """
-    from bench import bounded_toml, data
-    from bench.paths import shipped
+    from bench import data
+    from bench.base import bounded_toml
+    from bench.base.paths import shipped
 
     rows = []
     for path in sorted(shipped("tasks").glob("*.toml")):

@@ -36,8 +36,8 @@ def verb(
 
     bench regress --task reben-mlc --model resnet18-s1
     """
-    from bench import regress
-    from bench.errors import BenchError, RequestError
+    from bench.base.errors import BenchError, RequestError
+    from bench.evaluate import regress
 
     with tempfile.TemporaryDirectory() as temporary, reporting(quiet) as report:
         folder = results or Path(temporary)

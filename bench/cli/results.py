@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import display, trainings
+from bench.base import display
+from bench.base.errors import BenchError, RequestError, unknown
+from bench.base.paths import shown
 from bench.cli import _complete as complete
 from bench.cli._console import (
     Json,
@@ -19,13 +21,12 @@ from bench.cli._console import (
     print_table,
     results_folder,
 )
-from bench.errors import BenchError, RequestError, unknown
-from bench.paths import shown
+from bench.results import trainings
 
 if TYPE_CHECKING:
     import datetime
 
-    from bench.folds import Summary
+    from bench.report.folds import Summary
 
 app = typer.Typer(
     help="Show what is known; ask in SQL; export, import and rebuild what is behind it."
@@ -102,8 +103,8 @@ def show(
 @app.command()
 def rebuild(context: typer.Context, results: Results = None) -> None:
     """Make the database again from the run folders and the files of published numbers."""
-    from bench import integrity, store
-    from bench.runs import Run
+    from bench.results import integrity, store
+    from bench.results.runs import Run
 
     folder = results_folder(results or context.obj)
     count, faults = store.rebuild(folder)
@@ -127,7 +128,7 @@ def sql(
     results: Results = None,
 ) -> None:
     """Ask the database and the stored observations; nothing can be changed."""
-    from bench.sql import ask
+    from bench.results.sql import ask
 
     limit = None if as_json or as_csv else _ROWS
     answer = ask(results_folder(results or context.obj), question, limit)
@@ -158,8 +159,8 @@ def export(
     results: Results = None,
 ) -> None:
     """Write every score with interval and direction, or what a model's Hub repository shows."""
-    from bench import export as formats
-    from bench.files import write_bytes
+    from bench.base.files import write_bytes
+    from bench.results import export as formats
 
     if kind not in ("csv", "json", "eval-results", "model-index"):
         raise RequestError(f"unknown format {kind!r}", "use csv, json, eval-results or model-index")
@@ -192,7 +193,7 @@ def benefit(
     results: Results = None,
 ) -> None:
     """Show what training with each augmentation gains, beside how consistent it is."""
-    from bench.benefit import benefits, claim
+    from bench.report.benefit import benefits, claim
 
     rows = benefits(results_folder(results or context.obj), track)
     if as_json:
@@ -229,7 +230,7 @@ def take(
     results: Results = None,
 ) -> None:
     """Take in the run folders of another machine; checked first, nothing is overwritten."""
-    from bench.import_runs import import_runs
+    from bench.results.import_runs import import_runs
 
     folder = results_folder(results or context.obj)
     found = import_runs(source, folder)
@@ -253,8 +254,8 @@ def _day(text: str | None) -> "datetime.date | None":
 
 def _check_task(folder: Path, task: str | None) -> None:
     """Refuse the name of a task that neither ships with the harness nor has results."""
-    from bench import store
-    from bench.paths import shipped
+    from bench.base.paths import shipped
+    from bench.results import store
 
     known = {path.stem for path in shipped("tasks").glob("*.toml")}
     if task is None or task in known:
@@ -268,7 +269,7 @@ def _check_task(folder: Path, task: str | None) -> None:
 
 
 def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:
-    from bench import export, store
+    from bench.results import export, store
 
     if optional and not store.database(folder).is_file():
         return []
@@ -282,7 +283,7 @@ def _over_folds(
     folder: Path, rows: list[dict[str, Any]], *, task: str | None, **wanted: Any
 ) -> "list[Summary]":
     """Means over the folds of a task, of whichever fold it is; of every task without any."""
-    from bench.folds import groups, summaries
+    from bench.report.folds import groups, summaries
 
     if task is not None:
         named = next((names for names in groups().values() if task in names), [])
@@ -291,7 +292,7 @@ def _over_folds(
 
 
 def _reported(folder: Path, task: str | None, entry: str | None) -> list[dict[str, Any]]:
-    from bench import reported
+    from bench.results import reported
 
     numbers, faults = reported.load(folder)
     for fault in faults:

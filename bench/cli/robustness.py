@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.errors import RequestError
 from bench.cli import _request as options
 from bench.cli._console import (
     Json,
@@ -16,7 +17,6 @@ from bench.cli._console import (
     print_table,
     reporting,
 )
-from bench.errors import RequestError
 
 
 def verb(
@@ -43,7 +43,7 @@ def verb(
     """
     import dataclasses
 
-    from bench import robustness
+    from bench.evaluate import robustness
 
     grid = dict(map(_magnitudes, noise))
     asked = options.request(task, model, track, device, 1, 1, precision, seed, False, results)

@@ -37,7 +37,7 @@ def verb(
 
     bench run --task reben-mlc --model resnet50
     """
-    from bench import evaluate
+    from bench.evaluate import stages as evaluate
 
     asked = options.request(
         task,

@@ -23,7 +23,8 @@ def verb(
 
     bench score reben-mlc.resnet50-s2.sample
     """
-    from bench import evaluate, runs
+    from bench.evaluate import stages as evaluate
+    from bench.results import runs
 
     folder = results_folder(results)
     found = runs.find(folder, run)

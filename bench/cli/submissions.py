@@ -21,7 +21,7 @@ from bench.cli._console import (
 )
 
 if TYPE_CHECKING:
-    from bench.submissions import Found, Outcome
+    from bench.submissions.sync import Found, Outcome
 
 app = typer.Typer(
     no_args_is_help=True, help="Entries that others handed in: find, run, compare, list."
@@ -58,9 +58,9 @@ def sync(
 
     bench submissions sync --from submissions
     """
-    from bench import submissions
-    from bench.errors import BenchError
-    from bench.sandbox import Limits
+    from bench.base.errors import BenchError
+    from bench.submissions import sync as submissions
+    from bench.submissions.sandbox import Limits
 
     folder = results_folder(results)
     with reporting(quiet) as report:
@@ -82,7 +82,7 @@ def show(
     source: From = None, tag: Tag = None, as_json: Json = False, results: Results = None
 ) -> None:
     """Show what earlier syncs found; with --from or --tag, beside what is yet to be dealt with."""
-    from bench import submissions
+    from bench.submissions import sync as submissions
 
     outcomes = submissions.known(results_folder(results))
     wanted, faults = _wanted(source, tag)
@@ -94,7 +94,7 @@ def show(
 
 
 def _wanted(source: Path | None, tag: str | None) -> tuple[list["Found"], list[str]]:
-    from bench import submissions
+    from bench.submissions import sync as submissions
 
     found, faults = submissions.listed(source) if source else ([], [])
     return found + (submissions.tagged(tag) if tag else []), faults

@@ -15,7 +15,7 @@ from bench.cli._console import (
 )
 
 if TYPE_CHECKING:
-    from bench.submit import Plan
+    from bench.submissions.submit import Plan
 
 
 def verb(
@@ -45,8 +45,8 @@ def verb(
 
     bench submit my-entry --repo me/my-entry --dry-run
     """
-    from bench import submit
-    from bench.paths import shown
+    from bench.base.paths import shown
+    from bench.submissions import submit
 
     folder = results_folder(results)
     plan = submit.plan(entry, repo, folder, leaderboard)
@@ -73,7 +73,7 @@ def verb(
 
 
 def _show(plan: "Plan", as_json: bool) -> None:
-    from bench.hub import sha256
+    from bench.base.hub import sha256
 
     files: list[dict[str, Any]] = [
         {

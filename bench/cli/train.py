@@ -23,8 +23,8 @@ def verb(
 
     bench train --task reben-mlc --model resnet18-s1
     """
-    from bench import evaluate
-    from bench.paths import shown
+    from bench.base.paths import shown
+    from bench.evaluate import stages as evaluate
 
     asked = options.request(
         task,

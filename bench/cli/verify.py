@@ -26,9 +26,9 @@ def verb(
     """
     from dataclasses import asdict
 
-    from bench import runs
-    from bench.errors import BenchError
-    from bench.verify import verify
+    from bench.base.errors import BenchError
+    from bench.evaluate.verify import verify
+    from bench.results import runs
 
     folder = results_folder(results)
     found = runs.find(folder, run)

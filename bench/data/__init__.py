@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from bench import bounded_toml
+from bench.base import bounded_toml
+from bench.base.errors import RequestError, unknown
+from bench.base.paths import data_root
 from bench.data import listing, samples
-from bench.errors import RequestError, unknown
-from bench.paths import data_root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,9 +89,15 @@ class Reader(Protocol):
         ...
 
 
+@functools.cache
+def _declarations() -> Mapping[str, Path]:
+    """The TOML file of each dataset, by its name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*/*.toml"))}
+
+
 def declared() -> list[str]:
     """The names of all datasets."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
+    return sorted(_declarations())
 
 
 @functools.cache
@@ -101,10 +107,9 @@ def declaration(name: str) -> Mapping[str, Any]:
     Raises:
         RequestError: no dataset has this name.
     """
-    path = Path(__file__).parent / f"{name}.toml"
-    if name not in declared():
+    if name not in _declarations():
         raise unknown("dataset", name, declared())
-    return bounded_toml.read(path)
+    return bounded_toml.read(_declarations()[name])
 
 
 def published(name: str) -> Mapping[str, Mapping[str, Any]]:
@@ -152,7 +157,8 @@ def reader(name: str) -> Reader:
         RequestError: no dataset has this name.
     """
     declaration(name)
-    module: Any = importlib.import_module(f"bench.data.{name.replace('-', '_')}")
+    folder = _declarations()[name].parent.name
+    module: Any = importlib.import_module(f"bench.data.{folder}.{name.replace('-', '_')}")
     return module  # type: ignore[no-any-return]
 
 

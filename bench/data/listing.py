@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 DEPTH = 24
 """The most folders within each other that `walk` goes down."""

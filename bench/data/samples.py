@@ -12,10 +12,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import locks
+from bench.base import locks
+from bench.base.errors import BenchError, os_error
+from bench.base.files import new_folder, scratch, sha256_file, sweep, write_bytes, write_json
 from bench.data.listing import is_left_behind
-from bench.errors import BenchError, os_error
-from bench.files import new_folder, scratch, sha256_file, sweep, write_bytes, write_json
 
 HASH = "SHA256"
 _NOTES = ".files.json"
@@ -122,7 +122,7 @@ def _hashed(root: Path) -> Noted:
 
 
 def _tree(noted: Noted) -> str:
-    """The hash of the whole, as `bench.files.tree_sha256` has it."""
+    """The hash of the whole, as `bench.base.files.tree_sha256` has it."""
     digest = hashlib.sha256()
     for path in sorted(noted, key=Path):
         digest.update(f"{path} {noted[path][2]}\n".encode())

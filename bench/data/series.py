@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.errors import unknown
 from bench.data import Dataset
-from bench.errors import unknown
 
 
 @dataclass(frozen=True)

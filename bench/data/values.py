@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.errors import BenchError
 from bench.data import declaration
-from bench.errors import BenchError
 
 FEWEST = 4
 """Images of which the darkest pixel tells anything."""

@@ -14,18 +14,21 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench import pictures, returned
-from bench.contract import Door, InputContract
+from bench.base.errors import BenchError
 from bench.data.series import Series, SeriesDataset, by_series
-from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, matrix, mirrored, mirrors, segmentation
-from bench.kinds._blank import SAMPLE_ID, noise
-from bench.kinds._predicted import beside, confusions, map_schema
+from bench.kinds import segmentation
+from bench.kinds.common import pictures, returned
+from bench.kinds.common.batch import Batch, mirrored, mirrors
+from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.predicted import beside, confusions, map_schema
+from bench.kinds.common.protocol import Metrics
+from bench.kinds.common.tables import matrix
 from bench.kinds.segmentation import outputs, sample_scores, schema
 from bench.metrics import confusion
-from bench.recipe import Recipe
-from bench.stats import weighted_sums
-from bench.task import Task
+from bench.metrics.stats import weighted_sums
+from bench.spec.contract import Door, InputContract
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 
 __all__ = ["outputs", "sample_scores", "schema"]
 
@@ -178,7 +181,7 @@ def _mapped(task: Task, model: torch.nn.Module, batch: Batch, *, training: bool 
     """The batch with a model's logits [N, classes, H, W] in place of its inputs.
 
     Raises:
-        BenchError: as `bench.returned.tensor`.
+        BenchError: as `bench.kinds.common.returned.tensor`.
     """
     order: list[int] = []
     found = []

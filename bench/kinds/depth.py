@@ -15,27 +15,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import interpolate
 
-from bench import pictures, returned
-from bench.contract import Door, InputContract
+from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.errors import BenchError
-from bench.kinds import (
-    SAMPLE,
-    Batch,
-    Metrics,
-    NoOptions,
-    images,
-    matrix,
-    mirrored,
-    mirrors,
-    told,
-)
-from bench.kinds._blank import SAMPLE_ID, noise
-from bench.kinds._predicted import beside
+from bench.kinds.common import pictures, returned
+from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.predicted import beside
+from bench.kinds.common.protocol import Metrics, NoOptions
+from bench.kinds.common.tables import SAMPLE, matrix, told
 from bench.metrics import depth as metrics
-from bench.recipe import Recipe
-from bench.stats import weighted_sums
-from bench.task import Task
+from bench.metrics.stats import weighted_sums
+from bench.spec.contract import Door, InputContract
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 
 INTERFACE = (
     "images float32 [N, channels, size, size] -> depths in metres float32 [N, 1, size, size], "

@@ -22,23 +22,26 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch.nn.functional import cross_entropy, normalize
 
-from bench.contract import Door, InputContract
+from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, NoOptions, _embedded, images, matrix, mirrored, mirrors
-from bench.kinds import _composites as composites
-from bench.kinds._blank import SAMPLE_ID, noise
-from bench.kinds._predicted import beside
+from bench.kinds.common import composites
+from bench.kinds.common import embedded as _embedded
+from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.predicted import beside
+from bench.kinds.common.protocol import Metrics, NoOptions
+from bench.kinds.common.tables import matrix
+from bench.kinds.common.towers import embedded, vectors
 from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.embeddings import Embeddings, Indices
 from bench.metrics.nearest import top_k
 from bench.metrics.recalls import AT, hits, medians, recalls
 from bench.metrics.relevance import relevance_of_groups, relevance_of_pairs
 from bench.metrics.retrieval import rank_both_ways
-from bench.recipe import Recipe
-from bench.stats import weighted_sums
-from bench.task import Task
-from bench.towers import embedded, vectors
+from bench.metrics.stats import weighted_sums
+from bench.spec.contract import Door, InputContract
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 
 INTERFACE = (
     "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
@@ -138,7 +141,7 @@ def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Tabl
 def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, their captions, and whether they show a change.
 
-    Of composites `bench.kinds._composites.load`.
+    Of composites `bench.kinds.common.composites.load`.
 
     Raises:
         RequestError: composites are asked for, and the contract has none.
@@ -214,7 +217,7 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     Pairs of a batch whose captions are the same aren't negatives of each other. Each process of a
     training on several devices contrasts its own part of a batch.
 
-    Of composites `bench.kinds._composites.loss`.
+    Of composites `bench.kinds.common.composites.loss`.
     """
     if _of_composites(task):
         return composites.loss(task, model, batch)

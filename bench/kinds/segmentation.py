@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import cross_entropy, interpolate
 
-from bench import pictures, returned
-from bench.contract import Door, InputContract
+from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.errors import BenchError
-from bench.kinds import Batch, Metrics, NoOptions, images, matrix, mirrored, mirrors
-from bench.kinds._blank import SAMPLE_ID, noise
-from bench.kinds._predicted import beside, confusions, map_schema
+from bench.kinds.common import pictures, returned
+from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.predicted import beside, confusions, map_schema
+from bench.kinds.common.protocol import Metrics, NoOptions
+from bench.kinds.common.tables import matrix
 from bench.metrics import confusion
-from bench.recipe import Recipe
-from bench.stats import weighted_sums
-from bench.task import Task
+from bench.metrics.stats import weighted_sums
+from bench.spec.contract import Door, InputContract
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 
 INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes, size, size]"
 

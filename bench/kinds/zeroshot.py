@@ -14,32 +14,24 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from bench.contract import Door, InputContract
+from bench.base.errors import BenchError, RequestError
 from bench.data import Dataset
-from bench.errors import BenchError, RequestError
-from bench.kinds import (
-    SAMPLE,
-    Batch,
-    Metrics,
-    NoOptions,
-    _prompted,
-    images,
-    matrix,
-    mirrored,
-    mirrors,
-    told,
-)
-from bench.kinds._blank import SAMPLE_ID, noise
-from bench.kinds._logits import softmax
-from bench.kinds._predicted import beside
+from bench.kinds.common import prompted as _prompted
+from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.logits import softmax
+from bench.kinds.common.predicted import beside
+from bench.kinds.common.prompts import fill
+from bench.kinds.common.protocol import Metrics, NoOptions
+from bench.kinds.common.tables import SAMPLE, matrix, told
+from bench.kinds.common.towers import class_vectors, embedded, frozen_logits, vectors
 from bench.metrics.macro import macro
 from bench.metrics.multilabel import multilabel_replicates, occurring
+from bench.metrics.stats import weighted_sums
 from bench.metrics.zeroshot import class_ranks, class_scores
-from bench.prompts import fill
-from bench.recipe import Recipe
-from bench.stats import weighted_sums
-from bench.task import Task
-from bench.towers import class_vectors, embedded, frozen_logits, vectors
+from bench.spec.contract import Door, InputContract
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 
 INTERFACE = (
     "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
@@ -64,7 +56,7 @@ class Settings(BaseModel):
     """Settings of a zero-shot task.
 
     Attributes:
-        prompts: sets of `bench.prompts`; the first ranks.
+        prompts: sets of `bench.kinds.common.prompts`; the first ranks.
         names: what a set calls the classes, in their order, where not as they are declared.
         several: whether a picture may show several classes.
         tuned: whether pictures of the training split may teach a model what the first set of
@@ -125,7 +117,7 @@ def prediction_schema(task: Task) -> pa.Schema:
 
 
 def embedding_schema(task: Task) -> pa.Schema:
-    """As `bench.kinds._prompted.schema`."""
+    """As `bench.kinds.common.prompted.schema`."""
     return _prompted.schema()
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.embeddings import Indices
 from bench.metrics.relevance import Relevance
 

@@ -2,7 +2,7 @@
 
 Matrices [..., C, C] count pixels: rows are targets, columns predictions. They add up over samples,
 so a test set's score is the score of the sum, and a bootstrap replicate's that of a weighted sum
-(``bench.stats.weighted_sums``). Every score takes any leading axes and returns float64.
+(``bench.metrics.stats.weighted_sums``). Every score takes any leading axes and returns float64.
 
 A class that doesn't occur in the targets has no IoU and no F1: NaN, left out of means
 (`bench.metrics.macro`); pixels that are taken for it count against the classes they are of.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.macro import macro, where
 
 Masks = NDArray[np.uint8]

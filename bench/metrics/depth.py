@@ -8,7 +8,7 @@ nothing else. There, the mask of the image is a mean over bands, so that it may 
 shrinks prediction and reference alike, and pixels are dropped where the masked prediction is 0.
 
 Sums [..., 6] are additive, so a score of many patches is the score of their sum, and a bootstrap
-replicate's that of a weighted sum (``bench.stats.weighted_sums``). Every score takes any leading
+replicate's that of a weighted sum (``bench.metrics.stats.weighted_sums``). Every score takes any leading
 axes and returns float64; without pixels it is NaN.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]

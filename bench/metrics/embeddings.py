@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 Embeddings = NDArray[np.floating[Any]]
 Vectors = NDArray[np.float32]

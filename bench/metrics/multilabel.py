@@ -39,7 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError, unknown
+from bench.base.errors import BenchError, unknown
 from bench.metrics.areas import (
     Curve,
     Floats,
@@ -55,7 +55,7 @@ from bench.metrics.areas import (
     weighted_curve,
 )
 from bench.metrics.macro import macro, where
-from bench.stats import weighted_sums
+from bench.metrics.stats import weighted_sums
 
 Target = NDArray[np.uint8] | NDArray[np.bool_]
 Counts = NDArray[np.uint16]
@@ -144,7 +144,7 @@ def multilabel_replicates(
     """The named metrics of R resamples, each given by how often it holds every sample.
 
     A replicate equals the metric of the physically repeated samples. Scores are sorted once; a
-    resample then costs one gather and one running sum. With ``bench.stats.resample_counts`` this
+    resample then costs one gather and one running sum. With ``bench.metrics.stats.resample_counts`` this
     is the bootstrap, and two sets of predictions under equal counts are paired. Values don't
     depend on threads or block size, except for the last bits of ``samples``.
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from bench.errors import RequestError
+from bench.base.errors import RequestError
 from bench.metrics.embeddings import (
     Embeddings,
     Indices,

@@ -6,7 +6,7 @@ from math import isqrt
 
 import torch
 
-from bench.errors import RequestError
+from bench.base.errors import RequestError
 from bench.metrics.embeddings import Vectors
 
 MEMORY = 64 << 20

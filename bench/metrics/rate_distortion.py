@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.errors import BenchError, unknown
+from bench.base.errors import BenchError, unknown
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.embeddings import Indices, unit_vectors
 
 _SAME = 1e-6

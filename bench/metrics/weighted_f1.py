@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.macro import macro, where
-from bench.stats import weighted_sums
+from bench.metrics.stats import weighted_sums
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ equal prompts are never right, and nor is a model whose embeddings are all equal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.embeddings import Embeddings, Indices, Scores, Vectors, unit_pair, unit_vectors
 from bench.metrics.multilabel import multilabel_metrics
 

@@ -13,12 +13,12 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import entry as entries
-from bench import paths
-from bench.contract import InputContract
-from bench.entry import Entry, Predicted
-from bench.errors import BenchError, RequestError, in_words, unknown
-from bench.task import Task
+from bench.base import paths
+from bench.base.errors import BenchError, RequestError, in_words, unknown
+from bench.models import entries
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry, Model, Predicted
+from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +107,7 @@ def advice(entry: Entry) -> str:
     return module.advice(rest) if hasattr(module, "advice") else ""
 
 
-def remarks(model: entries.Model, contract: InputContract) -> list[str]:
+def remarks(model: Model, contract: InputContract) -> list[str]:
     """What users of a result must know of an architecture on such inputs, in words."""
     source, _, rest = model.architecture.partition(":")
     module = _source(source, "build", model.architecture)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from bench import bounded_json, bounded_toml, hub
-from bench.entry import MAX_DECLARATION
-from bench.errors import BenchError, RequestError
-from bench.files import write_bytes
-from bench.paths import absolute
+from bench.base import bounded_json, bounded_toml, hub
+from bench.base.errors import BenchError, RequestError
+from bench.base.files import write_bytes
+from bench.base.paths import absolute
+from bench.spec.entry import MAX_DECLARATION
 
 WEIGHTS = "model.safetensors"
 

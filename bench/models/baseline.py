@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from bench.contract import InputContract
-from bench.errors import RequestError, unknown
-from bench.paths import shipped
+from bench.base.errors import RequestError, unknown
+from bench.base.paths import shipped
+from bench.spec.contract import InputContract
 
 _PACKAGE = "bench_baselines"
 

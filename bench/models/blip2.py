@@ -23,15 +23,14 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import bench.torch_setup  # noqa: F401
-from bench import bounded_json, locks, weights
-from bench.contract import InputContract
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError
-from bench.files import new_folder, sha256_file, sha256_json
+from bench.base import bounded_json, locks, weights
+from bench.base.errors import BenchError, RequestError
+from bench.base.files import new_folder, sha256_file, sha256_json
+from bench.base.paths import data_root
 from bench.models._snapshot import fetch
-from bench.paths import data_root
-from bench.task import Task, in_one_line
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry
+from bench.spec.task import Task, in_one_line
 
 BEAMS, TOKENS = 5, 120
 _ASSEMBLING_S = 3600.0

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from bench import bounded_json
-from bench import entry as entries
-from bench.contract import InputContract
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError
+from bench.base import bounded_json
+from bench.base.errors import BenchError, RequestError
+from bench.models import entries
 from bench.models._snapshot import MAX_BYTES, WEIGHTS, Snapshot, fetch
-from bench.task import Task, in_one_line
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry
+from bench.spec.task import Task, in_one_line
 
 _PREFIX = "model.vision_encoder."
 _REQUEST = re.compile(r"(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[\w./-]{1,255}))?", re.A)

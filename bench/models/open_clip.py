@@ -13,18 +13,17 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-import bench.torch_setup  # noqa: F401  # isort: skip
 import open_clip  # type: ignore[import-untyped]
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch.nn.functional import normalize
 
-from bench import bounded_json, weights
-from bench.contract import InputContract
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError, unknown
+from bench.base import bounded_json, weights
+from bench.base.errors import BenchError, RequestError, unknown
 from bench.models._snapshot import MAX_BYTES, Snapshot, fetch
-from bench.task import Task, in_one_line
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry
+from bench.spec.task import Task, in_one_line
 
 KINDS = ("retrieval", "zeroshot")
 """Kinds whose interface these models have."""

@@ -6,10 +6,10 @@ after it.
 
 from pathlib import Path
 
-from bench import entry as entries
-from bench.entry import Predicted
-from bench.errors import RequestError
-from bench.task import Task
+from bench.base.errors import RequestError
+from bench.models import entries
+from bench.spec.entry import Predicted
+from bench.spec.task import Task
 
 
 def entry(rest: str, task: Task) -> Predicted:

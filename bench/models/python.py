@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import bench
-from bench import entry as entries
-from bench.contract import InputContract
-from bench.entry import Entry
-from bench.errors import RequestError, unknown
-from bench.files import sha256_file, sha256_json
-from bench.task import Task
+from bench.base.errors import RequestError, unknown
+from bench.base.files import sha256_file, sha256_json
+from bench.base.paths import PACKAGE
+from bench.models import entries
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry
+from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -140,7 +140,7 @@ def _imported(name: str) -> tuple[Any, str]:
     module_name = name.partition(":")[0]
     try:
         # A user's module may import timm, which fails beside a torchvision of another build.
-        importlib.import_module("bench.torch_setup")
+        importlib.import_module("bench.base.torch_setup")
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise RequestError(
@@ -175,7 +175,7 @@ def _source(name: str, base: Path) -> Path | None:
     """The file of a module below a folder; None for the harness's own."""
     stem = base.joinpath(*name.split("."))
     for file in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
-        if file.is_file() and not file.is_relative_to(Path(bench.__file__).resolve().parent):
+        if file.is_file() and not file.is_relative_to(PACKAGE):
             return file
     return None
 

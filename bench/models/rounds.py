@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 
-import bench.torch_setup  # noqa: F401
-from bench.contract import InputContract
-from bench.entry import Round
-from bench.errors import RequestError, unknown
-from bench.kinds._rounds import ACCOUNT, Rounds
+from bench.base.errors import RequestError, unknown
+from bench.kinds.federated.rounds import ACCOUNT, Rounds
 from bench.models import baseline, timm
+from bench.spec.contract import InputContract
+from bench.spec.entry import Round
 
 _WITHIN = {"baseline": baseline.build, "timm": timm.build}
 _MOST = 1_000

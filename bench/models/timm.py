@@ -8,12 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import bench.torch_setup  # noqa: F401
-from bench import entry as entries
-from bench.contract import InputContract
-from bench.entry import Entry
-from bench.errors import RequestError, in_words, unknown
-from bench.task import Task
+from bench.base.errors import RequestError, in_words, unknown
+from bench.models import entries
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry
+from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch

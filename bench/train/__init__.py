@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from bench import entry as entries
-from bench import provenance
+from bench.base import provenance
+from bench.base.errors import BenchError, RequestError
+from bench.base.files import sha256_json
 from bench.data import Dataset, ids_sha256, scored_ids
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError
-from bench.files import sha256_json
-from bench.kinds import Kind
-from bench.recipe import Federated, Fit, Recipe
-from bench.task import Task, in_one_line
+from bench.kinds.common.protocol import Kind
+from bench.models import entries
+from bench.spec.entry import Entry
+from bench.spec.recipe import Federated, Fit, Recipe
+from bench.spec.task import Task, in_one_line
 from bench.train.closed import fit
 from bench.train.course import Course
 from bench.train.folder import Workshop
@@ -117,7 +117,7 @@ def train(
         return fit(course, recipe)
     if isinstance(recipe, Federated):
         # A room that stands on this one.
-        from bench.federated.training import federate
+        from bench.train.federated.training import federate
 
         return federate(course, recipe)
     check_options(entry, kind, recipe)

@@ -13,16 +13,16 @@ from typing import Literal
 import torch
 
 from bench import data
-from bench import task as tasks
-from bench.contract import Door, InputContract
+from bench.base.errors import BenchError, RequestError
 from bench.data import scored_ids
-from bench.entry import Entry, Tried
-from bench.errors import BenchError, RequestError
 from bench.kinds import kind_of
-from bench.predict import ahead, observe
-from bench.predict import arithmetic as computing
-from bench.recipe import Blend
-from bench.task import Task
+from bench.kinds.common.observing import ahead, observe
+from bench.kinds.common.observing import arithmetic as computing
+from bench.spec import task as tasks
+from bench.spec.contract import Door, InputContract
+from bench.spec.entry import Entry, Tried
+from bench.spec.recipe import Blend
+from bench.spec.task import Task
 from bench.train.loader import Read, reader
 
 Tensors = Mapping[str, torch.Tensor]

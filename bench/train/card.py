@@ -1,9 +1,9 @@
 """What the README of a trained entry says."""
 
-from bench import task as tasks
-from bench.entry import Entry, Federation, Trained
-from bench.recipe import Recipe
-from bench.task import Task
+from bench.spec import task as tasks
+from bench.spec.entry import Entry, Federation, Trained
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 
 
 def card(entry: Entry, task: Task) -> str:

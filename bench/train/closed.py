@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch
 
-import bench.torch_setup
-from bench.entry import Entry
-from bench.errors import RequestError
-from bench.kinds import Batch
-from bench.predict import ahead, to_device
-from bench.recipe import Fit
+import bench.base.torch_setup
+from bench.base.errors import RequestError
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import ahead, to_device
+from bench.spec.entry import Entry
+from bench.spec.recipe import Fit
 from bench.train.course import Course
 from bench.train.loop import Best
 
@@ -22,7 +22,7 @@ def fit(course: Course, recipe: Fit) -> Entry:
     """
     if course.devices * course.nodes > 1:
         raise RequestError("a fit in closed form runs on one device", "leave out --devices")
-    bench.torch_setup.deterministic(course.seed)
+    bench.base.torch_setup.deterministic(course.seed)
     network = course.network()
     passes = int(recipe.method == "fit")
     if passes:

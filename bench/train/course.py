@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from bench import models, weights
-from bench.contract import Door
+from bench import models
+from bench.base import weights
 from bench.data import Dataset
-from bench.entry import Entry, Trained
-from bench.kinds import Kind
-from bench.task import Task
+from bench.kinds.common.protocol import Kind
+from bench.spec.contract import Door
+from bench.spec.entry import Entry, Trained
+from bench.spec.task import Task
 from bench.train.card import card
 from bench.train.folder import WEIGHTS, Workshop
 from bench.train.loader import Read, reader
@@ -80,7 +81,7 @@ class Course:
             best: that epoch.
             steps: of an epoch.
             batch: samples of a step.
-            facts: what else is said of the training, in the words of `bench.entry.Trained`.
+            facts: what else is said of the training, in the words of `bench.spec.entry.Trained`.
         """
         done = {
             "epochs_run": best.epochs,

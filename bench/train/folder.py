@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import entry as entries
-from bench.entry import Entry
-from bench.errors import RequestError
-from bench.files import atomic_path, move, write_bytes
-from bench.weights import save_tensors
+from bench.base.errors import RequestError
+from bench.base.files import atomic_path, move, write_bytes
+from bench.base.weights import save_tensors
+from bench.models import entries
+from bench.spec.entry import Entry
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from bench.kinds import Batch, joined
-from bench.predict import ahead
+from bench.kinds.common.batch import Batch, joined
+from bench.kinds.common.observing import ahead
 
 MEMORY = 640 << 20
 """Largest split that is kept in memory once it is decoded, in bytes."""

@@ -12,12 +12,15 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from bench.errors import BenchError
-from bench.kinds import Batch, Kind, check_scale
-from bench.predict import ahead, answering, arithmetic, laid_out, observe, to_device
-from bench.recipe import Recipe
-from bench.scales import direction
-from bench.task import Task
+from bench.base.errors import BenchError
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import ahead, answering, arithmetic, observe, to_device
+from bench.kinds.common.protocol import Kind
+from bench.kinds.common.scoring import check_scale
+from bench.metrics.scales import direction
+from bench.models.running import laid_out
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 from bench.train.folder import Workshop
 from bench.train.loader import AUGMENT, MODEL, VALIDATION, Read, generator
 from bench.train.schedule import factor, last_step

@@ -2,7 +2,7 @@
 
 import math
 
-from bench.recipe import Recipe
+from bench.spec.recipe import Recipe
 
 
 def last_step(recipe: Recipe, samples: int) -> int:

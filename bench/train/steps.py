@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-import bench.torch_setup
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError, in_words
-from bench.kinds import Batch, Prepares, Studio
-from bench.predict import load_model, place
-from bench.recipe import Recipe
+import bench.base.torch_setup
+from bench.base.errors import BenchError, RequestError, in_words
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.protocol import Prepares, Studio
+from bench.models.running import load_model, place
+from bench.spec.entry import Entry
+from bench.spec.recipe import Recipe
 from bench.train import blend
 from bench.train.course import Course, settings
 from bench.train.loader import Shuffled, reader
@@ -47,7 +48,7 @@ def by_steps(course: Course, recipe: Recipe) -> Entry:
     keeper = Keeper(course.workshop, course.progress)
     with settings(recipe.matmul_precision):
         load, facts = _prepared(course, recipe)
-        bench.torch_setup.deterministic(course.seed)
+        bench.base.torch_setup.deterministic(course.seed)
         trainer = _trainer(course, recipe, keeper)
         if min(recipe.batch, samples) % trainer.world_size:
             raise RequestError(
@@ -92,7 +93,7 @@ def _prepared(
             f"{course.entry.name} {' '.join(course.entry.input.bands)}",
             "name one with the same input",
         )
-    bench.torch_setup.deterministic(course.seed)
+    bench.base.torch_setup.deterministic(course.seed)
     outputs = course.kind.outputs(task)
     studio = Studio(
         course.workshop.folder,

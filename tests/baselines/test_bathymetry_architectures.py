@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, relu
 
-from bench.errors import BenchError
-from bench.kinds import Batch
+from bench.base.errors import BenchError
+from bench.kinds.common.batch import Batch
 from bench.models import baseline
 
 

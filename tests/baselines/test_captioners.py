@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
-from bench import models, weights
-from bench import task as tasks
-from bench.errors import BenchError
-from bench.kinds import Batch
+from bench import models
+from bench.base import weights
+from bench.base.errors import BenchError
+from bench.kinds.common.batch import Batch
 from bench.models.baseline import build
-from bench.recipe import Fit
+from bench.spec import task as tasks
+from bench.spec.recipe import Fit
 
 TASK = tasks.load("rsicd-captioning")
 CHANGES = tasks.load("levir-cc-captioning")

@@ -12,10 +12,10 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 
-from bench.codecs import jpeg2000, jpegxl, klt
-from bench.codecs.rates import largest_within, parse
-from bench.codecs.stream import pack, unpack
-from bench.errors import BenchError, RequestError
+from baselines.codecs import jpeg2000, jpegxl, klt
+from baselines.codecs.rates import largest_within, parse
+from baselines.codecs.stream import pack, unpack
+from bench.base.errors import BenchError, RequestError
 from bench.models import baseline
 
 RATED = ["klt.KLT", "jpeg2000.JPEG2000", "jpeg2000.KLTJPEG2000", "jpegxl.JPEGXL"]

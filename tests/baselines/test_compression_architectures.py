@@ -9,8 +9,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.codecs import stream
-from bench.errors import BenchError, RequestError
+from baselines.codecs import stream
+from bench.base.errors import BenchError, RequestError
 from bench.models import baseline
 from tests.baselines.straightforward_hycot import from_latents, to_latents
 

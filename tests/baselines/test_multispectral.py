@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-import bench.torch_setup  # noqa: F401
-from bench import entry as entries
-from bench import models, weights
-from bench import task as tasks
-from bench.entry import Entry
-from bench.errors import RequestError
-from bench.kinds import Batch, retrieval
+from bench import models
+from bench.base import weights
+from bench.base.errors import RequestError
+from bench.kinds import retrieval
+from bench.kinds.common.batch import Batch
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.entry import Entry
 
 TASK = tasks.load("reben-alignment-retrieval")
 LABELS = tasks.load("reben-zeroshot")

@@ -2,9 +2,10 @@
 
 import pytest
 
-from bench import entry, models
 from bench import kinds as all_kinds
-from bench import task as tasks
+from bench import models
+from bench.models import entries
+from bench.spec import task as tasks
 
 
 @pytest.mark.parametrize(
@@ -23,5 +24,7 @@ from bench import task as tasks
 )
 def test_entries_have_the_published_size(task, name, parameters):
     loaded = tasks.load(task)
-    network = models.build(entry.baseline(name, loaded), all_kinds.kind_of(loaded).outputs(loaded))
+    network = models.build(
+        entries.baseline(name, loaded), all_kinds.kind_of(loaded).outputs(loaded)
+    )
     assert sum(p.numel() for p in network.parameters()) == parameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.models import baseline
 from tests.baselines import straightforward_tsvit as plain
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench import entry as entries
 from bench import models
-from bench import task as tasks
-from bench.errors import RequestError
+from bench.base.errors import RequestError
+from bench.models import entries
 from bench.models.baseline import _load
+from bench.spec import task as tasks
 
 TASK = tasks.load("levir-cc-retrieval")
 FUSIONS = ["tff", "concatenate", "sum", "difference", "product"]

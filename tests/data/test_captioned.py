@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from bench import data
-from bench.data import captioned, pictured
-from bench.errors import BenchError, RequestError
-from bench.files import tree_sha256
-from bench.simulate import picture_sets
+from bench.base.errors import BenchError, RequestError
+from bench.base.files import tree_sha256
+from bench.data.pictures import captioned, pictured
+from bench.data.pictures import simulate as picture_sets
 
 SINGLE = ["gaia", "nwpu-captions", "rsicd", "rsitmd", "sydney-captions", "ucm-captions"]
 PAIRS = ["dubai-cc", "levir-cc"]

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bench import data
-from bench import task as tasks
-from bench.contract import Door
-from bench.data import eoekoland
+from bench.base.errors import BenchError, RequestError
+from bench.data.eoekoland import eoekoland
+from bench.data.eoekoland import simulate as simulated
 from bench.data.formats import npy
-from bench.errors import BenchError, RequestError
 from bench.kinds import crops
-from bench.simulate import eoekoland as simulated
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 DECLARED = data.declaration("eoekoland")
 SERIES = DECLARED["series"]

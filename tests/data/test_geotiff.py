@@ -6,8 +6,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.base.errors import BenchError
 from bench.data.formats import geotiff
-from bench.errors import BenchError
 
 PLACE = {"epsg": 32633, "origin": (390_000.0, 5_348_400.0), "pixel": 10.0}
 

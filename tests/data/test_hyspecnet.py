@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import data
-from bench.data import hyspecnet
+from bench.base.errors import BenchError, RequestError
 from bench.data.formats import geotiff, planar_tiff
 from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, encode
-from bench.data.hyspecnet_patches import KEPT, LARGEST, ROWS, digital, normalised, sample_of
-from bench.errors import BenchError, RequestError
+from bench.data.hyspecnet import hyspecnet
+from bench.data.hyspecnet.patches import KEPT, LARGEST, ROWS, digital, normalised, sample_of
 
 DECLARED = data.declaration("hyspecnet")
 DROPPED = [*range(127, 142), *range(161, 168)]
@@ -581,7 +581,7 @@ def test_nothing_is_made_of_nothing_or_of_a_damaged_image(own):
 @pytest.fixture
 def as_sample(own, monkeypatch):
     """The folder passes for that of the sample track, where the published numbers don't apply."""
-    monkeypatch.setattr("bench.data.hyspecnet_verify.sample_root", lambda name: own)
+    monkeypatch.setattr("bench.data.hyspecnet.verify.sample_root", lambda name: own)
     return own
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data import listing
-from bench.errors import BenchError
 
 LEFT = ["@eaDir", ".ipynb_checkpoints", "__MACOSX", "#recycle", "lost+found", ".git"]
 

@@ -9,11 +9,11 @@ import rasterio
 import tifffile
 
 from bench import data
-from bench.contract import Band, Door, InputContract
-from bench.data.magicbathynet_area import MODALITIES, read_lists, read_norm
-from bench.data.magicbathynet_dataset import VOID
-from bench.data.magicbathynet_rasters import read, write
-from bench.errors import BenchError, RequestError
+from bench.base.errors import BenchError, RequestError
+from bench.data.magicbathynet.area import MODALITIES, read_lists, read_norm
+from bench.data.magicbathynet.dataset import VOID
+from bench.data.magicbathynet.rasters import read, write
+from bench.spec.contract import Band, Door, InputContract
 
 NAPA, PUCK = "magicbathynet-agia-napa", "magicbathynet-puck-lagoon"
 # As in the authors' notebooks.

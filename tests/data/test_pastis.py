@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bench import data
-from bench.data import pastis
+from bench.base.errors import BenchError, RequestError
 from bench.data.formats import npy
-from bench.data.pastis_dataset import VOID, WINDOW, file
-from bench.data.pastis_metadata import METADATA, norm_file, norms
-from bench.data.pastis_prepare import convert
-from bench.data.pastis_store import INDEX, STORE
-from bench.errors import BenchError, RequestError
+from bench.data.pastis import pastis
+from bench.data.pastis.dataset import VOID, WINDOW, file
+from bench.data.pastis.metadata import METADATA, norm_file, norms
+from bench.data.pastis.prepare import convert
+from bench.data.pastis.store import INDEX, STORE
 
 DECLARED = data.declaration("pastis")
 S2, S1A = DECLARED["series"]["S2"], DECLARED["series"]["S1A"]
@@ -304,7 +304,7 @@ def test_the_store_holds_what_the_files_hold(root):
 
 
 def test_a_killed_run_goes_on_where_it_stopped(root, monkeypatch):
-    from bench.data import pastis_prepare
+    from bench.data.pastis import prepare as pastis_prepare
 
     monkeypatch.setattr(pastis_prepare, "_AT_ONCE", 4)
     counts = []

@@ -4,8 +4,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.base.errors import BenchError
 from bench.data.formats import planar_tiff
-from bench.errors import BenchError
 
 PLACE = {"epsg": 32618, "origin": (688_005.0, 4_561_935.0), "pixel": 30.0, "nodata": -32768}
 

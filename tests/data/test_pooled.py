@@ -3,8 +3,8 @@ import signal
 
 import pytest
 
-from bench.data.pooled import pooled
-from bench.errors import BenchError
+from bench.base.errors import BenchError
+from bench.data.reben.pooled import pooled
 
 
 def square(number):

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import data
-from bench.contract import Band, Door, InputContract
-from bench.data import reben
+from bench.base.errors import BenchError, RequestError
 from bench.data.formats import geotiff
-from bench.data.reben_dataset import FLAGGED
-from bench.data.reben_metadata import Metadata
-from bench.data.reben_patches import SPLITS, classes_of, geographic_split, season_and_tile
-from bench.errors import BenchError, RequestError
+from bench.data.reben import reben
+from bench.data.reben.dataset import FLAGGED
+from bench.data.reben.metadata import Metadata
+from bench.data.reben.patches import SPLITS, classes_of, geographic_split, season_and_tile
+from bench.spec.contract import Band, Door, InputContract
 
 DECLARED = data.declaration("reben")
 CLASSES = DECLARED["classes"]
@@ -521,7 +521,7 @@ def test_prepare_needs_the_second_version(first_version):
 
 
 def test_prepare_names_a_damaged_file_and_goes_on_when_it_is_mended(own, monkeypatch):
-    monkeypatch.setattr("bench.data.reben_prepare._BATCH", 2)
+    monkeypatch.setattr("bench.data.reben.prepare._BATCH", 2)
     path = own / "BigEarthNet-S2" / TILE / IDS[5] / f"{IDS[5]}_B08.tif"
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
@@ -548,9 +548,9 @@ def _prepare_slowly(root, committed):
         committed.value = done
         time.sleep(0.2)
 
-    import bench.data.reben_prepare
+    import bench.data.reben.prepare
 
-    bench.data.reben_prepare._BATCH = 2
+    bench.data.reben.prepare._BATCH = 2
     reben.prepare(root, 1, pause)
 
 

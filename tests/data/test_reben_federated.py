@@ -2,13 +2,14 @@
 
 from collections import Counter
 
-from bench import task as tasks
-from bench.data import ids_sha256, reben_federated
-from bench.data.reben_metadata import Metadata
-from bench.data.reben_patches import season_and_tile
-from bench.federated.clients import partition
-from bench.simulate import reben as simulated
-from tests.federated.tiny import recipe
+from bench.data import ids_sha256
+from bench.data.reben import reben_federated
+from bench.data.reben import simulate as simulated
+from bench.data.reben.metadata import Metadata
+from bench.data.reben.patches import season_and_tile
+from bench.spec import task as tasks
+from bench.train.federated.clients import partition
+from tests.train.federated.tiny import recipe
 
 
 def test_the_official_splits_and_their_clients(real_data):

@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import data
-from bench.data import reben_series, ssl4eo_s12
+from bench.base.errors import BenchError, RequestError
 from bench.data.formats import geotiff
-from bench.data.reben_dataset import FLAGGED, METADATA
-from bench.errors import BenchError, RequestError
-from bench.simulate import reben_series as simulated
+from bench.data.reben import reben_series
+from bench.data.reben import simulate_series as simulated
+from bench.data.reben.dataset import FLAGGED, METADATA
+from bench.data.ssl4eo_s12 import ssl4eo_s12
 
 BANDS = ["B02", "B11"]
 # In the outer ring, the next and the middle.

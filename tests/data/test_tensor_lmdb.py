@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.numpy import load
 
+from bench.base.errors import BenchError
 from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, encode
-from bench.errors import BenchError
 
 
 def patch(seed=0):

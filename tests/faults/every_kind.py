@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from bench import kinds
-from bench import task as tasks
-from bench.contract import Door
-from bench.kinds import Batch
-from bench.kinds._rounds import Rounds
-from bench.predict import observe
-from bench.task import Task
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import observe
+from bench.kinds.federated.rounds import Rounds
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.task import Task
 from tests.kinds import test_composites, test_compression, test_consistency, test_federated
 from tests.kinds.test_predicted import CASES, NAMES, SIDE, SMALL, Places, model_of
 

@@ -12,11 +12,15 @@ import pytest
 import torch
 import typer
 
-from bench import cli, data, kinds, models, paths, predictions, runs, sandbox
-from bench import task as tasks
-from bench.errors import RequestError
-from bench.request import Request
-from bench.sandbox import Errand
+from bench import cli, data, kinds, models
+from bench.base import paths
+from bench.base.errors import RequestError
+from bench.evaluate import predictions
+from bench.evaluate.request import Request
+from bench.results import runs
+from bench.spec import task as tasks
+from bench.submissions import sandbox
+from bench.submissions.sandbox import Errand
 from tests.tiny import brief, tiny
 from tests.typed import PROGRAM, Prompt
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from bench import api, kinds
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.kinds import kind_of
-from bench.kinds._rounds import Rounds
-from bench.runs import all_runs
+from bench.kinds.federated.rounds import Rounds
+from bench.results.runs import all_runs
 from tests.faults.every_kind import NAMES_OF_CASES, case
 from tests.tiny import tiny
 

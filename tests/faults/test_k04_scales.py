@@ -9,10 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import kinds, predictions, scales
-from bench import task as tasks
-from bench.errors import BenchError, RequestError
-from bench.kinds import check_scale, depth, kind_of, multilabel, zeroshot
+from bench import kinds
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import predictions
+from bench.kinds import depth, kind_of, multilabel, zeroshot
+from bench.kinds.common import scoring
+from bench.kinds.common.scoring import check_scale
+from bench.metrics import scales
+from bench.spec import task as tasks
 from bench.train.loop import Lesson
 from tests.faults.every_kind import NAMES_OF_CASES, case
 from tests.kinds.test_predicted import NAMES, made, rows, taken
@@ -106,7 +110,7 @@ def test_where_most_classes_are_in_most_samples_logits_may_all_be_positive():
 
 def few(values):
     """As of a task of three classes."""
-    from bench.kinds._logits import check_logits
+    from bench.kinds.common.logits import check_logits
 
     check_logits(values, (values > values.mean()).astype(np.uint8))
 
@@ -184,7 +188,7 @@ def test_one_set_of_similarities_is_shown_once(tmp_path):
         found = zeroshot.measure(task, observed)
         assert set(expected) - set(found) == {"accuracy_skyscript"}
         assert found["accuracy_macro"] == expected["accuracy_macro"]
-        shown = {score.name for score in kinds.score(task, observed)}
+        shown = {score.name for score in scoring.score(task, observed)}
         assert "accuracy_skyscript" not in shown
         assert "accuracy_macro" in shown
 
@@ -257,7 +261,7 @@ def test_an_unknown_metric_is_an_error_and_no_direction(monkeypatch):
     )
     targets = labels(40, share=0.5)
     with pytest.raises(RequestError, match="unknown metric 'loss'"):
-        kinds.score(MULTILABEL, table(targets, outputs(targets)))
+        scoring.score(MULTILABEL, table(targets, outputs(targets)))
 
 
 def test_predictions_and_old_runs_are_refused_before_they_are_recorded(tmp_path, sample_data):

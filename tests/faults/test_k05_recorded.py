@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import api, contenders, contents, data, provenance, recorded, store
-from bench import entry as entries
-from bench import task as tasks
-from bench.errors import BenchError, RequestError
-from bench.models import python
-from bench.request import Material, Report, fingerprint
+from bench import api, data
+from bench.base import provenance
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import data_contents as contents
+from bench.evaluate.request import Material, Report, fingerprint
+from bench.models import entries, python
+from bench.report import contenders
+from bench.results import recorded, store
+from bench.spec import task as tasks
 from tests.fabricated import fabricate
-from tests.test_compare import MLC, labelled, logits, record
+from tests.report.test_compare import MLC, labelled, logits, record
 from tests.tiny import brief
 
 
@@ -262,8 +265,8 @@ def test_a_helper_of_a_users_module_that_changed_is_another_entry(tmp_path, monk
 def test_a_training_that_is_there_says_what_else_it_was_done_with(
     tmp_path, sample_data, monkeypatch
 ):
-    from bench import evaluate
-    from bench.request import Request
+    from bench.evaluate import stages as evaluate
+    from bench.evaluate.request import Request
     from tests.tiny import brief
 
     folder = brief(tmp_path / "brief", epochs=1)

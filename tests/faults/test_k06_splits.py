@@ -11,14 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import data, export, folds, predictions, store, verification
-from bench import task as tasks
-from bench.errors import BenchError, RequestError
-from bench.evaluate import run
-from bench.leaderboard.boards import boards
-from bench.leaderboard.read import read
-from bench.request import Report, Request
-from bench.runs import Run
+from bench import data
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import predictions
+from bench.evaluate.request import Report, Request
+from bench.evaluate.stages import run
+from bench.report import folds
+from bench.report.leaderboard.boards import boards
+from bench.report.leaderboard.read import read
+from bench.results import export, store, verification
+from bench.results.runs import Run
+from bench.spec import task as tasks
 from tests.fabricated import fabricate
 
 ROOT = Path("data")

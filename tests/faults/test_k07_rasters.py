@@ -13,11 +13,11 @@ import pytest
 import tifffile
 
 from bench import data
+from bench.base.errors import BenchError
 from bench.data.formats import geotiff, planar_tiff, tiff_tags
+from bench.data.magicbathynet import simulate as bathymetry
+from bench.data.reben import simulate as patches
 from bench.data.values import Darkest, require, values
-from bench.errors import BenchError
-from bench.simulate import magicbathynet as bathymetry
-from bench.simulate import reben as patches
 
 PUCK = "magicbathynet-puck-lagoon"
 SHAPE = (20, 20)
@@ -372,8 +372,8 @@ def test_a_code_without_meaning_names_its_patch(tree, tmp_path):
 
 
 def test_a_series_without_all_its_bands_is_refused_in_words(tmp_path):
-    from bench.data import pastis
-    from bench.simulate import pastis as series
+    from bench.data.pastis import pastis
+    from bench.data.pastis import simulate as series
 
     series.write(tmp_path, patches=5)
     path = min((tmp_path / "DATA_S2").glob("*.npy"))

@@ -15,12 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import bounded_toml, data, reported, submissions
-from bench import task as tasks
+from bench import data
+from bench.base import bounded_toml
+from bench.base.errors import BenchError, RequestError
 from bench.cli import _request
-from bench.errors import BenchError, RequestError
-from bench.import_runs import import_runs
-from bench.request import Material, Request, samples_of
+from bench.evaluate.request import Material, Request, samples_of
+from bench.results import reported
+from bench.results.import_runs import import_runs
+from bench.spec import task as tasks
+from bench.submissions import sync as submissions
 from tests.fabricated import fabricate
 from tests.typed import Prompt
 

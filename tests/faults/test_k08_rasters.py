@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bench import data
-from bench.data import pastis_metadata
+from bench.base.errors import BenchError
 from bench.data.formats import geotiff, planar_tiff
-from bench.errors import BenchError
-from bench.simulate import reben as patches
+from bench.data.pastis import metadata as pastis_metadata
+from bench.data.reben import simulate as patches
 
 B02 = ["B02"]
 

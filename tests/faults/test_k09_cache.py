@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bench import models
-from bench import task as tasks
-from bench.errors import BenchError, RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.models import _snapshot, blip2
+from bench.spec import task as tasks
 from tests.hub.server import Hub, commit_of, serving
 
 TASK = tasks.load("reben-mlc")

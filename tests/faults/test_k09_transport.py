@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from bench import hub as hubs
-from bench.errors import BenchError
+from bench.base import hub as hubs
+from bench.base.errors import BenchError
 from bench.models import _snapshot
 from tests.hub.server import Hub
 

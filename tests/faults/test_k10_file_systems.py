@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, files, locks, store, submissions
+from bench import data
+from bench.base import files, locks
+from bench.base.errors import BenchError, os_error
+from bench.base.files import atomic_path, move, new_folder, scratch, write_bytes
 from bench.data import samples
-from bench.errors import BenchError, os_error
-from bench.files import atomic_path, move, new_folder, scratch, write_bytes
+from bench.results import store
+from bench.submissions import sync as submissions
 from tests.fabricated import fabricate
 
 NOBODY = 65534

@@ -12,8 +12,9 @@ import warnings
 import duckdb
 import pytest
 
-from bench import api, store
-from bench.errors import BenchError
+from bench import api
+from bench.base.errors import BenchError
+from bench.results import store
 from tests.fabricated import fabricate
 
 RECORD = """
@@ -71,7 +72,7 @@ def test_runs_recorded_while_others_rebuild_and_read_are_all_there(results):
 
 
 def test_a_run_completed_while_a_rebuild_hashes_is_entered(results, monkeypatch):
-    from bench import integrity
+    from bench.results import integrity
 
     check, late = integrity.check, []
 
@@ -88,7 +89,7 @@ def test_a_run_completed_while_a_rebuild_hashes_is_entered(results, monkeypatch)
 
 
 def test_a_run_that_changed_while_a_rebuild_hashes_is_read_again(results, monkeypatch):
-    from bench.runs import Run
+    from bench.results.runs import Run
 
     held = store._writing
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bench.cli
-from bench import display, store
-from bench import task as tasks
-from bench.runs import Run
+from bench.base import display
+from bench.results import store
+from bench.results.runs import Run
+from bench.spec import task as tasks
 from tests.fabricated import fabricate
 from tests.typed import Prompt
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from bench import bounded_json, claims, content, display, received, reported
-from bench import task as tasks
-from bench.errors import BenchError
-from bench.import_runs import import_runs
-from bench.runs import MAX_MANIFEST, Run
+from bench.base import bounded_json, display
+from bench.base.errors import BenchError
+from bench.results import received, reported
+from bench.results.import_runs import import_runs
+from bench.results.runs import MAX_MANIFEST, Run
+from bench.spec import task as tasks
+from bench.submissions import claims, content
 from tests.fabricated import fabricate
 from tests.test_fuzz import TOKENS, blocks, mangled, patience
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from huggingface_hub import close_session, get_session
 
-from bench import bounded_http
-from bench import hub as hubs
-from bench.bounded_http import MAX_ANSWER, MAX_ANSWERS
-from bench.errors import BenchError
+from bench.base import bounded_http
+from bench.base import hub as hubs
+from bench.base.bounded_http import MAX_ANSWER, MAX_ANSWERS
+from bench.base.errors import BenchError
 from bench.models import _snapshot
 from tests.hub.server import Hub, Instead
 

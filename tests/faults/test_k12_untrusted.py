@@ -9,11 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import content, parquet, received, sandbox, submissions, submit
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError
-from bench.sandbox import Done
-from bench.submissions import Outcome
+from bench.base import parquet
+from bench.base.errors import BenchError, RequestError
+from bench.results import received
+from bench.spec.entry import Entry
+from bench.submissions import content, sandbox, submit
+from bench.submissions import sync as submissions
+from bench.submissions.sandbox import Done
+from bench.submissions.sync import Outcome
 
 DEEP = "[" * 100_000
 

@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import bounded_toml, check, claims, entry, reported
-from bench import task as tasks
-from bench.errors import RequestError
+from bench.base import bounded_toml
+from bench.base.errors import RequestError
+from bench.models import entries
+from bench.results import reported
+from bench.spec import task as tasks
+from bench.submissions import check, claims
 
 KEY = ".".join("a" * 40)
 INLINE = "{" + KEY + " = 1}"
@@ -71,7 +74,7 @@ def test_what_is_deep_is_refused_wherever_it_hides(name: str, tmp_path: Path) ->
     assert not found["declaration.toml"].passed
     (tmp_path / "task.toml").write_text(text)
     for ask in (
-        lambda: entry.load(folder, tasks.load("reben-mlc")),
+        lambda: entries.load(folder, tasks.load("reben-mlc")),
         lambda: claims.read_submission(folder / "entry.toml"),
         lambda: tasks.load(str(tmp_path / "task.toml")),
     ):
@@ -202,7 +205,7 @@ def test_a_long_key_is_not_repeated_for_every_fault_below_it(tmp_path: Path) -> 
     fields = "\n".join(f"{'x' * 200}{n} = 1" for n in range(1000))
     folder_of(tmp_path, fields)
     with pytest.raises(RequestError, match=r"and 9\d\d more") as caught:
-        entry.load(folder, tasks.load("reben-mlc"))
+        entries.load(folder, tasks.load("reben-mlc"))
     assert len(str(caught.value)) < 10_000
 
 

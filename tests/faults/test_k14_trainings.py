@@ -5,17 +5,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import compare as comparison
-from bench import folds, store, trainings
-from bench import task as tasks
+from bench.base.errors import RequestError
 from bench.cli.results import show
-from bench.compare import compare
-from bench.errors import RequestError
-from bench.leaderboard.boards import boards
-from bench.leaderboard.read import read
-from bench.runs import Run
+from bench.report import compare as comparison
+from bench.report import folds
+from bench.report.compare import compare
+from bench.report.leaderboard.boards import boards
+from bench.report.leaderboard.read import read
+from bench.results import store, trainings
+from bench.results.runs import Run
+from bench.spec import task as tasks
 from tests.fabricated import fabricate
-from tests.test_compare import MLC, labelled, logits, record
+from tests.report.test_compare import MLC, labelled, logits, record
 
 
 @pytest.fixture(autouse=True)

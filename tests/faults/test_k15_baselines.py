@@ -7,10 +7,12 @@ model sees, such as the folds of a dataset, are tried once.
 import pytest
 import torch
 
-from bench import entry, kinds, models, trial
-from bench import task as tasks
-from bench.files import sha256_json
-from bench.predict import observe
+from bench import kinds, models
+from bench.base.files import sha256_json
+from bench.evaluate import trial
+from bench.kinds.common.observing import observe
+from bench.models import entries
+from bench.spec import task as tasks
 
 SIDE = 16
 
@@ -25,7 +27,7 @@ SLOW = {
 def _seen_by_models(task):
     return sha256_json(
         [
-            str(entry.baseline_folder(task)),
+            str(entries.baseline_folder(task)),
             task.kind,
             task.classes,
             task.settings,
@@ -40,11 +42,14 @@ def _listed():
         task = tasks.load(name)
         # Of a baseline's two names the longer one.
         for model in dict.fromkeys(
-            entry.baseline(n, task).name for n in entry.baseline_names(task)
+            entries.baseline(n, task).name for n in entries.baseline_names(task)
         ):
             # Minutes: hundreds of bands in search of a rate, or attention over each pixel's bands.
             # The same architectures run always on the other of the two data sets.
-            slow = (name, entry.baseline(model, task).model.architecture.rpartition(".")[2]) in SLOW
+            slow = (
+                name,
+                entries.baseline(model, task).model.architecture.rpartition(".")[2],
+            ) in SLOW
             marks = pytest.mark.soak if slow else ()
             yield pytest.param(name, model, id=f"{name}-{model}", marks=marks)
 
@@ -54,7 +59,7 @@ def _listed():
 @pytest.mark.parametrize(("name", "model"), list(_listed()))
 def test_a_baseline_runs_on_its_task(name, model, track):
     task = tasks.load(name)
-    found = entry.baseline(model, task).on(track)
+    found = entries.baseline(model, task).on(track)
     trial.attempt(found, task, track)
     if not found.model.learns:
         # What needs no training is run on numbers too: codecs do nothing without. Few pixels do.

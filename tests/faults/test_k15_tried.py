@@ -5,13 +5,15 @@ before data is made, read or trained on, in words that say which model, which in
 import pytest
 import torch
 
-from bench import data, models, trial
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, kind_of
-from bench.predict import answering
-from bench.request import SILENT, Request, resolve
+from bench import data, models
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import trial
+from bench.evaluate.request import SILENT, Request, resolve
+from bench.kinds import kind_of
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import answering
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 TASK = tasks.load("reben-mlc")
 

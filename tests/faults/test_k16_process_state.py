@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import api, predict, process_state, torch_setup
-from bench import task as tasks
-from bench.errors import BenchError
+from bench import api
+from bench.base import process_state, torch_setup
+from bench.base.errors import BenchError
+from bench.evaluate import predict
+from bench.spec import task as tasks
 from tests.tiny import brief, tiny
 
 _SWITCHES = (

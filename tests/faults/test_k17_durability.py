@@ -9,10 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-from bench.data import pastis, pastis_prepare, reben_prepare, samples
+from bench.base.errors import BenchError
+from bench.base.files import tree_sha256
+from bench.data import samples
 from bench.data.formats.tensor_lmdb import TensorWriter
-from bench.errors import BenchError
-from bench.files import tree_sha256
+from bench.data.pastis import pastis
+from bench.data.pastis import prepare as pastis_prepare
+from bench.data.reben import prepare as reben_prepare
 from tests.data import test_pastis
 from tests.data.test_pastis import contents, pixels_of, quiet
 from tests.data.test_reben import write_tree

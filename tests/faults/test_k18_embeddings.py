@@ -6,11 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import predictions
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError
+from bench.base.errors import BenchError
+from bench.evaluate import predictions
 from bench.kinds import zeroshot
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 from tests.kinds.test_predicted import NAMES, SIDE, made, model_of
 from tests.typed import Prompt
 

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save
 
-from bench import content, submit
-from bench.check import check
-from bench.errors import RequestError
-from bench.paths import shipped
-from tests.submissions import declare, words
+from bench.base.errors import RequestError
+from bench.base.paths import shipped
+from bench.submissions import content, submit
+from bench.submissions.check import check
+from tests.made_submissions import declare, words
 
 
 class Evil:

@@ -3,9 +3,9 @@
 import pytest
 from torch.multiprocessing.spawn import ProcessExitedException
 
-from bench import predict
-from bench.errors import BenchError
-from bench.paths import shipped
+from bench.base.errors import BenchError
+from bench.base.paths import shipped
+from bench.evaluate import predict
 
 DEATH = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 

@@ -2,10 +2,12 @@
 
 import pytest
 
-from bench import api, template, torch_setup
-from bench import task as tasks
-from bench.checks import Subject
-from bench.errors import RequestError
+from bench import api
+from bench.base import torch_setup
+from bench.base.errors import RequestError
+from bench.spec import task as tasks
+from bench.submissions import template
+from bench.submissions.checks import Subject
 
 RUN = "run --task reben-mlc --model timm:test_resnet/s1"
 
@@ -68,7 +70,7 @@ def test_an_entry_of_another_architecture_and_size_is_written(tmp_path):
 def test_doctor_says_how_a_mismatched_torchvision_is_mended(monkeypatch):
     monkeypatch.setattr(torch_setup, "_STATE", "mismatched: operators declared")
     told = torch_setup.torchvision_advice()
-    assert "import bench.torch_setup" in told
+    assert "import bench.base.torch_setup" in told
     assert "pip install --force-reinstall torch==" in told
     monkeypatch.setattr(torch_setup, "_STATE", "matching")
     assert torch_setup.torchvision_advice() == "matching"

@@ -147,7 +147,7 @@ def test_help_names_every_source_of_models(bench):
 
 
 def test_paths_of_the_api_may_be_text(tmp_path):
-    from bench import store
+    from bench.results import store
 
     store.rebuild(tmp_path)
     for folder in (tmp_path, str(tmp_path)):

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import hub as hubs
-from bench import submissions
-from bench import task as tasks
-from bench.claims import Claims, Submission
-from bench.files import sha256_file
+from bench.base import hub as hubs
+from bench.base.files import sha256_file
+from bench.spec import task as tasks
+from bench.submissions import sync as submissions
+from bench.submissions.claims import Claims, Submission
 from tests.hub.server import Hub, commit_of
-from tests.submissions import predicted_entry
+from tests.made_submissions import predicted_entry
 from tests.typed import Prompt
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))

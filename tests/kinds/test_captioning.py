@@ -9,18 +9,21 @@ import pyarrow as pa
 import pytest
 import torch
 
-from bench import kinds, scales
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, captioning
+from bench import kinds
+from bench.base.errors import BenchError, RequestError
+from bench.kinds import captioning
+from bench.kinds.common import scoring
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import observe
+from bench.metrics import scales
 from bench.metrics.captions import families
 from bench.metrics.captions.cider import cider_d
 from bench.metrics.captions.external import Computed
 from bench.metrics.captions.tokens import tokenise
-from bench.predict import observe
-from bench.recipe import Recipe
-from bench.stats import resample_counts
+from bench.metrics.stats import resample_counts
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.recipe import Recipe
 
 GAIA = tasks.load("gaia-captioning")
 TASK = tasks.load("rsicd-captioning")
@@ -156,7 +159,7 @@ def test_document_frequencies_stay_those_of_the_set():
 def test_without_java_there_is_no_value_but_a_reason():
     given = some(8)
     attributes = pa.table({"sample": given["sample"], "changed": ["yes", "no"] * 4})
-    found = {(s.name, s.slice): s for s in kinds.score(TASK, given, attributes)}
+    found = {(s.name, s.slice): s for s in scoring.score(TASK, given, attributes)}
     for name in ("meteor_corpus", "spice_corpus"):
         assert found[name, ""].value is None
     assert found["cider_corpus", ""].value > 0
@@ -183,7 +186,7 @@ def test_java_runs_once_for_all_scores(monkeypatch):
     monkeypatch.setitem(programs, "spice", programs["spice"]._replace(run=spice))
     given = some(6)
     attributes = pa.table({"sample": given["sample"], "half": list("aaabbb")})
-    found = {s.name: s for s in kinds.score(TASK, given, attributes) if not s.slice}
+    found = {s.name: s for s in scoring.score(TASK, given, attributes) if not s.slice}
     assert captioning.remarks(TASK, given) == []
     assert calls == [6]
     assert found["meteor_corpus"].value == pytest.approx(0.44434387)

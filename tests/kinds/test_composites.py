@@ -9,15 +9,16 @@ import torch
 from torch import nn
 
 from bench import data, kinds
-from bench import entry as entries
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, retrieval, zeroshot
+from bench.base.errors import BenchError, RequestError
+from bench.kinds import retrieval, zeroshot
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import observe
+from bench.kinds.common.prompts import fill
 from bench.metrics.zeroshot import class_embeddings
-from bench.predict import observe
-from bench.prompts import fill
-from bench.recipe import Recipe
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.recipe import Recipe
 
 TASK = tasks.load("reben-alignment-retrieval")
 LABELS = tasks.load("reben-zeroshot")

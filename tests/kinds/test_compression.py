@@ -11,18 +11,20 @@ import pytest
 import torch
 from torch import nn
 
-from bench import entry as entries
-from bench import evaluate, kinds
-from bench import task as tasks
-from bench.contract import Door
-from bench.curves import against
-from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, compression
-from bench.predict import observe
-from bench.recipe import Recipe
-from bench.request import Request
-from bench.runs import Run
-from bench.store import connect
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
+from bench.kinds import compression
+from bench.kinds.common import scoring
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import observe
+from bench.models import entries
+from bench.report.curves import against
+from bench.results.runs import Run
+from bench.results.store import connect
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.recipe import Recipe
 
 TASK = tasks.load("hyspecnet-compression")
 SHAPE = (5, 16, 12)
@@ -179,7 +181,7 @@ def test_a_lossless_codec_has_its_rate_and_no_finite_quality():
     assert found["sa_points"].tolist() == [0.0]
     assert found["nominal_cr_points"].tolist() == [1.0]
     assert np.isnan(found["psnr_curve"])
-    scores = kinds.score(TASK, observed(Exact(), given))
+    scores = scoring.score(TASK, observed(Exact(), given))
     assert {s.value for s in scores if s.metric == "psnr"} == {None}
 
 

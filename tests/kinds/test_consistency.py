@@ -10,18 +10,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import data, evaluate, kinds, models
-from bench import task as tasks
-from bench.contract import Door
-from bench.data.reben_series import Locations
-from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, consistency
-from bench.kinds._consistency_scores import RECONSTRUCTION
+from bench import data, kinds, models
+from bench.base.errors import BenchError, RequestError
+from bench.data.reben import simulate as simulated
+from bench.data.reben import simulate_series as reben_series
+from bench.data.reben.reben_series import Locations
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
+from bench.kinds import consistency
+from bench.kinds.common.batch import Batch
+from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.metrics.consistency import DISTANCES
-from bench.request import Request
-from bench.runs import Run
-from bench.simulate import reben as simulated
-from bench.simulate import reben_series
+from bench.results.runs import Run
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 TASK = tasks.load("augmentation-consistency")
 CONTRACT = TASK.input("s2")

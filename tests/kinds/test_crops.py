@@ -8,19 +8,18 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix
 from torch.nn.functional import cross_entropy
-
-import bench.torch_setup  # noqa: F401  # isort: skip
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_jaccard_index,
 )
 
-from bench import task as tasks
-from bench.contract import Door
+from bench.base.errors import BenchError
 from bench.data.series import Series
-from bench.errors import BenchError
-from bench.kinds import Batch, crops
-from bench.stats import resample_counts
+from bench.kinds import crops
+from bench.kinds.common.batch import Batch
+from bench.metrics.stats import resample_counts
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 TASK = tasks.load("pastis-r-crop-mapping")
 CONTRACT = TASK.input("s1s2")
@@ -126,7 +125,7 @@ def test_a_model_meets_no_padding(batch, model):
 
 
 def test_batches_can_be_joined_and_picked(batch, model):
-    from bench.kinds import joined
+    from bench.kinds.common.batch import joined
 
     parts = [crops.load(TASK, Dataset(), DOOR, [sample]) for sample in LENGTHS]
     whole = joined(parts).pick([3, 1])

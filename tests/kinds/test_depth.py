@@ -11,11 +11,14 @@ from scipy.ndimage import zoom
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from bench import kinds
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError
-from bench.kinds import Batch, Draws, depth
+from bench.base.errors import BenchError
+from bench.kinds import depth
+from bench.kinds.common import scoring
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.protocol import Draws
 from bench.metrics.depth import EDGES
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 NAPA = "magicbathy-bathymetry-agia-napa"
 RANGES = ["0-2 m", "2-5 m", "5-10 m", "10-15 m", "over 15 m"]
@@ -129,7 +132,7 @@ def test_replicates_are_scores_of_repeated_images(task):
 
 def test_every_score_has_an_interval_and_every_range_its_slice(task):
     attributes = pa.table({"sample": [f"p{i}" for i in range(6)], "mean_depth": ["0-5 m"] * 6})
-    scores = kinds.score(task, observed(task, batch()), attributes)
+    scores = scoring.score(task, observed(task, batch()), attributes)
     whole = {s.name: s for s in scores if not (s.slice or s.label)}
     assert whole["rmse_pixels"].low < whole["rmse_pixels"].value < whole["rmse_pixels"].high
     assert whole["max_error_pixels"].low is None

@@ -6,14 +6,16 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from bench import entry as entries
-from bench import kinds, models
-from bench import task as tasks
-from bench.entry import Federation, Round, Trained
-from bench.kinds import Batch, federated
-from bench.kinds._rounds import Rounds
+from bench import models
+from bench.kinds import federated
+from bench.kinds.common import scoring
+from bench.kinds.common.batch import Batch
+from bench.kinds.federated.rounds import Rounds
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
+from bench.models import entries
 from bench.models.rounds import stacked
+from bench.spec import task as tasks
+from bench.spec.entry import Federation, RequestError, Round, Trained
 
 TASK = tasks.load("reben-federated")
 SAMPLES, CLASSES = 40, 19
@@ -145,7 +147,7 @@ def test_the_loss_is_that_of_labels_and_every_metric_has_intervals():
     )
     assert torch.equal(federated.loss(TASK, model, batch()), expected)
     attributes = pa.table({"sample": batch().samples, "country": batch().targets["client"]})
-    scores = kinds.score(TASK, observed(three_rounds()), attributes)
+    scores = scoring.score(TASK, observed(three_rounds()), attributes)
     slices = {s.slice for s in scores}
     assert {"round=1", "round=3", "country=Serbia"} <= slices
     primary = [s for s in scores if s.name == TASK.primary]
@@ -196,8 +198,8 @@ def test_a_number_of_rounds_that_can_not_be_is_refused(wrong):
     model = found.model.model_copy(
         update={"architecture": "rounds:timm:test_resnet", "arguments": wrong}
     )
-    with pytest.raises(entries.RequestError, match="a number of rounds from 1 to 1000"):
+    with pytest.raises(RequestError, match="a number of rounds from 1 to 1000"):
         models.build(found.model_copy(update={"model": model}), CLASSES)
     nested = model.model_copy(update={"architecture": "rounds:hf:a"})
-    with pytest.raises(entries.RequestError, match="unknown model source 'hf'"):
+    with pytest.raises(RequestError, match="unknown model source 'hf'"):
         models.build(found.model_copy(update={"model": nested}), CLASSES)

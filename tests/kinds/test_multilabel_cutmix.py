@@ -11,14 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from bench import cutmix, evaluate, explain
-from bench import entry as entries
-from bench import task as tasks
-from bench.contract import Door
-from bench.entry import Entry
-from bench.errors import BenchError, RequestError
-from bench.kinds import Studio, mirrored, mirrors, multilabel
-from bench.request import SILENT, Request
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import SILENT, Request
+from bench.kinds import multilabel
+from bench.kinds.common.batch import mirrored, mirrors
+from bench.kinds.common.protocol import Studio
+from bench.kinds.multilabel import cutmix, explain
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.entry import Entry
 from tests.train.tiny import RECIPE, SIZE, Memory, entry, learn
 
 TASK = tasks.load("reben-cutmix")

@@ -9,12 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import kinds, parquet, predictions
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError
-from bench.kinds import Predictable, depth, kind_of, retrieval
-from bench.predict import observe
+from bench import kinds
+from bench.base import parquet
+from bench.base.errors import BenchError
+from bench.evaluate import predictions
+from bench.kinds import depth, kind_of, retrieval
+from bench.kinds.common import scoring
+from bench.kinds.common.observing import observe
+from bench.kinds.common.protocol import Predictable
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 from tests.kinds.test_compression import Stepped
 from tests.kinds.test_crops import SIDE as FIELD
 from tests.kinds.test_crops import Dataset as Fields
@@ -180,7 +184,7 @@ def test_what_a_run_observed_comes_back_from_its_predictions(tmp_path, case):
     }
     found = taken(case, tmp_path / "p.parquet", **turned)
     assert found.equals(observed.combine_chunks())
-    both = [kinds.score(task, table) for table in (found, observed)]
+    both = [scoring.score(task, table) for table in (found, observed)]
     assert repr(both[0]) == repr(both[1])
 
 

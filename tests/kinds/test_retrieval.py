@@ -15,20 +15,22 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from bench import data, kinds
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError
-from bench.kinds import Batch, retrieval
+from bench.base.errors import BenchError
+from bench.kinds import retrieval
+from bench.kinds.common import scoring
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import observe
 from bench.metrics.caption_retrieval import caption_similarity
 from bench.metrics.captions.bleu import bleu, bleu_statistics
 from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.captions.rouge import rouge_l
 from bench.metrics.captions.tokens import tokenise
 from bench.metrics.recalls import medians
-from bench.predict import observe
-from bench.recipe import Recipe
-from bench.stats import resample_counts
-from bench.task import Task
+from bench.metrics.stats import resample_counts
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
 from tests.typed import Prompt
 
 TASK = tasks.load("rsicd-retrieval")
@@ -196,7 +198,9 @@ def test_slices_are_asked_of_the_whole_gallery() -> None:
             "half": ["first" if index < 20 else "second" for index in range(40)],
         }
     )
-    found = {s.slice: s for s in kinds.score(TASK, observations, halves) if s.name == TASK.primary}
+    found = {
+        s.slice: s for s in scoring.score(TASK, observations, halves) if s.name == TASK.primary
+    }
     scores = retrieval.sample_scores(TASK, observations)
     queries = [found[part].value for part in ("half=first", "half=second")]
     assert found[""].value == pytest.approx(np.mean(queries))
@@ -261,7 +265,7 @@ def test_words_of_what_is_found_first_agree_with_the_whole_set_form(real_data: P
 
 @pytest.mark.parametrize("name", RETRIEVAL)
 def test_tasks_have_a_baseline_and_rank_by_a_metric_there_is(name: str) -> None:
-    from bench import entry as entries
+    from bench.spec import entry as entries
 
     task = tasks.load(name)
     learnt = "ms-aligned" if task.settings.get("composites") else "clip-finetuned"

@@ -6,11 +6,12 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, jaccard_score
 
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError
-from bench.kinds import Batch, segmentation
+from bench.base.errors import BenchError
+from bench.kinds import segmentation
+from bench.kinds.common.batch import Batch
 from bench.kinds.segmentation import VOID
+from bench.spec import task as tasks
+from bench.spec.contract import Door
 
 SEABED = "magicbathy-seabed-agia-napa"
 

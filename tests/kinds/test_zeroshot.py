@@ -12,18 +12,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from bench import data, evaluate, kinds
-from bench import entry as entries
-from bench import task as tasks
-from bench.contract import Door
-from bench.errors import BenchError, RequestError
-from bench.kinds import Batch, zeroshot
+from bench import data, kinds
+from bench.base.errors import BenchError, RequestError
+from bench.data.pictures import simulate as picture_sets
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
+from bench.kinds import zeroshot
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.observing import observe
+from bench.kinds.common.prompts import fill
 from bench.metrics.zeroshot import class_embeddings, class_scores
-from bench.predict import observe
-from bench.prompts import fill
-from bench.request import Request
-from bench.simulate import picture_sets
-from bench.task import Task
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.task import Task
 
 TASK = tasks.load("whu-rs19-zeroshot")
 SEVERAL = tasks.load("reben-zeroshot")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.confusion import (
     class_f1,
     class_iou,
@@ -19,7 +19,7 @@ from bench.metrics.confusion import (
     mean_iou,
     overall_accuracy,
 )
-from bench.stats import resample_counts, weighted_sums
+from bench.metrics.stats import resample_counts, weighted_sums
 
 SCORES = [overall_accuracy, class_iou, mean_iou, class_f1, mean_f1, mean_class_accuracy, kappa]
 
@@ -27,7 +27,7 @@ SCORES = [overall_accuracy, class_iou, mean_iou, class_f1, mean_f1, mean_class_a
 @pytest.fixture(scope="module")
 def peer():
     """torchmetrics' functional classification metrics."""
-    importlib.import_module("bench.torch_setup")
+    importlib.import_module("bench.base.torch_setup")
     return importlib.import_module("torchmetrics.functional.classification")
 
 

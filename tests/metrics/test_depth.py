@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics import depth as metrics
-from bench.stats import resample_counts, weighted_sums
+from bench.metrics.stats import resample_counts, weighted_sums
 
 BOUNDS = [*zip(metrics.EDGES, [*metrics.EDGES[1:], np.inf], strict=True)]
 

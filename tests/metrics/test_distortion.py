@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pytorch_msssim import SSIM
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics import distortion as module
 from bench.metrics.distortion import NO_REGION, distortion, ssim
 from bench.metrics.rate_distortion import psnr

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from bench.errors import BenchError, RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.metrics import areas
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
-from bench.stats import resample_counts, standard_error
+from bench.metrics.stats import resample_counts, standard_error
 
 AREAS = {"ap": "average_precision", "auroc": "auroc"}
 RATES = {
@@ -29,7 +29,7 @@ RATES = {
 @pytest.fixture(scope="module")
 def peer():
     """torchmetrics' functional classification metrics."""
-    importlib.import_module("bench.torch_setup")
+    importlib.import_module("bench.base.torch_setup")
     return importlib.import_module("torchmetrics.functional.classification")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError, RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.metrics.rate_distortion import (
     POINTS_NEEDED,
     bd_psnr,

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError, RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.metrics import retrieval
 from bench.metrics.caption_retrieval import (
     caption_similarity,

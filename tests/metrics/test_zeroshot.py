@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from bench.errors import BenchError, RequestError
+from bench.base.errors import BenchError, RequestError
+from bench.kinds.common.prompts import PROMPTS, fill
 from bench.metrics.zeroshot import (
     accuracy,
     class_accuracy,
@@ -17,7 +18,6 @@ from bench.metrics.zeroshot import (
     class_scores,
     multilabel_precision,
 )
-from bench.prompts import PROMPTS, fill
 
 
 def vectors(*shape, seed=0):

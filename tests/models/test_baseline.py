@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from bench import models
-from bench import task as tasks
-from bench.entry import Entry, Model
-from bench.errors import RequestError
+from bench.base.errors import RequestError
 from bench.models import baseline
+from bench.spec import task as tasks
+from bench.spec.entry import Entry, Model
 
 TASK = tasks.load("reben-mlc")
 UNET = "architectures.unet.UNet"

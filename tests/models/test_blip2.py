@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-import bench.torch_setup  # noqa: F401
-from bench import models, weights
-from bench import task as tasks
-from bench.errors import BenchError, RequestError
+from bench import models
+from bench.base import weights
+from bench.base.errors import BenchError, RequestError
 from bench.kinds import captioning
 from bench.models import blip2
-from bench.predict import load_model
+from bench.models.running import load_model
+from bench.spec import task as tasks
 from tests.hub.server import serving
 
 transformers = pytest.importorskip("transformers", reason="BLIP-2 needs transformers")

@@ -10,13 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import bench.torch_setup  # noqa: F401
-from bench import entry as entries
-from bench import models, weights
-from bench import task as tasks
-from bench.contract import Band, Door
-from bench.errors import BenchError, RequestError
-from bench.models import hf
+from bench import models
+from bench.base import weights
+from bench.base.errors import BenchError, RequestError
+from bench.models import entries, hf
+from bench.spec import task as tasks
+from bench.spec.contract import Band, Door
 from tests.hub.server import Hub, commit_of, serving
 
 NEW, OLD = "resnet18-s1-v0.2.0", "resnet18-s1-v0.1.1"
@@ -59,7 +58,7 @@ def _publish(
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_both_band_orders_give_the_logits_of_the_original(nested: bool, hub: Hub) -> None:
-    import timm  # Not before bench.torch_setup.
+    import timm  # Not before bench.base.torch_setup.
 
     torch.manual_seed(0)
     original = timm.create_model("test_resnet", num_classes=19, in_chans=2).eval()

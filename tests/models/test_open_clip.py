@@ -9,15 +9,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import bench.torch_setup  # noqa: F401
-from bench import entry as entries
-from bench import evaluate, models, weights
-from bench import task as tasks
-from bench.contract import InputContract
-from bench.entry import Entry, Model
-from bench.errors import BenchError, RequestError
+from bench import models
+from bench.base import weights
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
+from bench.models import entries
 from bench.models import open_clip as source
-from bench.request import Request
+from bench.spec import task as tasks
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry, Model
 from tests.hub.server import Hub, commit_of, serving
 
 TASK = tasks.load("rsicd-retrieval")
@@ -268,7 +269,7 @@ def test_an_entry_made_for_one_task_runs_on_its_kin(tmp_path: Path) -> None:
 def test_zero_shot_runs_end_to_end_and_says_what_the_entry_was_made_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.simulate import picture_sets
+    from bench.data.pictures import simulate as picture_sets
 
     monkeypatch.setattr(picture_sets, "PER_CLASS", 2)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))

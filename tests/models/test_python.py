@@ -3,13 +3,14 @@ import os
 import pytest
 import torch
 
-from bench import evaluate, models
-from bench import task as tasks
-from bench.check import check
-from bench.errors import RequestError
+from bench import models
+from bench.base.errors import RequestError
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import Request
 from bench.models import python
-from bench.request import Request
-from tests.submissions import declare, words
+from bench.spec import task as tasks
+from bench.submissions.check import check
+from tests.made_submissions import declare, words
 
 TASK = tasks.load("reben-mlc")
 CODE = """

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from bench import entry as entries
-from bench import manifests, models
-from bench import task as tasks
-from bench.entry import Entry, Model
-from bench.errors import RequestError
+from bench import models
+from bench.base.errors import RequestError
+from bench.base.paths import shipped
+from bench.evaluate import manifests
+from bench.models import entries
 from bench.models import timm as source
-from bench.paths import shipped
+from bench.spec import task as tasks
+from bench.spec.entry import Entry, Model
 
 TASK = tasks.load("reben-mlc")
 

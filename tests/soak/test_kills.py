@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import store
-from bench.files import sha256_json, tree_sha256
-from bench.runs import Run, all_runs
+from bench.base.files import sha256_json, tree_sha256
+from bench.kinds.common import scoring
+from bench.results import store
+from bench.results.runs import Run, all_runs
 from tests.fabricated import fabricate
 from tests.tiny import brief
 
@@ -35,7 +36,7 @@ def context(request):
     """Children of a process that has everything imported: they start, and die, in an instant."""
     made = multiprocessing.get_context("forkserver")
     training = [] if request.config.getoption("markexpr") == "not soak" else ["bench.train", "timm"]
-    made.set_forkserver_preload(["bench.store", "bench.data.reben_prepare", *training])
+    made.set_forkserver_preload(["bench.results.store", "bench.data.reben.prepare", *training])
     return made
 
 
@@ -169,7 +170,8 @@ def test_simulating(killer, tmp_path, kills):
 
 
 def prepare(root):
-    from bench.data import reben, reben_prepare
+    from bench.data.reben import prepare as reben_prepare
+    from bench.data.reben import reben
 
     reben_prepare._BATCH = 2
     reben.prepare(Path(root), 1, lambda done, total: None)
@@ -202,11 +204,10 @@ def test_preparing(killer, tree, tmp_path, kills):
 
 
 def evaluate(entry, results):
-    from bench import kinds
-    from bench.evaluate import run, score
-    from bench.request import Request
+    from bench.evaluate.request import Request
+    from bench.evaluate.stages import run, score
 
-    kinds.RESAMPLES = 50
+    scoring.RESAMPLES = 50
     asked = Request(task="reben-mlc", model=str(entry), track="sample", results=Path(results))
     made = run(asked)
     score(Run(Path(results) / "runs" / made["run"]), Path(results))
@@ -247,7 +248,7 @@ def rebuild(results):
 
 
 def show(results):
-    from bench.leaderboard.page import write
+    from bench.report.leaderboard.page import write
 
     write(Path(results), Path(results) / "page.html")
 
@@ -285,8 +286,8 @@ def test_the_page_beside_writers(killer, tmp_path, kills):
 
 
 def submit(folder, results):
-    from bench import check
-    from bench import submit as submits
+    from bench.submissions import check
+    from bench.submissions import submit as submits
 
     check.check = lambda folder, task: []
     submits.submit(submits.plan(Path(folder), "alice/mine", Path(results)), Path(results))
@@ -294,7 +295,7 @@ def submit(folder, results):
 
 @pytest.mark.parametrize("kills", [soaked(0.06)])
 def test_submitting_beside_writers(killer, hub, tmp_path, kills):
-    from tests import test_submit
+    from tests.submissions import test_submit
 
     folder, sought = tmp_path / "mine", killer(submit)
     folder.mkdir()
@@ -317,9 +318,10 @@ def test_submitting_beside_writers(killer, hub, tmp_path, kills):
 
 
 def sync(results, names):
-    from bench import sandbox, submissions
-    from bench.sandbox import Done, Limits
-    from tests.test_submissions import manifest_of
+    from bench.submissions import sandbox
+    from bench.submissions import sync as submissions
+    from bench.submissions.sandbox import Done, Limits
+    from tests.submissions.test_submissions import manifest_of
 
     def run(errand, limits, home):
         name = (errand.folder / "entry.toml").read_text().split('"')[1]
@@ -334,7 +336,7 @@ def sync(results, names):
 
 @pytest.mark.parametrize("kills", [soaked(0.1)])
 def test_syncing_beside_writers(killer, hub, tmp_path, monkeypatch, kills):
-    from tests.test_submissions import publish
+    from tests.submissions.test_submissions import publish
 
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "no-data"))
     names, sought = ("one", "two", "three"), killer(sync)

@@ -8,11 +8,11 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from bench import entry as entries
-from bench import task as tasks
-from bench.entry import Entry, Start
-from bench.errors import BenchError, RequestError
-from bench.recipe import Blend, Fit
+from bench.base.errors import BenchError, RequestError
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.entry import Entry, Start
+from bench.spec.recipe import Blend, Fit
 from bench.train import blend
 from bench.train.loader import reader
 from tests.train import tiny
@@ -153,7 +153,7 @@ def test_weights_of_another_shape_are_no_start(tmp_path: Path) -> None:
 def test_a_control_task_must_know_the_bands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.simulate import picture_sets
+    from bench.data.pictures import simulate as picture_sets
 
     monkeypatch.setattr(picture_sets, "PER_CLASS", 1)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))

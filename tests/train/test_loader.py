@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.kinds import Batch
+from bench.kinds.common.batch import Batch
 from bench.train import loader
 from bench.train.loader import Shuffled, generator, reader
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import entry as entries
 from bench import kinds
-from bench import task as tasks
-from bench.recipe import Recipe
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.recipe import Recipe
 from bench.train.loop import Learner, Lesson
 
 TASK = tasks.load("magicbathy-seabed-agia-napa")

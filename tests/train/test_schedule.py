@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from bench import entry as entries
-from bench import task as tasks
-from bench.recipe import Recipe
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.recipe import Recipe
 from bench.train.schedule import factor, last_step
 
 OFFICIAL = Recipe.model_validate(entries.recipes(tasks.load("reben-mlc"))["official"])

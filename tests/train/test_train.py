@@ -15,13 +15,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench import entry as entries
-from bench import models, weights
-from bench import task as tasks
-from bench.contract import Door
-from bench.entry import Model
-from bench.errors import BenchError, RequestError
+from bench import models
+from bench.base import weights
+from bench.base.errors import BenchError, RequestError
 from bench.kinds import kind_of, multilabel
+from bench.models import entries
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.entry import Entry, Model
 from bench.train.loop import Learner
 from tests.train.tiny import Memory, entry, learn
 
@@ -79,7 +80,7 @@ def test_the_entry_is_whole_and_says_how_it_was_trained(undisturbed: Path) -> No
     assert _validation_score(found, model) == pytest.approx(trained.validation, abs=1e-12)
 
 
-def _validation_score(found: entries.Entry, model: torch.nn.Module) -> float:
+def _validation_score(found: Entry, model: torch.nn.Module) -> float:
     import pyarrow as pa
 
     task, data = tasks.load("reben-mlc"), Memory()

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench import task as tasks
-from bench.contract import InputContract
-from bench.entry import Entry, Model
 from bench.kinds import kind_of
-from bench.recipe import Recipe
+from bench.spec import task as tasks
+from bench.spec.contract import InputContract
+from bench.spec.entry import Entry, Model
+from bench.spec.recipe import Recipe
 from bench.train import train
 
 SIZE = 16

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import text
+from bench.base import text
+from bench.base.errors import BenchError
 from bench.data import listing
 from bench.data.formats import json_text
 from bench.data.formats.karpathy import (
@@ -27,7 +28,6 @@ from bench.data.formats.karpathy import (
     gather,
     split_name,
 )
-from bench.errors import BenchError
 
 _NAMES = "|".join(SPLITS)
 _LIST = re.compile(rf"(?:.*_)?(?P<split>{_NAMES})(?:\.jsonl?|_caps\.txt)", re.IGNORECASE)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bench.base.errors import BenchError
 from bench.data.formats import tiff_tags
 from bench.data.formats.strips import (
     BITS,
@@ -42,7 +43,6 @@ from bench.data.formats.strips import (
     examine,
 )
 from bench.data.formats.tiff_tags import Said
-from bench.errors import BenchError
 
 _HEADER_BYTES = 1 << 16
 _LARGEST = 1 << 26

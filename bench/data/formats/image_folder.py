@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.errors import BenchError
 from bench.data import listing
 from bench.data.formats import pictures
 from bench.data.listing import key
-from bench.errors import BenchError
 
 
 class Folders:

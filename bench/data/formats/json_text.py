@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import text
-from bench.errors import BenchError
+from bench.base import text
+from bench.base.errors import BenchError
 
 
 def load(path: Path, limit: int = text.BYTES, *, nan: bool = False) -> Any:
-    """The value in a JSON file, in an encoding that `bench.text` takes.
+    """The value in a JSON file, in an encoding that `bench.base.text` takes.
 
     Args:
         path: of the file.

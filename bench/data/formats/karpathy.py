@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from bench.base.errors import BenchError
 from bench.data.formats import json_text
-from bench.errors import BenchError
 
 SPLITS = {
     "train": "train",

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

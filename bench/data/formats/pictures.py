@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of the names of picture files, in lower case."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bench.base.errors import BenchError
 from bench.data.formats import tiff_tags
-from bench.errors import BenchError
 
 _SLACK = 1 << 20
 """Bytes a file may have beyond its pixels: directory, tables of strips, overhead of DEFLATE."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 MEMBER = 256 * 2**20
 """The most bytes a member, or a header of the archive, may have."""

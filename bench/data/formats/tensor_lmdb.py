@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from bench import locks
+from bench.base import locks
+from bench.base.errors import BenchError, os_error
 from bench.data.formats import lmdb_pages
-from bench.errors import BenchError, os_error
 
 _TYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 
 SUBFILE, PHOTOMETRIC, ORIENTATION, SAMPLES, EXTRA_SAMPLES = 254, 262, 274, 277, 338
 PIXEL_SCALE, TIE_POINT, TRANSFORMATION, GEO_KEYS = 33550, 33922, 34264, 34735

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions.ngrams import Integers, corpus, counted
 from bench.metrics.captions.tokens import Tokens
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions.ngrams import check
 from bench.metrics.captions.tokens import Tokens
 

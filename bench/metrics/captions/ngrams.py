@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions.tokens import Tokens
 
 Integers = NDArray[np.int64]

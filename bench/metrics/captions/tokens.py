@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions import ptb
 
 Tokens = tuple[str, ...]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.formats import caption_lists
 from bench.data.formats.karpathy import Annotations, Record
-from bench.errors import BenchError
 
 
 def of_others(found: Annotations) -> int:

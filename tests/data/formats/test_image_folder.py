@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.formats.image_folder import Folders, labels, prompt
-from bench.errors import BenchError
 
 
 def touched(root: Path, *names: str) -> Path:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.formats import json_text
-from bench.errors import BenchError
 
 
 def test_with_and_without_byte_order_mark(tmp_path: Path) -> None:

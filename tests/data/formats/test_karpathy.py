@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bench.base.errors import BenchError
 from bench.data.formats import karpathy
-from bench.errors import BenchError
 
 
 def image(name: Any = "a.jpg", split: Any = "train", *raw: Any, **more: Any) -> dict[str, Any]:

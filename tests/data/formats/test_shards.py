@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.base.errors import BenchError
 from bench.data.formats import shards
-from bench.errors import BenchError
 
 BODY = bytes(range(256)) * 4
 

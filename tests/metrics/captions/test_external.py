@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions import external
 from bench.metrics.captions.external import meteor, meteor_statistics, spice
 from bench.metrics.captions.tokens import tokenise

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions.bleu import bleu, bleu_statistics
 from bench.metrics.captions.cider import cider_d
 from bench.metrics.captions.rouge import rouge_f, rouge_l, rouge_tokens

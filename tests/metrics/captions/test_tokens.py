@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 from bench.metrics.captions.tokens import MAX_CHARACTERS, PUNCTUATION, tokenise, tokens_of
 
 # The program's own answers; `test_fixture_is_what_java_says` holds them against it.

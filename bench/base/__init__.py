@@ -1,0 +1,1 @@
+"""Foundations that know nothing of benchmarks: errors, files, locks, limits, untrusted input."""

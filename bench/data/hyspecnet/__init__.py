@@ -1,0 +1,1 @@
+"""HySpecNet-11k: hyperspectral patches of EnMAP."""

@@ -1,0 +1,1 @@
+"""MagicBathyNet: depth and seabed classes of shallow water."""

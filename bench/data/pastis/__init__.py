@@ -1,0 +1,1 @@
+"""PASTIS and PASTIS-R: panoptic segmentation of crops from time series."""

@@ -1,0 +1,1 @@
+"""Image folders with a class or captions for each image."""

@@ -1,0 +1,1 @@
+"""SSL4EO-S12: unlabelled locations in four seasons."""

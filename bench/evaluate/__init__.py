@@ -1,0 +1,1 @@
+"""The evaluator: predict, observe, score and record a run."""

@@ -1,0 +1,49 @@
+"""The pictures of a run: what its kind draws of some of its samples, as PNG in its folder."""
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench import data, kinds
+from bench.base.files import write_bytes
+from bench.kinds.common import pictures
+from bench.kinds.common.protocol import Draws
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+
+if TYPE_CHECKING:
+    from bench.evaluate.predict import Job
+
+
+def draw(job: "Job") -> dict[str, str]:
+    """Draw samples of a run, spread evenly over its list of them.
+
+    Returns:
+        The SHA-256 of each picture by the name of its file in the folder ``pictures`` of the run;
+        nothing for a kind that draws nothing.
+    """
+    from bench.kinds.common.observing import arithmetic, to_device
+    from bench.models.running import load_model, place
+
+    task = tasks.load(str(job.task))
+    kind = kinds.kind_of(task)
+    if not isinstance(kind, Draws):
+        return {}
+    dataset = data.reader(task.dataset).open_dataset(job.root)
+    device = place(job.device, 0)
+    model = load_model(job.entry, kind.outputs(task), device)
+    door = Door(job.entry.input, task.bands)
+    chosen = pictures.spread(job.samples, kind.DRAWN)
+    batch = to_device(kind.load(task, dataset, door, chosen), device)
+    with torch.inference_mode(), arithmetic(device, job.precision):
+        drawn = kind.draw(task, dataset, model, batch)
+    contents = {f"{_plain(name)}.png": pictures.png(drawn[name]) for name in drawn}
+    for name, content in contents.items():
+        write_bytes(job.run / "pictures" / name, content)
+    return {name: sha256(content).hexdigest() for name, content in contents.items()}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:80]

@@ -1,0 +1,143 @@
+"""The manifest of a run: what it is begun with, and what its observations come to."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from bench import data, kinds, models
+from bench.base import provenance
+from bench.base.errors import BenchError
+from bench.evaluate import predictions
+from bench.evaluate.request import Material, Request
+from bench.kinds.common import scoring
+from bench.kinds.common.protocol import Remarks
+from bench.results import runs, verification
+from bench.results.runs import Run
+from bench.spec.contract import InputContract, inputs_of
+from bench.spec.entry import Entry, Model, Predicted
+from bench.spec.task import Task
+
+
+def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
+    """Which bands decide a number: what a model gets, or what predictions are compared with."""
+    if isinstance(model, Entry):
+        return model.input.bands
+    return (
+        task.input(task.inputs[0]).bands
+        if getattr(kinds.kind_of(task), "SCORES_PIXELS", False)
+        else ()
+    )
+
+
+def begun(
+    request: Request,
+    material: Material,
+    model: Entry | Predicted,
+    samples: list[str],
+    partial: bool,
+    identity: dict[str, Any],
+    run: Run,
+    known: dict[str, Any],
+) -> dict[str, Any]:
+    """The manifest that a run is begun with; ``known`` is what stands for its data."""
+    import torch
+
+    task = material.task
+    shown = model.model_dump(mode="json", exclude_none=True)
+    return {
+        "schema": runs.SCHEMA,
+        "run": run.name,
+        "status": "predicting",
+        "identity": identity,
+        "task": {
+            "name": task.name,
+            "version": task.version,
+            "digest": task.digest,
+            "kind": task.kind,
+            "primary": task.primary,
+            "file": request.task if request.task.endswith(".toml") else "",
+        },
+        "track": material.track,
+        "partial": partial,
+        **_standing(task, model),
+        "entry": shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()},
+        "data": {
+            "dataset": task.dataset,
+            "layout": material.dataset.layout,
+            "split": task.split,
+            "samples": len(samples),
+            "ids_sha256": data.ids_sha256(samples),
+            **known,
+            "missing": " ".join(task.declaration.get("missing", "").split()),
+            "checked": _checked(material, samples, partial),
+        },
+        "seed": request.seed,
+        "device": material.device,
+        "precision": request.precision,
+        "harness": provenance.harness(),
+        "arithmetic": provenance.packages() | {"threads": torch.get_num_threads()},
+        "hardware": provenance.hardware(material.device),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _checked(material: Material, samples: Sequence[str], partial: bool) -> str:
+    """What the samples of a run were held to; what is left of a list of links, to nothing."""
+    whole = partial or len(samples) == len(material.dataset.ids(material.task.split))
+    return material.checked if whole else verification.UNVERIFIED
+
+
+def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
+    """How a number came to be and what the model was fed with."""
+    if isinstance(model, Entry):
+        inputs = inputs_of(model.input.bands, task.bands)
+        return {"trust": "rerun", "division": task.division(model.input), "inputs": inputs}
+    trust = "reported" if predictions.claimed(task) else "rescored"
+    return {"trust": trust, "division": "open", "inputs": "not declared"}
+
+
+def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
+    """The scores of a run, as its manifest holds them.
+
+    Raises:
+        BenchError: what the task ranks by is undefined.
+    """
+    scoring.check_scale(task, observations)
+    found = scoring.score(task, observations, run.attributes())
+    known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
+    if not known and not kinds.kind_of(task).UNRANKED:
+        raise BenchError(
+            f"task {task.name} ranks by {task.primary}, which is undefined for this run",
+            "does the split hold any positive sample?",
+        )
+    return [dataclasses.asdict(score) for score in found]
+
+
+def remarks(task: Task, observations: pa.Table, manifest: dict[str, Any]) -> list[str]:
+    """What could not be computed or checked, and what the model doesn't see, in words."""
+    kind: object = kinds.kind_of(task)
+    told = kind.remarks(task, observations) if isinstance(kind, Remarks) else ()
+    return [*told, *_of_model(manifest["entry"]), *_unverified(manifest)]
+
+
+def _of_model(entry: dict[str, Any]) -> list[str]:
+    if "model" not in entry or "input" not in entry:
+        return []  # It brought predictions.
+    contract = InputContract.model_validate(entry["input"])
+    return models.remarks(Model.model_validate(entry["model"]), contract)
+
+
+def _unverified(manifest: dict[str, Any]) -> list[str]:
+    """Which splits were held to nothing, in words."""
+    checked = (manifest["entry"].get("trained") or {}).get("checked", {})
+    learnt = sorted(split for split, held in checked.items() if held == verification.UNVERIFIED)
+    found = []
+    if verification.of_run(manifest) == verification.UNVERIFIED:
+        split = manifest["data"].get("split", "that is scored")
+        found.append(f"split {split} is unverified: its samples could be held to nothing published")
+    if learnt:
+        found.append(f"learnt from unverified splits: {', '.join(learnt)}")
+    return found

@@ -1,0 +1,190 @@
+"""The predict stage: a model over the samples of a run, to observations on disk.
+
+Samples are cut into batches and batches into parts before anything runs, and the cut depends on
+nothing but the number of samples. So any process can make any part, at any time, with the same
+bits: that is how a killed run continues and how several devices share one run without gathering,
+padding or repeating.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch.multiprocessing.spawn import (
+    ProcessExitedException,
+    ProcessRaisedException,
+    start_processes,
+)
+
+import bench.base.torch_setup
+from bench import data
+from bench import kinds as all_kinds
+from bench.base.errors import BenchError
+from bench.data import Dataset
+from bench.kinds.common.observing import ahead, arithmetic, observe, to_device
+from bench.kinds.common.protocol import Kind
+from bench.models.running import load_model, place
+from bench.results.runs import Run
+from bench.spec import task as tasks
+from bench.spec.contract import Door
+from bench.spec.entry import Entry
+from bench.spec.task import Task
+
+_MAX_PART = 32
+_MIN_PARTS = 16
+
+Progress = Callable[[int, int], None]
+Part = list[Sequence[str]]
+
+
+def plan(samples: Sequence[str], batch: int) -> list[Part]:
+    """The parts of a run, each a list of batches of so many sample ids."""
+    batches = [samples[start : start + batch] for start in range(0, len(samples), batch)]
+    per_part = max(1, min(_MAX_PART, len(batches) // _MIN_PARTS))
+    return [list(batches[start : start + per_part]) for start in range(0, len(batches), per_part)]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to make parts of a run.
+
+    Attributes:
+        task: path of the task's file.
+        entry: whose model is run.
+        root: folder of the dataset.
+        samples: ids in the order of the observations.
+        run: folder of the run.
+        device: ``cpu`` or ``cuda``, with ``:index`` for a certain one.
+        precision: a key of `PRECISIONS`.
+        threads: of the processor, per process; part of the arithmetic.
+        seed: of whatever a process draws.
+    """
+
+    task: Path
+    entry: Entry
+    root: Path
+    samples: Sequence[str]
+    run: Path
+    device: str
+    precision: str
+    threads: int
+    seed: int
+
+
+def predict(job: Job, devices: int, progress: Progress) -> None:
+    """Make the parts of a run that are missing, with one process for each device.
+
+    Args:
+        job: what to predict.
+        devices: how many.
+        progress: called with samples done and all samples.
+
+    Raises:
+        BenchError: data, weights or the model's output are not what they should be, or the process
+            of a device was killed.
+    """
+    if devices == 1:
+        work(job, 0, 1, progress)
+        return
+    context = start_processes(
+        _rank, args=(job, devices), nprocs=devices, join=False, start_method="spawn"
+    )
+    run = Run(job.run)
+    batch = all_kinds.kind_of(tasks.load(str(job.task))).BATCH
+    sizes = [sum(map(len, part)) for part in plan(job.samples, batch)]
+    finished = False
+    while not finished:
+        try:
+            finished = context.join(timeout=0.2)
+        except ProcessRaisedException as error:
+            raise BenchError(
+                f"device {error.error_index} failed: {str(error).strip().splitlines()[-1]}",
+                "finished parts are kept; repeat with --devices 1 to see more",
+            ) from error
+        except ProcessExitedException as error:
+            how = (
+                f"was killed by {error.signal_name}, perhaps for lack of memory"
+                if error.signal_name
+                else f"ended with exit code {error.exit_code} and no error"
+            )
+            raise BenchError(
+                f"the process of device {error.error_index} of {devices} {how}",
+                "finished parts are kept and the same command continues; "
+                "fewer --devices need less memory",
+            ) from error
+        done = sum(size for index, size in enumerate(sizes) if run.part(index).is_file())
+        progress(done, len(job.samples))
+
+
+def _rank(rank: int, job: Job, world: int) -> None:
+    # A new process has none of the settings of the one that started it.
+    bench.base.torch_setup.deterministic(job.seed)
+    work(job, rank, world, lambda done, total: None)
+
+
+def work(job: Job, rank: int, world: int, progress: Progress) -> None:
+    """Make the missing ones of the parts whose index is ``rank`` modulo ``world``."""
+    torch.set_num_threads(job.threads)
+    task = tasks.load(str(job.task))
+    kind = all_kinds.kind_of(task)
+    run, parts = Run(job.run), plan(job.samples, kind.BATCH)
+    missing = [i for i in range(rank, len(parts), world) if not run.part(i).is_file()]
+    done = len(job.samples) - sum(len(b) for i in missing for b in parts[i]) if world == 1 else 0
+    progress(done, len(job.samples))
+    if not missing:
+        return
+    dataset = data.reader(task.dataset).open_dataset(job.root)
+    device = place(job.device, rank)
+    model = load_model(job.entry, kind.outputs(task), device)
+    door = Door(job.entry.input, task.bands)
+    for index, observations in observe_parts(
+        task, kind, model, dataset, door, [(i, parts[i]) for i in missing], device, job.precision
+    ):
+        run.write_part(index, observations)
+        done += observations.num_rows
+        progress(done, len(job.samples))
+
+
+def observe_parts(
+    task: Task,
+    kind: Kind,
+    model: torch.nn.Module,
+    dataset: Dataset,
+    door: Door,
+    parts: Sequence[tuple[int, Part]],
+    device: torch.device,
+    precision: str,
+) -> Iterator[tuple[int, pa.Table]]:
+    """Run a model over parts.
+
+    Reading happens ahead in threads, so that a device never waits for a disk that is fast enough.
+
+    Yields:
+        The index of each part and its observations.
+    """
+    schema = kind.schema(task)
+    batches = (batch for _, part in parts for batch in part)
+    loaded = ahead(lambda samples: kind.load(task, dataset, door, samples), batches)
+    with contextlib.closing(loaded), torch.inference_mode(), arithmetic(device, precision):
+        for index, part in parts:
+            batches_of_part = itertools.islice(loaded, len(part))
+            yield index, observe(task, kind, model, batches_of_part, device, schema)
+
+
+def cost(job: Job) -> dict[str, Any]:
+    """What the model of a job costs, measured on its first batch."""
+    from bench.evaluate.cost import measure
+
+    task = tasks.load(str(job.task))
+    kind = all_kinds.kind_of(task)
+    dataset = data.reader(task.dataset).open_dataset(job.root)
+    device = place(job.device, 0)
+    model = load_model(job.entry, kind.outputs(task), device)
+    batch = kind.load(task, dataset, Door(job.entry.input, task.bands), job.samples[: kind.BATCH])
+    with arithmetic(device, job.precision):
+        return measure(kind, task, model, to_device(batch, device))

@@ -1,0 +1,197 @@
+"""Regression of baselines: the sample track again, against the scores committed beside each.
+
+``baselines/<task>/<name>/expected.toml`` holds for an input what a run gave: the primary score with
+its interval, the hash of its observations, and the arithmetic (packages, threads, processor) it was
+made with. On the same arithmetic the observations must be equal to the bit. On another, rounding
+grows through training as a change of seed does, and the score must lie in the committed 95 %
+interval: nearer than what the choice of test samples explains.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.base import bounded_toml
+from bench.base.errors import BenchError, RequestError, unknown
+from bench.base.files import write_bytes
+from bench.base.paths import shipped
+from bench.base.version import __version__
+from bench.evaluate import stages as evaluate
+from bench.evaluate.request import SILENT, Report, Request
+from bench.spec.task import in_one_line
+
+FILE = "expected.toml"
+
+
+class Expected(BaseModel):
+    """What a run of a baseline gave when it was committed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int
+    task_digest: str
+    data_sha256: str
+    value: float
+    low: float
+    high: float
+    observations_sha256: str
+    arithmetic: dict[str, str | int]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A baseline beside what is expected of it.
+
+    Attributes:
+        task, model: what was run.
+        expected, found: the primary score.
+        bound: how far apart they may be; 0 on the same arithmetic.
+        passed: whether they aren't.
+        verdict: in words.
+    """
+
+    task: str
+    model: str
+    expected: float
+    found: float
+    bound: float
+    passed: bool
+    verdict: str
+
+
+def expectations(
+    task: str | None = None, model: str | None = None
+) -> dict[tuple[str, str], Expected]:
+    """What is committed, by task and model.
+
+    Args:
+        task: only of this task.
+        model: only of this baseline, with its input, such as ``resnet18-s1``.
+
+    Raises:
+        RequestError: nothing is committed for what was asked, or a file is malformed.
+    """
+    found: dict[tuple[str, str], Expected] = {}
+    for path in sorted(shipped("baselines").glob(f"*/*/{FILE}")):
+        try:
+            for given, raw in bounded_toml.read(path).items():
+                name = f"{path.parent.name}-{given}"
+                found[path.parent.parent.name, name] = Expected.model_validate(raw)
+        except ValidationError as error:
+            raise RequestError(f"{path} holds no expectations: {in_one_line(error)}") from error
+    for what, asked, known in (
+        ("task with expectations", task, {key[0] for key in found}),
+        ("model with expectations", model, {key[1] for key in found}),
+    ):
+        if asked is not None and asked not in known:
+            raise unknown(what, asked, known)
+    return {
+        key: expected
+        for key, expected in found.items()
+        if task in (None, key[0]) and model in (None, key[1])
+    }
+
+
+def check(
+    chosen: dict[tuple[str, str], Expected], results: Path, report: Report = SILENT
+) -> Iterator[Finding]:
+    """Run baselines on the sample track and compare.
+
+    Args:
+        chosen: as `expectations` gives them.
+        results: where the runs go; a run that is there already is not repeated.
+        report: where news goes.
+    """
+    for (task, model), expected in chosen.items():
+        request = Request(
+            task=task,
+            model=model,
+            track="sample",
+            seed=expected.seed,
+            device="cpu",
+            results=results,
+        )
+        yield _compare(task, model, expected, observed(evaluate.run(request, report)))
+
+
+def update(task: str, model: str, results: Path, report: Report = SILENT) -> Expected:
+    """Run a baseline on the sample track and make what it gives the expectation."""
+    name, _, given = model.rpartition("-")
+    path = shipped("baselines") / task / name / FILE
+    if not path.parent.is_dir():
+        raise RequestError(
+            f"{model} is no baseline of {task} with its input", "such as resnet18-s1"
+        )
+    request = Request(task=task, model=model, track="sample", device="cpu", results=results)
+    expected = observed(evaluate.run(request, report))
+    before = bounded_toml.read(path) if path.is_file() else {}
+    write_bytes(path, tomli_w.dumps(before | {given: expected.model_dump()}).encode())
+    return expected
+
+
+def observed(manifest: dict[str, Any]) -> Expected:
+    """What a run gave, in the form of an expectation."""
+    primary = next(
+        score
+        for score in manifest["scores"]
+        if f"{score['metric']}_{score['average']}" == manifest["task"]["primary"]
+        and not score["slice"]
+    )
+    arithmetic = manifest["arithmetic"] | {"processor": manifest["hardware"]["processor"]}
+    return Expected(
+        seed=manifest["seed"],
+        task_digest=manifest["task"]["digest"],
+        data_sha256=manifest["data"]["data_sha256"],
+        value=primary["value"],
+        low=primary["low"],
+        high=primary["high"],
+        observations_sha256=manifest["observations_sha256"],
+        arithmetic={name: value for name, value in arithmetic.items() if value is not None},
+    )
+
+
+def _compare(task: str, model: str, expected: Expected, found: Expected) -> Finding:
+    for what in ("task_digest", "data_sha256"):
+        if getattr(expected, what) != getattr(found, what):
+            raise BenchError(
+                f"{model} on {task}: expectations were made with {what} "
+                f"{getattr(expected, what)[:12]}, this is {getattr(found, what)[:12]}",
+                f"if the change is meant: bench regress --update --task {task} --model {model}",
+            )
+    if expected.arithmetic == found.arithmetic:
+        passed = expected.observations_sha256 == found.observations_sha256
+        verdict = "equal to the bit" if passed else "REGRESSION: other bits on the same versions"
+        bound = 0.0
+    else:
+        passed = expected.low <= found.value <= expected.high
+        other = sorted(
+            name
+            for name in expected.arithmetic.keys() | found.arithmetic.keys()
+            if expected.arithmetic.get(name) != found.arithmetic.get(name)
+        )
+        inside = "inside" if passed else "REGRESSION: outside"
+        verdict = f"{inside} the committed interval (other {', '.join(other)})"
+        edge = expected.high if found.value > expected.value else expected.low
+        bound = abs(edge - expected.value)
+    return Finding(task, model, expected.value, found.value, bound, passed, verdict)
+
+
+def revision() -> str:
+    """Which state of the expectations this is: the last commit that touched them, if known."""
+    folder = shipped("baselines")
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "log", "-1", "--format=%h of %cs", "--", f"*/{FILE}"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return f"as shipped with rs-bench {__version__}"
+    return done.stdout.strip() or "not committed yet"

@@ -1,0 +1,297 @@
+"""What is asked for, and what it comes to once its names are resolved."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from bench import data, kinds, models
+from bench.base.errors import BenchError, RequestError
+from bench.base.paths import absolute, results_root
+from bench.data import Dataset, listing
+from bench.evaluate import data_contents as contents
+from bench.results import verification
+from bench.spec import task as tasks
+from bench.spec.entry import Entry, Predicted
+from bench.spec.task import Task
+
+Track = Literal["official", "sample"]
+
+
+_SEARCHED = 20_000
+"""The most ids among which a similar one is looked for, which takes time for each."""
+
+_HELD = {
+    "fingerprint": "split {split} has the published fingerprint",
+    "count": "split {split} has the published number of samples; no fingerprint of it is known",
+    "unverified": (
+        "split {split} is unverified: neither fingerprint nor count of it is known, so the result "
+        "is kept apart from verified ones"
+    ),
+}
+
+
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+"""Arithmetic of a model, as Lightning names it."""
+
+MAX_SEED = 2**32 - 1
+"""The largest seed that NumPy's generators take."""
+
+_MANY = 2**31
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, and how. Relative paths become absolute: other processes take them up.
+
+    Attributes:
+        task, model: names or paths, as the command line takes them.
+        track: which data; None for the official track where its data is, else the sample track.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        devices, nodes: how many devices (of each node, in training).
+        precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
+        seed: of training.
+        limit: only the first so many samples; the result is partial and never ranked.
+        ids: only these samples of any split; partial as well.
+        force: repeat what is there: the training in `train`, the prediction in `run`.
+        results: the results folder.
+    """
+
+    task: str
+    model: str
+    track: Track | None = None
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32-true"
+    seed: int = 0
+    limit: int | None = None
+    ids: Sequence[str] | None = None
+    force: bool = False
+    results: Path = Path("results")
+
+    def __post_init__(self) -> None:
+        task = str(absolute(self.task)) if self.task.endswith(".toml") else self.task
+        for name, value in (
+            ("task", task),
+            ("model", models.absolute(self.model)),
+            ("results", results_root(self.results)),
+        ):
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where news goes: a line of text, or progress (stage, done, all). Silent by default."""
+
+    say: Callable[[str], None] = lambda text: None
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+
+
+SILENT = Report()
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a request comes to.
+
+    Attributes:
+        task: that was named.
+        track: that was chosen.
+        root: of the dataset.
+        dataset: there.
+        device: as torch calls it.
+        checked: what the scored split was held to.
+    """
+
+    task: Task
+    track: Track
+    root: Path
+    dataset: Dataset
+    device: str
+    checked: str = verification.SIMULATED
+
+
+def resolve(
+    request: Request, report: Report, *, told: bool = False
+) -> tuple[Material, Entry | Predicted]:
+    """What the names of a request stand for; says which track it is unless that was told.
+
+    Raises:
+        RequestError: an option has a value that it can't have, there is no such task, model or
+            device, or the model can't run on the task.
+        BenchError: the dataset isn't there, or isn't the official one.
+    """
+    _check_options(request)
+    task = tasks.load(request.task)
+    kinds.kind_of(task)
+    model = models.find(request.model, task)
+    device = _device(request.device, request.devices)
+    there = data.is_there(data.official_root(task.dataset))
+    track = request.track or ("official" if there else "sample")
+    if isinstance(model, Entry):
+        model = model.on(track)
+        _try(model, task, track)
+    if track == "sample":
+        if not told:
+            report.say(
+                f"sample track: simulated data, not {task.declaration['title']}; "
+                f"`bench data list` says how to get the real data"
+            )
+        root = data.ensure_sample(task.dataset, report.say)
+    else:
+        root = data.official_root(task.dataset)
+        data.require(root, task.dataset)
+        if not told:
+            report.say(f"official track: {root}")
+    dataset = data.reader(task.dataset).open_dataset(root)
+    material = Material(task, track, root, dataset, device)
+    if track == "official":
+        partial = request.ids is not None or request.limit is not None
+        material = replace(material, checked=_checked(material, partial))
+        if not told:
+            report.say(_HELD[material.checked].format(split=task.split))
+    return material, model
+
+
+def _try(entry: Entry, task: Task, track: Track) -> None:
+    from bench.evaluate import trial
+
+    trial.attempt(entry, task, track)
+
+
+def _checked(material: Material, partial: bool) -> str:
+    """What the scored split is held to. A part of an incomplete copy may be tried: it isn't ranked.
+
+    Raises:
+        BenchError: it is another split than the published one.
+    """
+    task = material.task
+    try:
+        return verification.check(task, material.dataset, material.root, task.split)
+    except BenchError:
+        if partial:
+            return verification.UNVERIFIED
+        raise
+
+
+def _check_options(request: Request) -> None:
+    for name, value, allowed in (
+        ("track", request.track, (None, *get_args(Track))),
+        ("precision", request.precision, PRECISIONS),
+    ):
+        if value not in allowed:
+            known = ", ".join(filter(None, allowed))
+            raise RequestError(f"unknown {name} {value!r}", f"use one of: {known}")
+    for name, number, low, high in (
+        ("seed", request.seed, 0, MAX_SEED),
+        ("limit", 1 if request.limit is None else request.limit, 1, _MANY),
+        ("devices", request.devices, 1, _MANY),
+        ("nodes", request.nodes, 1, _MANY),
+    ):
+        if not low <= number <= high:
+            limits = f"at least {low}" if high == _MANY else f"{low} to {high}"
+            raise RequestError(f"--{name} {number}: expected {limits}", "choose another number")
+
+
+def _device(name: str, devices: int) -> str:
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        named = torch.device(name)
+    except RuntimeError as error:
+        raise RequestError(f"unknown device {name!r}", "use auto, cpu, cuda or cuda:N") from error
+    if named.type not in ("cpu", "cuda"):
+        raise RequestError(f"device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
+    if named.type == "cuda":
+        there = torch.cuda.device_count()
+        if devices > 1 and named.index is not None:
+            raise RequestError(f"{name} is one device, {devices} were asked for", "use cuda")
+        if max(devices, (named.index or 0) + 1) > there:
+            raise RequestError(
+                f"device {name} with --devices {devices}: this machine has {there} CUDA devices",
+                "use --device cpu, or fewer devices; `bench doctor` shows what is here",
+            )
+    return name
+
+
+def samples_of(request: Request, material: Material, model: Entry) -> tuple[list[str], bool]:
+    """The samples to predict, and whether they are only a part of the split.
+
+    Raises:
+        RequestError: no samples were asked for.
+        BenchError: some of them aren't there.
+    """
+    if request.ids is not None:
+        samples = sorted(set(request.ids))
+    else:
+        task = material.task
+        samples = data.scored_ids(material.dataset, task.dataset, task.split, model.input.bands)
+    samples = samples[: request.limit]
+    if not samples:
+        raise RequestError(
+            "no samples to evaluate",
+            f"`bench info {request.task} --ids` prints those of the scored split",
+        )
+    missing = sorted(set(samples).difference(material.dataset.present(model.input.bands)))
+    if missing and request.ids is not None:
+        _require_declared(missing, material)
+    if missing:
+        packed = listing.packed(material.root)
+        raise BenchError(
+            f"{len(missing)} of {len(samples)} samples are not at {material.root}, first "
+            f"{missing[0][:100]!r}" + (f"; {packed[0]} lies there" if packed else ""),
+            ("unpack it; " if packed else "")
+            + "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
+            "there: such a run is marked as partial",
+        )
+    return samples, request.ids is not None or request.limit is not None
+
+
+def _require_declared(samples: Sequence[str], material: Material) -> None:
+    """Refuse ids that are in no split of the task.
+
+    Raises:
+        RequestError: there are such.
+    """
+    declared = {one for split in material.task.splits for one in material.dataset.ids(split)}
+    foreign = [sample for sample in samples if sample not in declared]
+    if foreign:
+        first, blank = foreign[0], foreign[0].strip()
+        near = [blank] if blank in declared else []
+        if not near and len(declared) <= _SEARCHED:
+            near = difflib.get_close_matches(first[:300], declared, n=1)
+        raise RequestError(
+            f"{len(foreign)} of the ids are in no split, the first {first[:100]!r}",
+            (f"did you mean {near[0]!r}? " if near else "")
+            + f"`bench info {material.task.name} --ids` prints them, one a line",
+        )
+
+
+def fingerprint(
+    material: Material, bands: Sequence[str], splits: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What stands for the data, as a run's manifest holds it.
+
+    Args:
+        material: the dataset and its task.
+        bands: that a model gets; none for predictions made elsewhere.
+        splits: of which records are looked at; by default the scored one.
+
+    Returns:
+        ``data_sha256``; on the official track also what it is made of: ``declared_sha256`` and
+        ``contents``, and ``files``, by which a later look tells whether any were written since.
+    """
+    if material.track == "sample":
+        return {"data_sha256": data.sample_sha256(material.root)}
+    task, declared = material.task, material.dataset.fingerprint()
+    held = contents.of(material.dataset, task, bands, splits or [task.split])
+    return {
+        "data_sha256": contents.combined(declared, held),
+        "declared_sha256": declared,
+        "contents": held,
+        "files": contents.files(material.root),
+    }

@@ -1,0 +1,391 @@
+"""The evaluator: from a task and a model to a recorded result, stage by stage.
+
+Each stage reads what the one before left on disk, so everything here can be killed and repeated.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench import data, kinds
+from bench.base import locks, process_state, provenance
+from bench.base.errors import BenchError, RequestError
+from bench.base.files import atomic_path, sha256_json
+from bench.data import Dataset
+from bench.evaluate import manifests, predictions
+from bench.evaluate.request import (
+    SILENT,
+    Material,
+    Report,
+    Request,
+    Track,
+    fingerprint,
+    resolve,
+    samples_of,
+)
+from bench.kinds.common.protocol import Prepares
+from bench.models import entries
+from bench.results import integrity, recorded, runs, store, verification
+from bench.results.runs import Run
+from bench.spec import entry
+from bench.spec import task as tasks
+from bench.spec.entry import Entry, Predicted
+from bench.spec.recipe import Recipe
+from bench.spec.task import Task
+
+if TYPE_CHECKING:
+    from bench.evaluate.predict import Job
+
+_PART = 8192
+"""Rows of a part of what was predicted elsewhere."""
+
+
+@process_state.restored()
+def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
+    """Train if the entry needs it, predict, score, record.
+
+    Returns:
+        The manifest of the run, as in its ``run.json``.
+
+    Raises:
+        RequestError: the request is wrong.
+        BenchError: the run failed; what was finished is kept and continued by the next call.
+    """
+    material, model = resolve(request, report)
+    if isinstance(model, Predicted):
+        return _rescore(request, material, model, report)
+    samples, partial = samples_of(request, material, model)
+    if model.weights is None and model.model.learns:
+        model = _trained(request, material, model, report)
+    return _evaluate(request, material, model, samples, partial, report)
+
+
+@process_state.restored()
+def train(request: Request, report: Report = SILENT) -> Entry:
+    """Follow the recipe of an entry; leaves an entry with weights under ``results/entries``.
+
+    Raises:
+        RequestError: the request is wrong, or the entry has its weights already.
+        BenchError: training failed; it continues from its last epoch when called again.
+    """
+    material, model = resolve(request, report)
+    if isinstance(model, Predicted):
+        raise RequestError(f"{request.model} holds predictions, not a model", "train a model")
+    if model.weights is not None or not model.model.learns:
+        state = "its weights already" if model.model.learns else "nothing to learn"
+        raise RequestError(f"entry {model.name} has {state}", "`bench run` evaluates it as it is")
+    return _trained(request, material, model, report, again=request.force)
+
+
+@process_state.restored()
+def score(run: Run, results: Path | None = None) -> dict[str, Any]:
+    """Score the stored observations of a complete run again, and record the result.
+
+    Args:
+        run: the run.
+        results: the results folder whose database is brought up to date, if any.
+
+    Returns:
+        The new manifest.
+
+    Raises:
+        BenchError: the run is not complete or was altered, or its task has another meaning by now.
+    """
+    with run.lock():
+        checked = integrity.check(run)
+        if checked.altered:
+            raise BenchError(
+                f"run {run.name} is not as it was made: {'; '.join(checked.altered)}",
+                "restore its folder, or repeat the run with --force",
+            )
+        manifest = checked.manifest
+        task = runs.task_of(run, manifest)
+        if task.digest != manifest["task"]["digest"]:
+            raise BenchError(
+                f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "
+                f"{task.name}, which has digest {task.digest[:12]} in version {task.version}",
+                "repeat the run; results of different digests can't be compared",
+            )
+        observations = run.observations()
+        manifest["scores"] = manifests.scores(task, run, observations)
+        manifest["remarks"] = manifests.remarks(task, observations, manifest)
+        manifest["scored_by"] = provenance.harness()
+        run.write_manifest(manifest)
+    if results is not None:
+        store.record(results, run)
+    return run.manifest()
+
+
+def _trained(
+    request: Request, material: Material, model: Entry, report: Report, *, again: bool = False
+) -> Entry:
+    from bench.train import check_options
+    from bench.train import train as follow
+
+    task, track = material.task, material.track
+    if track not in model.recipe:
+        raise RequestError(
+            f"entry {model.name} has no weights and no recipe for the {track} track",
+            f"add [recipe.{track}] to its entry.toml; `bench info {task.name}` shows one"
+            + (f"; or: {model.note}" if model.note and not model.recipe else ""),
+        )
+    checked: dict[str, str] = {}
+    if track == "official":
+        for split in (task.training, task.validation):
+            held = verification.check(task, material.dataset, material.root, split)
+            checked[split] = held
+            if held == verification.UNVERIFIED:
+                report.say(f"split {split}, which is learnt from, is unverified: nothing is known")
+    kind, recipe = kinds.kind_of(task), model.recipe[track]
+    if isinstance(recipe, Recipe):
+        check_options(model, kind, recipe)
+    start = _start(request, model, track, report)
+    teacher = _teacher(request, kind, recipe, track, report)
+    key = sha256_json(
+        {
+            "entry": model.digest(),
+            **({"start": start.weights_sha256()} if start else {}),
+            **({"teacher": teacher.weights_sha256()} if teacher else {}),
+            "recipe": recipe.model_dump(),
+            "task": task.digest,
+            "data": fingerprint(material, model.input.bands, [task.training, task.validation])[
+                "data_sha256"
+            ],
+            "seed": request.seed,
+            "device": material.device.partition(":")[0],
+            "devices": [request.devices, request.nodes],
+            "precision": request.precision,
+        }
+    )
+    folder = (
+        request.results / "entries" / task.name / f"{model.name}-{track}-{request.seed}-{key[:8]}"
+    )
+    with _alone(folder, request.devices * request.nodes):
+        if (folder / "entry.toml").is_file():
+            if not again:
+                found = entries.load(folder, task)
+                now = provenance.made_with(request.precision)
+                if found.trained is not None and found.trained.harness != now:
+                    report.say(
+                        f"{folder.name} was trained by {found.trained.harness}, here is {now}; "
+                        "`bench train --force` repeats it"
+                    )
+                return _reworded(found, model)
+            shutil.rmtree(folder)
+        report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
+        return follow(
+            model,
+            task,
+            kind,
+            material.dataset,
+            track=track,
+            seed=request.seed,
+            folder=folder,
+            device=material.device,
+            devices=request.devices,
+            nodes=request.nodes,
+            precision=request.precision,
+            progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
+            start=start,
+            teacher=teacher,
+            checked=checked,
+        )
+
+
+def _reworded(trained: Entry, model: Entry) -> Entry:
+    """A trained entry with the words that the entry it was trained from has now."""
+    found = trained.model_copy(update={name: getattr(model, name) for name in entry.WORDS})
+    if found != trained and trained.folder is not None:
+        entries.save(found, trained.folder)
+    return found
+
+
+def _start(request: Request, model: Entry, track: Track, report: Report) -> Entry | None:
+    """The trained entry whose weights a training begins with, if it names one."""
+    if model.model.start is None:
+        return None
+    task, name = model.model.start.task, model.model.start.model
+    return _first(dataclasses.replace(request, task=task, model=name, track=track), report)
+
+
+def _teacher(
+    request: Request, kind: object, recipe: object, track: Track, report: Report
+) -> Entry | None:
+    """The trained entry that a training learns from besides its samples, if it names one."""
+    if not (isinstance(recipe, Recipe) and isinstance(kind, Prepares)):
+        return None
+    name = kind.teacher(recipe)
+    if not name:
+        return None
+    return _first(dataclasses.replace(request, model=name, track=track), report)
+
+
+def _first(before: Request, report: Report) -> Entry:
+    """What must be trained before another training."""
+    report.say(f"needed first: {before.model} of {before.task}")
+    material, first = resolve(before, report, told=True)
+    assert isinstance(first, Entry)
+    return _trained(before, material, first, report)
+
+
+def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[object]:
+    """Keep a second command from training the same entry; the processes of one command may."""
+    if processes > 1:
+        return contextlib.nullcontext()
+    return locks.held(folder.with_name(f".{folder.name}.lock"), f"is training {folder.name}")
+
+
+def _rescore(
+    request: Request, material: Material, model: Predicted, report: Report
+) -> dict[str, Any]:
+    """Score predictions that were made elsewhere, and record the result."""
+    if request.limit is not None or request.ids is not None:
+        raise RequestError("predictions are scored as a whole", "leave --limit and --ids away")
+    predictions.kind_of(material.task)
+    samples = predictions.expected(material.task, material.dataset)
+    unknown = dataclasses.replace(request, precision="not declared")
+    elsewhere = dataclasses.replace(material, device="not declared")
+    return _evaluate(unknown, elsewhere, model, samples, False, report)
+
+
+def _evaluate(
+    request: Request,
+    material: Material,
+    model: Entry | Predicted,
+    samples: list[str],
+    partial: bool,
+    report: Report,
+) -> dict[str, Any]:
+    import torch
+
+    from bench.evaluate.predict import Job
+
+    task = material.task
+    known = fingerprint(material, manifests.bands_of(model, task))
+    identity = {
+        "task": [task.name, task.digest],
+        "track": material.track,
+        "data": [known["data_sha256"], data.ids_sha256(samples)],
+        "entry": model.digest(),
+        "seed": request.seed,
+        "device": material.device.partition(":")[0],
+        "precision": request.precision,
+    }
+    run = runs.choose(
+        request.results, f"{task.name}.{model.name}.{material.track}", identity, request.force
+    )
+    with run.lock():
+        manifest = manifests.begun(request, material, model, samples, partial, identity, run, known)
+        if run.complete():
+            report.say(f"already recorded as {run.name}; --force repeats it")
+            for line in recorded.refresh(run, manifest):
+                report.say(f"  {line}")
+            manifest = run.manifest()
+        elif isinstance(model, Predicted):
+            _take(model, manifest, material, samples, run, report)
+            manifest = run.manifest()
+        else:
+            job = Job(
+                task=tasks.find(request.task),
+                entry=model,
+                root=material.root,
+                samples=samples,
+                run=run.folder,
+                device=material.device,
+                precision=request.precision,
+                threads=torch.get_num_threads(),
+                seed=request.seed,
+            )
+            _perform(job, manifest, material, request.devices, report)
+            manifest = run.manifest()
+    store.record(request.results, run)
+    return manifest
+
+
+def _take(
+    model: Predicted,
+    manifest: dict[str, Any],
+    material: Material,
+    samples: Sequence[str],
+    run: Run,
+    report: Report,
+) -> None:
+    begun = time.perf_counter()
+    report.progress("score", 0, 1)
+    made = predictions.observations(model.file, material.task, material.dataset, samples)
+    run.discard_parts()
+    run.write_manifest(manifest)
+    _write_attributes(run, material.dataset, samples)
+    for index, start in enumerate(range(0, len(samples), _PART)):
+        run.write_part(index, made.slice(start, _PART))
+    _finish(run, manifest, material.task, samples)
+    manifest |= {"seconds": time.perf_counter() - begun, "predicted_here": 0, "cost": {}}
+    run.write_manifest(manifest)
+    report.progress("score", 1, 1)
+
+
+def _perform(
+    job: "Job", manifest: dict[str, Any], material: Material, devices: int, report: Report
+) -> None:
+    from bench.base.torch_setup import deterministic
+    from bench.evaluate import draw, predict
+
+    run, task = Run(job.run), material.task
+    manifest["determinism"] = deterministic(manifest["seed"])
+    if (run.folder / "run.json").is_file():
+        _continue(run, manifest, report)
+    run.write_manifest(manifest)
+    _write_attributes(run, material.dataset, job.samples)
+    begun = time.perf_counter()
+    before = sum(pq.read_metadata(path).num_rows for path in run.parts())
+    predict.predict(job, devices, lambda done, total: report.progress("predict", done, total))
+    seconds = time.perf_counter() - begun
+    report.progress("score", 0, 1)
+    _finish(run, manifest, task, job.samples)
+    manifest |= {
+        "seconds": seconds,
+        "predicted_here": len(job.samples) - before,
+        "cost": predict.cost(job),
+        "pictures": draw.draw(job),
+    }
+    run.write_manifest(manifest)
+    report.progress("score", 1, 1)
+
+
+def _finish(run: Run, manifest: dict[str, Any], task: Task, samples: Sequence[str]) -> None:
+    """Score the observations of a run; what its manifest says of them and of their scores."""
+    observations = run.observations()
+    runs.check_coverage(run, observations, samples)
+    manifest |= {
+        "status": "complete",
+        "parts": run.hashes(),
+        "observations_sha256": run.observations_sha256(kinds.kind_of(task).VOLATILE),
+        "scores": manifests.scores(task, run, observations),
+        "remarks": manifests.remarks(task, observations, manifest),
+        "scored_by": provenance.harness(),
+    }
+
+
+def _continue(run: Run, manifest: dict[str, Any], report: Report) -> None:
+    """Keep the parts of an interrupted run if this process would make them with the same bits."""
+    before = run.manifest()
+    same = all(before.get(key) == manifest[key] for key in ("arithmetic", "hardware"))
+    if same:
+        manifest["started"] = before["started"]
+        report.say(f"continuing {run.name}: {len(run.parts())} finished parts are kept")
+    else:
+        report.say(f"starting {run.name} again: it was begun with other packages or hardware")
+        run.discard_parts()
+
+
+def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> None:
+    table = pa.table({"sample": list(samples), **dataset.attributes(samples)})
+    with atomic_path(run.folder / "attributes.parquet") as temporary:
+        pq.write_table(table, temporary, compression="zstd")

@@ -1,0 +1,117 @@
+"""A made-up sample through a model, before any data is read: what can be built may still not run.
+
+First without values, on PyTorch's meta device, where even a large network costs next to nothing.
+What can't be followed there, or fails, is tried on real numbers, and what fails there as well is a
+wrong request.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from bench import kinds, models
+from bench.base.errors import BenchError, RequestError, in_words
+from bench.base.files import sha256_json
+from bench.kinds.common.observing import described
+from bench.kinds.common.protocol import Kind
+from bench.spec.entry import Entry
+from bench.spec.recipe import Fit, Recipe
+from bench.spec.task import Task
+
+_tried: set[str] = set()
+
+
+def attempt(entry: Entry, task: Task, track: str) -> None:
+    """Build the model of an entry with random weights and show it one made-up sample.
+
+    What has nothing to learn, or has learnt already, is followed on the meta device alone unless it
+    fails there: its first batch comes at once, and a codec takes its time for an image.
+
+    Args:
+        entry: as it is on the track.
+        task: whose input it is shown, and whose output it must give.
+        track: whose recipe it would be trained by.
+
+    Raises:
+        RequestError: it can't be built, fails on the input, or returns something else.
+    """
+    untrained = entry.weights is None and entry.model.learns
+    recipe = entry.recipe.get(track) if untrained else None  # type: ignore[call-overload]
+    bare = _bare(entry, recipe.arguments if isinstance(recipe, Recipe) else {})
+    key = sha256_json(
+        [task.digest, bare.model.model_dump(mode="json"), bare.input.model_dump(mode="json")]
+    )
+    if key in _tried:
+        return
+    kind = kinds.kind_of(task)
+    # What a user's module keeps between two calls must not be without values.
+    own = bare.model.architecture.startswith("python:")
+    # Whoever calls this draws from the same generators afterwards.
+    with torch.random.fork_rng(devices=[]):
+        # What is fitted in one go has nothing to answer with before.
+        answers, trains = not isinstance(recipe, Fit), recipe is not None
+        if own or not _without_values(bare, task, kind, answers=answers, trains=trains):
+            _with_values(bare, task, kind, answers=answers, trains=trains)
+    _tried.add(key)
+
+
+def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
+    """An entry that nothing is fetched or read for."""
+    given = {k: v for k, v in {**entry.model.arguments, **arguments}.items() if k != "pretrained"}
+    model = entry.model.model_copy(update={"arguments": given, "weights": "", "start": None})
+    return entry.model_copy(update={"model": model, "folder": None})
+
+
+def _without_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trains: bool) -> bool:
+    """Whether nothing goes wrong on the meta device."""
+    try:
+        with torch.device("meta"):
+            model = models.build(entry, kind.outputs(task)).eval()
+    # Whatever it is, it is tried again on real numbers.
+    except Exception:  # noqa: BLE001
+        return False
+    if not answers:
+        return True
+    batch = kind.blank(task, entry.input).each(lambda tensor: tensor.to("meta"))
+    # With gradients, as in training: there nobody looks at single values.
+    calls = [kind.loss] if trains else [kind.loss, kind.observe]
+    for call in calls:
+        try:
+            call(task, model, batch)
+        except Exception as error:  # noqa: BLE001
+            if call is kind.observe:
+                # It looks at values, which a meta tensor doesn't have: it came as far as that.
+                return "meta" in str(error)
+            if trains:
+                return False
+        else:
+            return True
+    return False
+
+
+def _with_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trains: bool) -> None:
+    with torch.no_grad():
+        model = models.build(entry, kind.outputs(task)).eval()
+        if not answers:
+            return
+        batch = kind.blank(task, entry.input)
+        try:
+            kind.observe(task, model, batch)
+            if trains:
+                kind.loss(task, model, batch)
+        except Exception as error:
+            raise _refused(entry, task, kind, error) from error
+
+
+def _refused(entry: Entry, task: Task, kind: Kind, error: Exception) -> RequestError:
+    name, batch = entry.model.architecture, kind.blank(task, entry.input)
+    interface = f"a model of kind {task.kind} is: {kind.INTERFACE}"
+    if task.kind in ("retrieval", "zeroshot"):
+        interface += "; such as open_clip:ViT-B-32/openai"
+    if isinstance(error, BenchError):
+        return RequestError(f"{name} on task {task.name}: {error.message}", error.hint or interface)
+    told = f"{name} fails on the input of task {task.name}, {described(batch)}: {in_words(error)}"
+    if isinstance(error, AttributeError | NotImplementedError | TypeError):
+        return RequestError(told, interface)
+    return RequestError(told, models.advice(entry) or interface)

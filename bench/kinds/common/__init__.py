@@ -1,0 +1,1 @@
+"""What several kinds share: the protocol, batches, tables and scoring."""

@@ -1,0 +1,170 @@
+"""Find, read and write entries: a task's baselines and folders with ``entry.toml``."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from bench.base import bounded_toml
+from bench.base.errors import RequestError, unknown
+from bench.base.files import write_bytes
+from bench.base.paths import shipped
+from bench.kinds.common.protocol import Accepts
+from bench.spec import task as tasks
+from bench.spec.entry import MAX_DECLARATION, Entry, Predicted
+from bench.spec.recipe import method_of
+from bench.spec.task import Task, in_one_line
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+
+def baseline_folder(task: Task) -> Path:
+    """Where the baselines of a task lie."""
+    return shipped("baselines") / (task.baselines or task.name)
+
+
+def baseline_names(task: Task) -> list[str]:
+    """The names that ``--model`` takes for the baselines of a task."""
+    names = []
+    for path in sorted(baseline_folder(task).glob("*/entry.toml")):
+        inputs = _read(path).get("inputs", task.inputs)
+        names += [path.parent.name, *(f"{path.parent.name}-{name}" for name in inputs)]
+    return names
+
+
+def baseline(name: str, task: Task) -> Entry:
+    """A baseline of a task.
+
+    Raises:
+        RequestError: the task has no baseline of this name.
+    """
+    for path in sorted(baseline_folder(task).glob("*/entry.toml")):
+        raw = _read(path)
+        inputs = raw.pop("inputs", task.inputs)
+        for given in inputs:
+            full = f"{path.parent.name}-{given}"
+            if name == full or (name == path.parent.name and given == inputs[0]):
+                recipe = _completed(raw.pop("recipe", {}), recipes(task))
+                if own := raw.pop("options", {}):
+                    # What distinguishes it from others with the same recipes.
+                    for track, one in recipe.items():
+                        recipe[track] = one | {"options": one.get("options", {}) | own}
+                return _entry(
+                    raw
+                    | {"name": full, "task": task.name, "task_digest": task.digest}
+                    | {"input": given, "recipe": recipe},
+                    path,
+                    task,
+                )
+    raise unknown(
+        f"model for task {task.name}",
+        name,
+        baseline_names(task),
+        "or timm:NAME, hf:OWNER/NAME, or the path of an entry",
+    )
+
+
+def recipes(task: Task) -> dict[str, Any]:
+    """The recipes of a task by track: what a model is trained with that brings none."""
+    path = baseline_folder(task) / "recipes.toml"
+    return _read(path) if path.is_file() else {}
+
+
+def _completed(own: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """The recipes of a baseline by track, and the shared ones of its task where it has none.
+
+    A federated one takes from a shared one what it doesn't say itself: scenarios and algorithms
+    are compared under one schedule.
+    """
+    federated = {
+        track: shared[track] | recipe
+        for track, recipe in own.items()
+        if track in shared and method_of(recipe) == method_of(shared[track]) == "federated"
+    }
+    return shared | own | federated
+
+
+def load(folder: Path, task: Task) -> Entry:
+    """The entry in a folder.
+
+    Raises:
+        RequestError: ``entry.toml`` is missing, malformed, or made for another task.
+    """
+    path = folder / "entry.toml"
+    if not path.is_file():
+        raise RequestError(f"{folder} holds no entry.toml", "`bench info TASK` shows an example")
+    raw = _read(path)
+    if "predictions" in raw:
+        raise RequestError(
+            f"{folder} holds predictions, not a model", f"write --model predictions:{folder}"
+        )
+    entry = _entry(raw, path, task)
+    return entry if entry.task == task.name else _adopted(entry, task, path)
+
+
+def load_predicted(folder: Path, task: Task) -> Predicted:
+    """The entry in a folder that brings predictions.
+
+    Raises:
+        RequestError: ``entry.toml`` is missing, malformed, or made for another task.
+    """
+    path = folder / "entry.toml"
+    if not path.is_file():
+        raise RequestError(f"{folder} holds no entry.toml", "`bench init` writes one")
+    entry = validated(Predicted, _read(path) | {"folder": folder}, path)
+    if entry.task != task.name:
+        raise RequestError(
+            f"{path} is an entry for task {entry.task}, not {task.name}",
+            f"run it with --task {entry.task}",
+        )
+    return entry
+
+
+def _adopted(entry: Entry, task: Task, path: Path) -> Entry:
+    """An entry for another task, if the kind of this one runs such entries.
+
+    Contracts that differ in nothing but whose words they are become the task's own.
+    """
+    from bench import kinds
+
+    kind: object = kinds.kind_of(task)
+    accepted = kind.ACCEPTS if isinstance(kind, Accepts) else ()
+    if entry.task not in tasks.names() or tasks.load(entry.task).kind not in accepted:
+        raise RequestError(
+            f"{path} is an entry for task {entry.task}, not {task.name}",
+            f"run it with --task {entry.task}",
+        )
+    for known in map(task.input, task.inputs):
+        if known == entry.input.model_copy(update={"statistics": known.statistics}):
+            return entry.model_copy(update={"input": known})
+    return entry
+
+
+def save(entry: Entry, folder: Path) -> None:
+    """Write ``entry.toml`` into a folder, atomically."""
+    raw = entry.model_dump(mode="json", exclude_none=True)
+    write_bytes(folder / "entry.toml", tomli_w.dumps(raw).encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return bounded_toml.read(path, MAX_DECLARATION)
+
+
+def _entry(raw: dict[str, Any], path: Path, task: Task) -> Entry:
+    given = raw.get("input")
+    if isinstance(given, str):
+        raw = raw | {"input": task.input(given).model_dump()}
+    return validated(Entry, raw | {"folder": path.parent}, path)
+
+
+def validated(form: type[_Form], raw: dict[str, Any], path: Path) -> _Form:
+    """What was read from a file of TOML, as what it declares.
+
+    Raises:
+        RequestError: it is malformed; names every fault.
+    """
+    try:
+        return form.model_validate(raw)
+    except ValidationError as error:
+        raise RequestError(f"{path} is no entry: {in_one_line(error)}") from error

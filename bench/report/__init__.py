@@ -1,0 +1,1 @@
+"""What is known: comparisons, curves, folds and the leaderboard page."""

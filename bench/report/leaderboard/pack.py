@@ -1,0 +1,334 @@
+"""Boards as columns of numbers and words: what the page carries and its script reads."""
+
+import base64
+import gzip
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from bench.report.leaderboard.boards import Board, Row
+from bench.report.leaderboard.overall import difference, standings
+from bench.report.leaderboard.read import Result, Score
+from bench.report.leaderboard.text import NAME, NOTE, link, pinned, shown
+
+_LARGEST = 0xD7FF - 35
+"""The last character before the surrogates."""
+
+_HASH = 12
+"""Digits of a hash that are shown; `run.json` has them all."""
+
+SHEET = (
+    *("title", "authors", "url", "source", "pinned", "licence", "note", "architecture", "layout"),
+    *(
+        "processor",
+        "accelerator",
+        "torch",
+        "device",
+        "precision",
+        "harness",
+        "ids",
+        "checked",
+        "data",
+    ),
+)
+"""The facts of a run that others often share, in the order in which the page has them."""
+
+_DRAWN = 20
+"""Entries in a critical-difference diagram; more of them can't be read."""
+
+_SEPARATOR = "\n"
+
+Column = tuple[str, str, str, str]
+
+
+class Words:
+    """Every distinct text once; columns hold positions in this list."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._positions: dict[str, int] = {}
+
+    def __call__(self, text: object, limit: int = NAME) -> int:
+        """The position of a text, cut and made plain."""
+        return self.keep(shown("" if text is None else text, limit))
+
+    def keep(self, text: str) -> int:
+        """The position of a text that is plain already."""
+        if text not in self._positions:
+            self._positions[text] = len(self.texts)
+            self.texts.append(text)
+        return self._positions[text]
+
+
+def compressed(value: Any) -> str:
+    """JSON as gzip in base64: a third of the size, and nothing in it can end a ``<script>``.
+
+    Equal values give equal text.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def constant(values: Sequence[Any]) -> Any:
+    """A column; one value instead of a list where all are equal."""
+    first = values[0] if values else None
+    return first if values and all(value == first for value in values) else list(values)
+
+
+def packed(boards: Sequence[Board], words: Words, most: int) -> list[dict[str, Any]]:
+    """The boards: places, primary scores, what stands beside a number, cost, facts, other scores.
+
+    Args:
+        boards: what the page shows.
+        words: where texts go.
+        most: how many scores beside the primary ones there is room for. Where there are more, only
+            the first ``depth`` rows of each board have any.
+    """
+    carried = [[_carried(row.result) for row in board.rows] for board in boards]
+    depth = _depth(carried, most)
+    return [
+        _board(board, words) | {"scores": _scores(further, words, depth), "depth": depth}
+        for board, further in zip(boards, carried, strict=True)
+    ]
+
+
+def crossed(boards: Sequence[Board], indices: Sequence[int], words: Words) -> list[dict[str, Any]]:
+    """Entries across boards, as the page carries them.
+
+    Args:
+        boards: one for each task.
+        indices: their positions among all boards of the page.
+        words: where texts go.
+    """
+    return [
+        {
+            "entry": words(standing.entry),
+            "rate": _share(standing.win_rate),
+            "opponents": standing.opponents,
+            "rank": _share(standing.mean_rank),
+            "borda": _share(standing.borda),
+            "normalised": _share(standing.normalised),
+            "rows": [[indices[board], row] for board, row in sorted(standing.rows.items())],
+        }
+        for standing in standings(boards)
+    ]
+
+
+def diagram(boards: Sequence[Board], words: Words) -> dict[str, Any] | None:
+    """A critical-difference diagram of some boards; None where no two entries share two tasks.
+
+    All comparable entries count; of them the best are drawn, with the bars among these. A bar is
+    the positions of its first and last entry.
+    """
+    found = difference(boards)
+    if found is None:
+        return None
+    names, tested = found
+    order = sorted(range(len(names)), key=lambda entry: (tested.ranks[entry], names[entry]))
+    position = {entry: place for place, entry in enumerate(order)}
+    groups: list[list[int]] = []
+    for group in tested.groups:
+        places = sorted(position[entry] for entry in group)
+        last = min(places[-1], _DRAWN - 1)
+        # Bars that go on beyond the drawn entries would only repeat the first of them.
+        if last > (groups[-1][1] if groups else places[0]):
+            groups.append([places[0], last])
+    return {
+        "compared": len(names),
+        "tasks": tested.tasks,
+        "friedman": float(f"{tested.friedman:.4g}"),
+        "p": float(f"{tested.p:.3g}"),
+        "difference": round(tested.difference, 4),
+        "entries": [
+            [words(names[entry]), round(float(tested.ranks[entry]), 4)] for entry in order[:_DRAWN]
+        ],
+        "groups": groups,
+    }
+
+
+def _share(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _board(board: Board, words: Words) -> dict[str, Any]:
+    results = [row.result for row in board.rows]
+    columns: dict[str, list[Any]] = {
+        "entry": [words(result.entry) for result in results],
+        "inputs": [words(result.inputs) for result in results],
+        "division": [words(result.division) for result in results],
+        "trust": [words(result.trust) for result in results],
+        "seed": [result.seed for result in results],
+        "samples": [result.samples for result in results],
+        "date": [result.started.date().toordinal() for result in results],
+        "parameters": [result.parameters for result in results],
+        "macs": [_rounded(result.macs) for result in results],
+        "speed": [_rounded(result.samples_per_second) for result in results],
+        "latency": [_rounded(result.latency_ms) for result in results],
+        "memory": [_rounded(result.peak_memory) for result in results],
+        "seconds": [_rounded(result.seconds) for result in results],
+        "run": [_short(result, board) for result in results],
+        "entryDigest": [shown(result.entry_digest[:_HASH]) for result in results],
+        "weights": [shown(result.weights_sha256[:_HASH]) for result in results],
+        "sheet": [_sheet(result, words) for result in results],
+    }
+    return {
+        "rows": len(results),
+        "places": _places(board.ranked),
+        "unranked": [row.result.unranked for row in board.rows if row.place is None],
+        "score": numbers([result.primary for result in results], 200),
+        "others": [[[shown(o.run, 200), o.seed] for o in row.others[:20]] for row in board.rows],
+        **{name: constant(values) for name, values in columns.items()},
+    }
+
+
+def numbers(scores: Sequence[Score | None], steps: int) -> dict[str, Any]:
+    """Values and intervals as whole numbers: value, value - low, high - value, in 10^-digits.
+
+    Args:
+        scores: by row; None where there is none.
+        steps: into how many steps the typical interval is divided at least.
+    """
+    digits = _digits(scores, steps)
+    scale = 10**digits
+    value: list[int | None] = []
+    below: list[int | None] = []
+    above: list[int | None] = []
+    samples: list[int | None] = []
+    for score in scores:
+        if score is None or score.value is None:
+            row: tuple[int | None, ...] = (None, None, None, None)
+        else:
+            middle, low, high = score.value, score.low, score.high
+            row = (
+                round(middle * scale),
+                None if low is None else round(abs(middle - low) * scale),
+                None if high is None else round(abs(high - middle) * scale),
+                score.samples,
+            )
+        for column, number in zip((value, below, above, samples), row, strict=True):
+            column.append(number)
+    return {
+        "digits": digits,
+        "value": _dense(value),
+        "below": _dense(below),
+        "above": _dense(above),
+        "samples": constant(samples),
+    }
+
+
+def _dense(values: Sequence[int | None]) -> str | list[int | None]:
+    """A character for each number, which compresses to half of what digits and commas do.
+
+    The character's code is the number plus 35, past the quotation mark; a space stands for None.
+    Numbers below 0 or above `_LARGEST` stay a list.
+    """
+    if any(value is not None and not 0 <= value <= _LARGEST for value in values):
+        return list(values)
+    return "".join(" " if value is None else chr(value + 35) for value in values)
+
+
+def _digits(scores: Sequence[Score | None], steps: int) -> int:
+    widths = [
+        score.high - score.low
+        for score in scores
+        if score is not None and score.low is not None and score.high is not None
+    ]
+    widths = [width for width in widths if width > 0]
+    if not widths:
+        return 4
+    return min(6, max(0, math.ceil(math.log10(steps / median(widths)))))
+
+
+def _places(rows: Sequence[Row]) -> dict[str, Any]:
+    found = [row.place for row in rows if row.place is not None]
+    return {
+        "rank": [place.rank for place in found],
+        "best": [place.best for place in found],
+        "worst": [place.worst for place in found],
+        "tier": [place.tier for place in found],
+    }
+
+
+def _sheet(result: Result, words: Words) -> int:
+    """What many runs of an entry have in common, as one text in the order of `SHEET`."""
+    facts = {
+        **result.facts,
+        "url": link(result.facts.get("url", "")),
+        "pinned": pinned(result.facts.get("source", "")),
+        "ids": result.ids_sha256[:_HASH],
+        "checked": result.checked,
+        "data": result.data_sha256[:_HASH],
+        "device": result.device,
+        "precision": result.precision,
+        "harness": _harness(result),
+    }
+    return words.keep(_SEPARATOR.join(shown(facts.get(name, ""), NOTE) for name in SHEET))
+
+
+def _harness(result: Result) -> str:
+    commit = f" at {result.harness_commit[:_HASH]}" if result.harness_commit else ""
+    return f"{result.harness_version}{commit}{' (changed)' if result.harness_dirty else ''}"
+
+
+def _scores(rows: Sequence[Sequence[Score]], words: Words, depth: int) -> list[dict[str, Any]]:
+    by_column: dict[Column, list[Score | None]] = defaultdict(lambda: [None] * len(rows))
+    for index, scores in enumerate(rows[:depth]):
+        for score in scores:
+            by_column[score.column][index] = score
+    return [
+        {
+            "slice": words(part, 120),
+            "metric": words(metric),
+            "average": words(average),
+            "label": words(label, 120),
+            **numbers(scores, 20),
+        }
+        for (part, metric, average, label), scores in by_column.items()
+    ]
+
+
+def _carried(result: Result) -> list[Score]:
+    """Aggregates; of single classes and slices those of the primary metric; points of curves."""
+    primary = result.primary
+    main = primary.metric if primary else None
+    return [
+        score
+        for score in result.scores
+        if not score.is_primary
+        and (not (score.label or score.slice) or score.metric == main or _is_point(score))
+    ]
+
+
+def _is_point(score: Score) -> bool:
+    """Whether a label is a point of a curve, such as ``bpppc=2.06``."""
+    return not score.slice and "=" in score.label
+
+
+def _depth(boards: Sequence[Sequence[Sequence[Score]]], most: int) -> int:
+    """How many rows of each board, from the top, can carry their scores."""
+    longest = max((len(rows) for rows in boards), default=0)
+    carried = 0
+    for index in range(longest):
+        carried += sum(len(rows[index]) for rows in boards if index < len(rows))
+        if carried > most:
+            return index
+    return longest
+
+
+def _short(result: Result, board: Board) -> str:
+    """The end of a run id that begins as the evaluator's run ids do, else all of it."""
+    stem = f"{shown(board.task)}.{shown(result.entry)}.{board.track}."
+    if result.run.startswith(stem):
+        return "." + shown(result.run.removeprefix(stem), 64)
+    return shown(result.run, 200)
+
+
+def _rounded(value: float | None) -> float | int | None:
+    """Three significant digits are enough for a cost."""
+    if value is None or not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.3g}")
+    return int(rounded) if rounded.is_integer() else rounded

@@ -1,0 +1,178 @@
+"""What the leaderboard reads of the results database, in one short connection."""
+
+import datetime
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from bench.results import store
+from bench.results.trainings import Made
+
+_FACTS = {
+    "title": "$.entry.title",
+    "authors": "$.entry.authors",
+    "licence": "$.entry.licence",
+    "url": "$.entry.url",
+    "note": "$.entry.note",
+    "source": "$.entry.source",
+    "architecture": "$.entry.model.architecture",
+    "layout": "$.data.layout",
+    "primary": "$.task.primary",
+    "processor": "$.hardware.processor",
+    "accelerator": "$.hardware.accelerator",
+    "torch": "$.arithmetic.torch",
+    "pictures": "$.pictures",
+    "trained_seed": "$.entry.trained.seed",
+    "observations": "$.observations_sha256",
+}
+
+_RUNS = """
+select run, task, task_version, task_digest, kind, track, partial, entry, entry_digest,
+       weights_sha256, inputs, division, trust, seed, device, precision, samples, ids_sha256,
+       data_sha256, harness_version, harness_commit, harness_dirty, started, seconds, parameters,
+       macs, latency_ms, samples_per_second, peak_memory, altered, checked,
+       {facts}
+from runs order by task, run
+"""
+
+_SCORES = """
+select run, metric, average, label, slice, value, low, high, samples, is_primary
+from metrics order by run, is_primary desc, slice, average, metric, label
+"""
+
+
+class Score(NamedTuple):
+    """One number of a run with its 95 % interval; names and meaning as in the database."""
+
+    metric: str
+    average: str
+    label: str
+    slice: str
+    value: float | None
+    low: float | None
+    high: float | None
+    samples: int
+    is_primary: bool
+
+    @property
+    def column(self) -> tuple[str, str, str, str]:
+        """What this score has in common with those of other runs."""
+        return self.slice, self.metric, self.average, self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A recorded run: a row of ``runs``, a few facts of its manifest, and its scores."""
+
+    run: str
+    task: str
+    task_version: int
+    task_digest: str
+    kind: str
+    track: str
+    partial: bool
+    entry: str
+    entry_digest: str
+    weights_sha256: str
+    inputs: str
+    division: str
+    trust: str
+    seed: int
+    device: str
+    precision: str
+    samples: int
+    ids_sha256: str
+    data_sha256: str
+    harness_version: str
+    harness_commit: str | None
+    harness_dirty: bool | None
+    started: datetime.datetime
+    seconds: float
+    parameters: int | None
+    macs: int | None
+    latency_ms: float | None
+    samples_per_second: float | None
+    peak_memory: int | None
+    altered: bool
+    checked: str
+    facts: dict[str, str]
+    scores: list[Score] = field(default_factory=list)
+
+    @property
+    def primary(self) -> Score | None:
+        """The score the task ranks by, if it has a value."""
+        for score in self.scores:
+            if score.is_primary and score.value is not None:
+                return score
+        return None
+
+    @property
+    def made(self) -> Made:
+        """What it says of its model."""
+        seed = self.facts.get("trained_seed", "")
+        handed_in = self.trust != "rerun" and self.facts.get("observations")
+        return Made(handed_in or self.entry_digest, int(seed) if seed.isdecimal() else None)
+
+    @property
+    def unranked(self) -> str:
+        """Why the run has no place, in a word; empty for one that is ranked."""
+        if self.partial:
+            return "partial"
+        if self.altered:
+            return "altered"
+        return "" if self.primary else "no score"
+
+
+def read(results: Path) -> tuple[list[Result], list[dict[str, Any]]]:
+    """Every recorded run with its scores, and the published numbers where there are any.
+
+    Raises:
+        BenchError: there is no database, or it can't be read.
+    """
+    with store.connect(results, write=False) as connection:
+        # Reading is quick with one thread, and each thread would hold buffers of its own.
+        connection.execute("set threads = 1")
+        found = list(_results(connection))
+        scores = _scores(connection)
+        reported = list(_reported(connection))
+    for result in found:
+        result.scores.extend(scores.get(result.run, ()))
+    return found, reported
+
+
+def _results(connection: duckdb.DuckDBPyConnection) -> Iterator[Result]:
+    paths = ", ".join(f"'{path}'" for path in _FACTS.values())
+    query = _RUNS.format(facts=f"json_extract_string(manifest, [{paths}])")
+    for *columns, facts in connection.execute(query).fetchall():
+        named = {key: text for key, text in zip(_FACTS, facts, strict=True) if text}
+        named["authors"] = _joined(named.get("authors", ""))
+        yield Result(*[*columns, named])
+
+
+def _joined(authors: str) -> str:
+    try:
+        names = json.loads(authors)
+    except (ValueError, RecursionError):
+        return authors
+    return ", ".join(map(str, names)) if isinstance(names, list) else authors
+
+
+def _scores(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Score]]:
+    found: dict[str, list[Score]] = defaultdict(list)
+    cursor = connection.execute(_SCORES)
+    while rows := cursor.fetchmany(10_000):
+        for run, *columns in rows:
+            found[run].append(Score._make(columns))
+    return found
+
+
+def _reported(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    cursor = connection.execute("select * from reported order by all")
+    names = [column[0] for column in cursor.description or []]
+    for row in cursor.fetchall():
+        yield dict(zip(names, row, strict=True))

@@ -1,0 +1,49 @@
+"""Published numbers, shown beside what was measured here and never ranked with it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bench.report.leaderboard.pack import Words
+from bench.report.leaderboard.text import NOTE, link
+
+
+def published(
+    rows: Iterable[dict[str, Any]], tasks: Sequence[str], words: Words
+) -> list[dict[str, Any]]:
+    """The rows of the table ``reported`` whose task is shown, as the page carries them."""
+    return [
+        {
+            "task": tasks.index(row["task"]),
+            "entry": words(row["entry"]),
+            "inputs": words(row["inputs"]),
+            "setting": words(row["setting"], 200),
+            "metric": words(f"{row['metric']}_{row['average']}"),
+            "label": words(row["label"], 120),
+            "value": float(f"{row['value']:.6g}"),
+            "spread": None if row["std"] is None else float(f"{row['std']:.3g}"),
+            "split": words(row["split"]),
+            "cite": words(_cite(row)),
+            "source": words(_source(row), 300),
+            "url": words(link(row["url"]), 500),
+            "place": words(row["place"], 200),
+            "differs": words(row["differs"], NOTE),
+            "doubt": words(row["doubt"], NOTE),
+            "trust": words(row["trust"]),
+        }
+        for row in rows
+        if row["task"] in tasks
+    ]
+
+
+def _source(row: dict[str, Any]) -> str:
+    """Authors, year and title in one line."""
+    year = f" {row['year']}" if row["year"] else ""
+    return f"{row['authors']}{year}: {row['title']}"
+
+
+def _cite(row: dict[str, Any]) -> str:
+    """First author and year, as in a running text."""
+    names = str(row["authors"]).split(", ")
+    others = " et al." if len(names) > 1 else ""
+    year = f" {row['year']}" if row["year"] else ""
+    return f"{names[0]}{others}{year}"

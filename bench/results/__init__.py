@@ -1,0 +1,1 @@
+"""What is kept: run folders, the database, exports, imports, published numbers."""

@@ -1,0 +1,1 @@
+"""Declarations: tasks, input contracts, recipes and entries. Nothing is loaded."""

@@ -1,0 +1,1 @@
+"""Submitting an entry, checking it, and taking it in."""

@@ -1,0 +1,81 @@
+"""``bench check``: a submission against every check there is, all faults at once."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.base.errors import BenchError, RequestError
+from bench.spec.task import Task
+from bench.submissions import checks
+from bench.submissions.checks import Subject, Unmet
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        id: module and name of the check, such as ``declaration.licence``.
+        passed: whether all is well.
+        found: what it found, in words.
+        hint: how to mend it, or what is wanted; empty where it passed.
+    """
+
+    id: str
+    passed: bool
+    found: str
+    hint: str
+
+
+def check(folder: Path, task: Task | None, *, dry_run: bool = True) -> list[Finding]:
+    """Check a submission; whatever it holds, nothing of it is executed or unpickled.
+
+    Args:
+        folder: of an entry with ``entry.toml``; or a Parquet file of predictions alone.
+        task: the task it is for; None for the one that its ``entry.toml`` names.
+        dry_run: also run a model on a few samples of the sample track, and score some predictions.
+
+    Returns:
+        What each check found that has something to say; checks that build on what another one found
+        at fault say nothing, so at least one failed if any is missing.
+
+    Raises:
+        RequestError: there is no such folder or file, or a file alone without a task.
+    """
+    if not folder.is_dir() and not folder.is_file():
+        raise RequestError(f"{folder} is no folder and no file", "name an entry or its predictions")
+    if folder.is_file() and task is None:
+        raise RequestError(f"{folder} doesn't say for which task it is", "add --task")
+    subject = Subject(folder, task, dry_run)
+    found = []
+    for name, function in every():
+        try:
+            words = function(subject)
+        except BenchError as error:
+            wanted = f"wanted: {(inspect.getdoc(function) or '').splitlines()[0]}"
+            found.append(Finding(name, False, error.message, error.hint or wanted))
+        except OSError as error:
+            found.append(
+                Finding(
+                    name, False, f"it can't be read: {error.strerror}", "may this user read it?"
+                )
+            )
+        except Unmet:
+            continue
+        else:
+            if words is not None:
+                found.append(Finding(name, True, words, ""))
+    return found
+
+
+def every() -> Iterator[tuple[str, Callable[[Subject], str | None]]]:
+    """All checks by id, in the order of their modules' names and of their definition."""
+    for room in sorted(module.name for module in pkgutil.iter_modules(checks.__path__)):
+        module = importlib.import_module(f"bench.submissions.checks.{room}")
+        for name, function in vars(module).items():
+            own = inspect.isfunction(function) and function.__module__ == module.__name__
+            if own and not name.startswith("_"):
+                yield f"{room}.{name}", function

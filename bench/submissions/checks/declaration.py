@@ -1,0 +1,99 @@
+"""What ``entry.toml`` says."""
+
+from typing import Any
+
+from bench.base.errors import BenchError
+from bench.spec import task as tasks
+from bench.spec.entry import Entry
+from bench.spec.task import Task
+from bench.submissions.checks import Subject
+
+
+def toml(subject: Subject) -> str | None:
+    """It is TOML, of bounded size and nesting."""
+    return None if subject.alone else f"{len(subject.read())} keys"
+
+
+def task(subject: Subject) -> str:
+    """It is for a task that is known, and for the one asked for."""
+    return subject.find_task().name
+
+
+def task_digest(subject: Subject) -> str | None:
+    """It was made for what the task means today."""
+    if subject.alone:
+        return None
+    wanted, found = subject.task, subject.raw.get("task_digest")
+    if found != wanted.digest:
+        made = f"digest {found!r:.20}" if found else "no digest"
+        raise BenchError(
+            f"it names {made} of task {wanted.name}, whose digest is {wanted.digest[:12]}",
+            f'read `bench info {wanted.name}` again, then write task_digest = "{wanted.digest}"',
+        )
+    return f"{wanted.digest[:12]}, version {wanted.version}"
+
+
+def fields(subject: Subject) -> str | None:
+    """Every field is known and as it must be; the input has a check of its own."""
+    return None if subject.alone else subject.declare().name
+
+
+def licence(subject: Subject) -> str | None:
+    """A licence is named."""
+    if subject.alone:
+        return None
+    found = subject.raw.get("licence")
+    if not isinstance(found, str) or not found.strip():
+        raise BenchError("no licence", 'write licence = "Apache-2.0", or another SPDX identifier')
+    return found
+
+
+def authors(subject: Subject) -> str | None:
+    """Authors are named."""
+    if subject.alone:
+        return None
+    named = _texts(subject.raw.get("authors"))
+    if not named:
+        raise BenchError("no authors", 'write authors = ["First Last", ...]')
+    return ", ".join(named)
+
+
+def training_data(subject: Subject) -> str | None:
+    """What was learnt from is declared, and the scored split isn't among it."""
+    if subject.alone:
+        return None
+    scored = subject.task
+    named = _texts(subject.raw.get("training_data")) + _trained_here(subject)
+    for text in named:
+        dataset, _, split = text.strip().lower().partition("/")
+        if dataset == scored.dataset and split in ("", scored.split):
+            raise BenchError(
+                f"training data {text!r:.100} includes what is scored: "
+                f"{scored.dataset}/{scored.split}",
+                f'train on {scored.dataset}/{scored.training}, and write "{scored.dataset}/'
+                f'{scored.training}" rather than the dataset as a whole',
+            )
+    model = None if "predictions" in subject.raw else subject.model
+    if not named and (model is None or model.model.learns):
+        raise BenchError(
+            "no training data declared",
+            f'write training_data = ["{scored.dataset}/{scored.training}", "ImageNet-1k", ...]: '
+            "all that anything was learnt from, as DATASET/SPLIT or in words",
+        )
+    return ", ".join(named) or "nothing was learnt"
+
+
+def _trained_here(subject: Subject) -> list[str]:
+    """The splits that the harness itself trained an entry on."""
+    if "trained" not in subject.raw:
+        return []
+    found = subject.model
+    if not isinstance(found, Entry) or not found.trained or found.trained.task not in tasks.names():
+        return []
+    learnt: Task = tasks.load(found.trained.task)
+    return [f"{learnt.dataset}/{split}" for split in (learnt.training, learnt.validation)]
+
+
+def _texts(value: Any) -> list[str]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, str) and item.strip()]

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+from bench.report.leaderboard.boards import boards, places
+from bench.report.leaderboard.overall import standings
+from bench.report.leaderboard.read import read
+from bench.results import store
+from tests.report.leaderboard.fabricated import manifest, recorded, score
+
+
+def made(tmp_path, *manifests):
+    return boards(read(recorded(tmp_path, *manifests))[0])
+
+
+def order(board):
+    return [(row.result.entry, row.place.rank, row.place.tier) for row in board.ranked]
+
+
+def test_entries_are_ranked_best_first_with_tiers(tmp_path):
+    (board,) = made(
+        tmp_path,
+        manifest("t", "low", 0.5),
+        manifest("t", "high", 0.8),
+        manifest("t", "nearly", 0.799),
+    )
+    assert order(board) == [("high", 1, 1), ("nearly", 2, 1), ("low", 3, 2)]
+    assert [(r.place.best, r.place.worst) for r in board.ranked] == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_equal_values_share_a_rank():
+    found = places(np.array([0.7, 0.7, 0.1]), np.array([0.01, 0.01, 0.01]))
+    assert [place.rank for place in found] == [1, 1, 3]
+
+
+def test_one_entry_is_first():
+    assert [vars(place) for place in places(np.array([0.3]), np.array([0.0]))] == [
+        {"rank": 1, "best": 1, "worst": 1, "tier": 1}
+    ]
+
+
+def test_a_metric_that_is_better_when_lower_ranks_upwards(tmp_path):
+    runs = []
+    for entry, value in (("far", 3.0), ("near", 0.4)):
+        run = manifest("t", entry, 0.0, of_task={"primary": "rmse_mean"})
+        run["scores"] = [score("rmse", "mean", "", value)]
+        runs.append(run)
+    (board,) = made(tmp_path, *runs)
+    assert order(board) == [("near", 1, 1), ("far", 2, 2)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"track": "sample"},
+        {"of_task": {"digest": "e" * 64, "version": 2}},
+        {"of_task": {"digest": "e" * 64}},
+    ],
+    ids=["track", "version", "digest"],
+)
+def test_what_cannot_be_compared_is_on_boards_of_its_own(tmp_path, other):
+    found = made(tmp_path, manifest("t", "a", 0.5), manifest("t", "b", 0.9, mark="other", **other))
+    assert sorted(row[0] for board in found for row in order(board)) == ["a", "b"]
+    assert [len(board.rows) for board in found] == [1, 1]
+
+
+def test_sample_runs_on_other_simulated_data_are_not_ranked_together(tmp_path):
+    first = manifest("t", "a", 0.5, track="sample")
+    second = manifest("t", "b", 0.5, track="sample")
+    second["data"]["data_sha256"] = "9" * 64
+    assert len(made(tmp_path, first, second)) == 2
+
+
+def test_partial_altered_and_undefined_runs_are_not_ranked(tmp_path):
+    nothing = manifest("t", "nothing", 0.99)
+    nothing["scores"][0] |= {"value": None, "low": None, "high": None}
+    edited = manifest("t", "edited", 0.6)
+    made(
+        tmp_path,
+        manifest("t", "whole", 0.5),
+        manifest("t", "partial", 0.99, partial=True),
+        nothing,
+        edited,
+    )
+    path = tmp_path / "runs" / edited["run"] / "run.json"
+    path.write_text(path.read_text().replace("0.6,", "0.9,"))
+    store.rebuild(tmp_path)
+    (board,) = boards(read(tmp_path)[0])
+    assert order(board) == [("whole", 1, 1)]
+    reasons = {row.result.entry: row.result.unranked for row in board.rows if row.place is None}
+    assert reasons == {"partial": "partial", "edited": "altered", "nothing": "no score"}
+
+
+def test_of_several_seeds_the_median_run_stands_for_the_entry(tmp_path):
+    runs = [manifest("t", "a", value, seed=seed) for seed, value in enumerate((0.9, 0.5, 0.6))]
+    (board,) = made(tmp_path, *runs)
+    (row,) = board.ranked
+    assert row.result.seed == 2
+    assert sorted(other.seed for other in row.others) == [0, 1]
+
+
+def test_of_one_model_the_newest_run_counts_not_the_best(tmp_path):
+    same = {"digest": "e" * 64}
+    (board,) = made(
+        tmp_path,
+        manifest("t", "a", 0.9, mark="old", about=same, started="2026-01-01T00:00:00+00:00"),
+        manifest("t", "a", 0.5, mark="new", about=same, started="2026-02-01T00:00:00+00:00"),
+    )
+    (row,) = board.ranked
+    assert row.result.primary.value == 0.5
+
+
+def test_the_same_name_in_another_division_or_from_elsewhere_is_another_entrant(tmp_path):
+    (board,) = made(
+        tmp_path,
+        manifest("t", "a", 0.5),
+        manifest("t", "a", 0.6, mark="b", division="open"),
+        manifest("t", "a", 0.7, mark="c", about={"source": "hf:someone/a@1"}),
+        manifest("t", "a", 0.8, mark="d", about={"source": "hf:someone/a@2"}, seed=1),
+    )
+    assert len(board.ranked) == 3
+
+
+def test_a_missing_result_is_no_lost_one(tmp_path):
+    found = made(
+        tmp_path,
+        manifest("t", "all", 0.6),
+        manifest("t", "weak", 0.1),
+        manifest("u", "all", 0.6),
+        manifest("u", "weak", 0.1),
+        manifest("u", "once", 0.9),
+    )
+    rates = {standing.entry: standing.win_rate for standing in standings(found)}
+    assert rates == {"once": 1.0, "all": 0.5, "weak": 0.0}
+
+
+def test_a_common_tier_counts_half(tmp_path):
+    found = made(tmp_path, manifest("t", "a", 0.6), manifest("t", "b", 0.601))
+    assert {standing.win_rate for standing in standings(found)} == {0.5}
+
+
+def test_an_entry_alone_has_no_win_rate(tmp_path):
+    (alone,) = standings(made(tmp_path, manifest("t", "a", 0.6)))
+    assert alone.win_rate is None
+    assert alone.opponents == 0

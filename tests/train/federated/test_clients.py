@@ -1,0 +1,91 @@
+"""Who holds what: complete, disjoint, and as the scenario says."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.base.errors import RequestError
+from bench.train.federated.clients import held, partition
+from tests.train.federated.tiny import recipe
+
+PLACES = st.lists(
+    st.tuples(st.sampled_from(["Austria", "Finland", "Serbia"]), st.sampled_from("sw")),
+    min_size=1,
+    max_size=40,
+)
+
+
+def attributes(places):
+    countries, seasons = zip(*places, strict=True)
+    return {"country": countries, "season": seasons, "tile": ["x"] * len(places)}
+
+
+def parts(places, **changes):
+    return partition(attributes(places), recipe(**changes), seed=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PLACES, st.sampled_from(["ds1", "ds2", "ds3", "pooled"]), st.data())
+def test_clients_share_all_samples_and_none_is_shared(places, scenario, data):
+    groups = len(set(places) if scenario == "ds3" else {country for country, _ in places})
+    wanted = data.draw(st.none() | st.integers(1, len(places)))
+    found = parts(places, scenario=scenario, clients=wanted)
+    rows = np.concatenate([client.samples for client in found])
+    assert len(set(rows.tolist())) == len(rows)
+    assert all(len(client.samples) for client in found)
+    assert [client.number for client in found] == list(range(len(found)))
+    assert len({client.name for client in found}) == len(found)
+    if wanted is None or wanted >= groups:
+        assert sorted(rows.tolist()) == list(range(len(places)))
+    if scenario != "pooled":
+        assert len(found) == (groups if wanted is None else wanted)
+    again = parts(places, scenario=scenario, clients=wanted)
+    assert all((a.samples == b.samples).all() for a, b in zip(found, again, strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(PLACES, st.data())
+def test_what_one_client_knows(places, data):
+    wanted = data.draw(st.none() | st.integers(1, len(places)))
+    second = parts(places, scenario="ds2", clients=wanted)
+    for client in second:
+        (country,) = {places[row][0] for row in client.samples}
+        assert client.name.split()[0] == country
+    for client in parts(places, scenario="ds3", clients=wanted):
+        assert len({places[row] for row in client.samples}) == 1
+    first = parts(places, scenario="ds1", clients=wanted)
+    assert [len(c.samples) for c in first] == [len(c.samples) for c in second]
+    assert {row for c in first for row in c.samples} == {row for c in second for row in c.samples}
+    (pooled,) = parts(places, scenario="pooled", clients=wanted)
+    assert len(pooled.samples) == sum(len(client.samples) for client in second)
+
+
+def test_fewer_clients_are_the_largest_and_more_are_shares_of_them():
+    places = [("Finland", "s")] * 9 + [("Serbia", "s")] * 3 + [("Austria", "w")] * 2
+    assert [c.name for c in parts(places)] == ["Austria", "Finland", "Serbia"]
+    assert [c.name for c in parts(places, clients=2)] == ["Finland", "Serbia"]
+    found = {c.name: len(c.samples) for c in parts(places, clients=5)}
+    assert found == {"Austria": 2, "Finland 1": 3, "Finland 2": 3, "Finland 3": 3, "Serbia": 3}
+    assert [c.name for c in parts(places, scenario="ds3")] == ["Austria w", "Finland s", "Serbia s"]
+
+
+def test_ds1_mixes_what_ds2_parts():
+    places = [("Finland", "s")] * 50 + [("Serbia", "s")] * 50
+    for client in parts(places, scenario="ds1"):
+        assert min(Counter(places[row][0] for row in client.samples).values()) > 10
+
+
+def test_impossible_partitions_are_refused_in_a_line():
+    with pytest.raises(RequestError, match=r"as training samples \(2\), found 3"):
+        parts([("Finland", "s")] * 2, clients=3)
+    with pytest.raises(RequestError, match="by season, which the dataset doesn't say"):
+        partition({"country": ["Finland"]}, recipe(scenario="ds3"), 0)
+
+
+def test_what_a_client_holds():
+    (client,) = parts([("Finland", "s")] * 3)
+    holds = held(client, np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0]], np.uint8))
+    assert (holds.samples, holds.classes) == (3, 1)
