@@ -46,6 +46,7 @@ soak: env
 lint: env
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 types: env
 	$(VENV)/bin/mypy

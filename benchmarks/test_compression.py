@@ -48,7 +48,7 @@ class Ready:
     schema = staticmethod(compression.schema)
     observe = staticmethod(compression.observe)
 
-    def load(self, task, dataset, door, samples):
+    def load(self, task, dataset, pipeline, samples):
         index = int(samples[0]) % len(self.patches)
         return Batch(samples, self.patches[index : index + 1], self.surfaces)
 

@@ -13,7 +13,7 @@ from bench.kinds import multilabel
 from bench.kinds.common.batch import Batch
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 TASK = tasks.load("reben-mlc")
 CPU = torch.device("cpu")
@@ -31,10 +31,10 @@ def network(name):
 
 def evaluated(run, kind, model, dataset, samples):
     """The predict stage as `bench run` goes through it, writing of the parts included."""
-    door = Door(TASK.input("s2"), TASK.bands)
+    pipeline = InputPipeline(TASK.input("s2"), TASK.bands)
     parts = list(enumerate(predict.plan(samples, kind.BATCH)))
     for index, table in predict.observe_parts(
-        TASK, kind, model, dataset, door, parts, CPU, PRECISION
+        TASK, kind, model, dataset, pipeline, parts, CPU, PRECISION
     ):
         run.write_part(index, table)
 
@@ -71,7 +71,7 @@ def ready(count):
     }
     kind = SimpleNamespace(
         BATCH=multilabel.BATCH,
-        load=lambda task, dataset, door, part: batches[part[0]],
+        load=lambda task, dataset, pipeline, part: batches[part[0]],
         observe=multilabel.observe,
         schema=multilabel.schema,
     )
@@ -119,9 +119,9 @@ def test_from_the_lmdb(benchmark, tmp_path, monkeypatch):
     dataset = data.reader("reben").open_dataset(root)
     assert dataset.layout == "lmdb"
     samples = dataset.present(TASK.input("s2").bands)[: 4 * multilabel.BATCH]
-    door = Door(TASK.input("s2"), TASK.bands)
+    pipeline = InputPipeline(TASK.input("s2"), TASK.bands)
     batches = [
-        multilabel.load(TASK, dataset, door, samples[start : start + multilabel.BATCH])
+        multilabel.load(TASK, dataset, pipeline, samples[start : start + multilabel.BATCH])
         for start in range(0, len(samples), multilabel.BATCH)
     ]
     model = network("resnet18")

@@ -31,14 +31,14 @@ def test_federated_round(benchmark, tmp_path):
     recipe = found.recipe["sample"].model_copy(update={"rounds": 1, "local_epochs": 1})
     network = models.build(found, len(TASK.classes))
     kind, own = kinds.kind_of(TASK), copy.deepcopy(network)
-    lesson = training.lesson_of(own, recipe, TASK, kind, read, 0, "cpu", "32-true")
+    setup = training.lesson_of(own, recipe, TASK, kind, read, 0, "cpu", "32-true")
     ends = np.cumsum(SIZES)
     clients = [
         Client(str(n), n, np.arange(end - size, end))
         for n, (end, size) in enumerate(zip(ends, SIZES, strict=True))
     ]
     start = snapshot(own)
-    ask = rounds.in_process(lesson, clients, tmp_path)
+    ask = rounds.in_process(setup, clients, tmp_path)
 
     def federated():
         tally = rounds.Tally(start)

@@ -12,7 +12,7 @@ from bench import data
 from bench.data.formats import geotiff
 from bench.data.reben import reben
 from bench.data.reben.patches import geographic_split
-from bench.spec.contract import Band, Door, InputContract
+from bench.spec.contract import Band, InputContract, InputPipeline
 
 rasterio = pytest.importorskip("rasterio")
 
@@ -109,12 +109,14 @@ def test_reading_model_ready_patches(request, benchmark, peer, layout, target):
         mean=[mean for mean, _ in STATISTICS],
         std=[std for _, std in STATISTICS],
     )
-    door = Door(contract, {name: Band(**facts) for name, facts in DECLARED["bands"].items()})
+    pipeline = InputPipeline(
+        contract, {name: Band(**facts) for name, facts in DECLARED["bands"].items()}
+    )
     out = np.empty_like(expected)
 
     def read_all():
         for patch, sample in zip(PATCHES, out, strict=True):
-            door.admit(dataset.read(patch, BANDS), sample)
+            pipeline.apply(dataset.read(patch, BANDS), sample)
 
     benchmark.pedantic(read_all, rounds=ROUNDS, warmup_rounds=1)
     np.testing.assert_array_equal(out, expected)

@@ -19,12 +19,12 @@ from bench.metrics.confusion import confusion_matrices
 from bench.models import baseline
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from tests.baselines import straightforward_tsvit as plain
 
 TASK = tasks.load("pastis-crop-mapping")
 CONTRACT = TASK.input("s2")
-DOOR = Door(CONTRACT, TASK.bands)
+DOOR = InputPipeline(CONTRACT, TASK.bands)
 PATCHES = 8
 LENGTHS = (43, 61)
 

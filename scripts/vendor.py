@@ -1,6 +1,7 @@
 """Fetch the JavaScript libraries of the leaderboard at pinned versions, with their licences.
 
-Run ``python scripts/vendor.py`` after changing a pin in ``bench/report/leaderboard/vendor/vendor.json``.
+Run ``python scripts/vendor.py`` after changing a pin in
+``bench/report/leaderboard/vendor/vendor.json``.
 npm fetches each published archive; it is used only if it has the pinned hash (the registry's
 ``dist.integrity``, as ``npm view NAME@VERSION dist.integrity`` prints it) and the stated licence.
 """

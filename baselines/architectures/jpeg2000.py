@@ -10,10 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.codecs import jpeg2000, klt
-from baselines.codecs.classical import RateCodec
-from baselines.codecs.rates import largest_within
-from baselines.codecs.stream import Stream, pack
+from ..codecs import jpeg2000, klt
+from ..codecs.classical import RateCodec
+from ..codecs.rates import largest_within
+from ..codecs.stream import Stream, pack
 
 _PEAK = 65_535
 _LOWEST, _HIGHEST = 20.0, 110.0

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.codecs import jpegxl
-from baselines.codecs.classical import RateCodec
-from baselines.codecs.rates import largest_within
-from baselines.codecs.stream import Stream, pack
+from ..codecs import jpegxl
+from ..codecs.classical import RateCodec
+from ..codecs.rates import largest_within
+from ..codecs.stream import Stream, pack
 
 _PEAK = 65_535
 _EFFORT = 5

@@ -11,11 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.codecs import entropy, klt
-from baselines.codecs.classical import RateCodec
-from baselines.codecs.quantise import dequantise, quantise
-from baselines.codecs.rates import largest_within
-from baselines.codecs.stream import Stream, pack
+from ..codecs import entropy, klt
+from ..codecs.classical import RateCodec
+from ..codecs.quantise import dequantise, quantise
+from ..codecs.rates import largest_within
+from ..codecs.stream import Stream, pack
 
 _LEVELS = entropy.MAX_LEVELS
 _FILLED = 0.97

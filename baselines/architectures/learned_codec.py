@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from baselines.codecs import entropy, stream
-from baselines.codecs.quantise import dequantise, quantise
 from bench.base.errors import BenchError, RequestError
+
+from ..codecs import entropy, stream
+from ..codecs.quantise import dequantise, quantise
 
 MAX_BITS = 16
 

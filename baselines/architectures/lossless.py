@@ -7,10 +7,11 @@ integers; others are refused, for without loss they would be 32-bit noise.
 import numpy as np
 import torch
 
-from baselines.codecs import jpegxl
-from baselines.codecs.classical import pixels
-from baselines.codecs.stream import pack, unpack
 from bench.base.errors import BenchError, RequestError
+
+from ..codecs import jpegxl
+from ..codecs.classical import pixels
+from ..codecs.stream import pack, unpack
 
 _CODEC = "lossless-jpegxl"
 _SCALE = 10_000

@@ -7,10 +7,11 @@ theirs, its transform is fitted to the image and so is part of the stream.
 import numpy as np
 import torch
 
-from baselines.codecs import klt
-from baselines.codecs.classical import pixels
-from baselines.codecs.stream import pack, unpack
 from bench.base.errors import BenchError, RequestError
+
+from ..codecs import klt
+from ..codecs.classical import pixels
+from ..codecs.stream import pack, unpack
 
 _CODEC = "pca"
 

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.codecs import rates as targets
-from baselines.codecs.stream import Stream, unpack
 from bench.base.errors import BenchError
+
+from . import rates as targets
+from .stream import Stream, unpack
 
 
 class RateCodec(torch.nn.Module, abc.ABC):

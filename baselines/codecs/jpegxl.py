@@ -4,8 +4,9 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.codecs.stream import join, split
 from bench.base.errors import BenchError
+
+from .stream import join, split
 
 _START = b"\xff\x0a"
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))

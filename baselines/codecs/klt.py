@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.codecs import entropy
-from baselines.codecs.quantise import dequantise, quantise
 from bench.base.errors import BenchError
+
+from . import entropy
+from .quantise import dequantise, quantise
 
 _LEVELS = entropy.MAX_LEVELS
 _MAX_BITS = 15

@@ -1,4 +1,4 @@
-"""Uniform quantisation with a step around zero, to the symbols that `baselines.codecs.entropy` codes.
+"""Uniform quantisation around zero, to the symbols that `baselines.codecs.entropy` codes.
 
 Symbol ``levels // 2`` is zero; what the levels don't reach is clipped to the outermost.
 """

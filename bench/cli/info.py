@@ -123,7 +123,7 @@ def verb(
 def _show_predictions(task: "Task", as_json: bool) -> None:
     from bench.evaluate import predictions
 
-    columns, example = list(predictions.told(task)), predictions.example(task)
+    columns, example = list(predictions.columns(task)), predictions.example(task)
     if as_json:
         print_json({"task": task.name, "columns": columns, "example": example})
         return

@@ -11,7 +11,7 @@ from bench.base.files import write_bytes
 from bench.kinds.common import pictures
 from bench.kinds.common.protocol import Draws
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 if TYPE_CHECKING:
     from bench.evaluate.predict import Job
@@ -34,9 +34,9 @@ def draw(job: "Job") -> dict[str, str]:
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(task), device)
-    door = Door(job.entry.input, task.bands)
+    pipeline = InputPipeline(job.entry.input, task.bands)
     chosen = pictures.spread(job.samples, kind.DRAWN)
-    batch = to_device(kind.load(task, dataset, door, chosen), device)
+    batch = to_device(kind.load(task, dataset, pipeline, chosen), device)
     with torch.inference_mode(), arithmetic(device, job.precision):
         drawn = kind.draw(task, dataset, model, batch)
     contents = {f"{_plain(name)}.png": pictures.png(drawn[name]) for name in drawn}

@@ -11,7 +11,7 @@ from bench import data, kinds, models
 from bench.base import provenance
 from bench.base.errors import BenchError
 from bench.evaluate import predictions
-from bench.evaluate.request import Material, Request
+from bench.evaluate.request import Request, ResolvedRequest
 from bench.kinds.common import scoring
 from bench.kinds.common.protocol import Remarks
 from bench.results import runs, verification
@@ -34,7 +34,7 @@ def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
 
 def begun(
     request: Request,
-    material: Material,
+    resolved: ResolvedRequest,
     model: Entry | Predicted,
     samples: list[str],
     partial: bool,
@@ -45,7 +45,7 @@ def begun(
     """The manifest that a run is begun with; ``known`` is what stands for its data."""
     import torch
 
-    task = material.task
+    task = resolved.task
     shown = model.model_dump(mode="json", exclude_none=True)
     return {
         "schema": runs.SCHEMA,
@@ -60,34 +60,34 @@ def begun(
             "primary": task.primary,
             "file": request.task if request.task.endswith(".toml") else "",
         },
-        "track": material.track,
+        "track": resolved.track,
         "partial": partial,
         **_standing(task, model),
         "entry": shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()},
         "data": {
             "dataset": task.dataset,
-            "layout": material.dataset.layout,
+            "layout": resolved.dataset.layout,
             "split": task.split,
             "samples": len(samples),
             "ids_sha256": data.ids_sha256(samples),
             **known,
             "missing": " ".join(task.declaration.get("missing", "").split()),
-            "checked": _checked(material, samples, partial),
+            "checked": _checked(resolved, samples, partial),
         },
         "seed": request.seed,
-        "device": material.device,
+        "device": resolved.device,
         "precision": request.precision,
         "harness": provenance.harness(),
         "arithmetic": provenance.packages() | {"threads": torch.get_num_threads()},
-        "hardware": provenance.hardware(material.device),
+        "hardware": provenance.hardware(resolved.device),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
-def _checked(material: Material, samples: Sequence[str], partial: bool) -> str:
+def _checked(resolved: ResolvedRequest, samples: Sequence[str], partial: bool) -> str:
     """What the samples of a run were held to; what is left of a list of links, to nothing."""
-    whole = partial or len(samples) == len(material.dataset.ids(material.task.split))
-    return material.checked if whole else verification.UNVERIFIED
+    whole = partial or len(samples) == len(resolved.dataset.ids(resolved.task.split))
+    return resolved.checked if whole else verification.UNVERIFIED
 
 
 def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
@@ -119,8 +119,8 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]
 def remarks(task: Task, observations: pa.Table, manifest: dict[str, Any]) -> list[str]:
     """What could not be computed or checked, and what the model doesn't see, in words."""
     kind: object = kinds.kind_of(task)
-    told = kind.remarks(task, observations) if isinstance(kind, Remarks) else ()
-    return [*told, *_of_model(manifest["entry"]), *_unverified(manifest)]
+    own = kind.remarks(task, observations) if isinstance(kind, Remarks) else ()
+    return [*own, *_of_model(manifest["entry"]), *_unverified(manifest)]
 
 
 def _of_model(entry: dict[str, Any]) -> list[str]:

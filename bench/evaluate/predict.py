@@ -31,7 +31,7 @@ from bench.kinds.common.protocol import Kind
 from bench.models.running import load_model, place
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry
 from bench.spec.task import Task
 
@@ -141,9 +141,16 @@ def work(job: Job, rank: int, world: int, progress: Progress) -> None:
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, rank)
     model = load_model(job.entry, kind.outputs(task), device)
-    door = Door(job.entry.input, task.bands)
+    pipeline = InputPipeline(job.entry.input, task.bands)
     for index, observations in observe_parts(
-        task, kind, model, dataset, door, [(i, parts[i]) for i in missing], device, job.precision
+        task,
+        kind,
+        model,
+        dataset,
+        pipeline,
+        [(i, parts[i]) for i in missing],
+        device,
+        job.precision,
     ):
         run.write_part(index, observations)
         done += observations.num_rows
@@ -155,7 +162,7 @@ def observe_parts(
     kind: Kind,
     model: torch.nn.Module,
     dataset: Dataset,
-    door: Door,
+    pipeline: InputPipeline,
     parts: Sequence[tuple[int, Part]],
     device: torch.device,
     precision: str,
@@ -169,7 +176,7 @@ def observe_parts(
     """
     schema = kind.schema(task)
     batches = (batch for _, part in parts for batch in part)
-    loaded = ahead(lambda samples: kind.load(task, dataset, door, samples), batches)
+    loaded = ahead(lambda samples: kind.load(task, dataset, pipeline, samples), batches)
     with contextlib.closing(loaded), torch.inference_mode(), arithmetic(device, precision):
         for index, part in parts:
             batches_of_part = itertools.islice(loaded, len(part))
@@ -185,6 +192,8 @@ def cost(job: Job) -> dict[str, Any]:
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(task), device)
-    batch = kind.load(task, dataset, Door(job.entry.input, task.bands), job.samples[: kind.BATCH])
+    batch = kind.load(
+        task, dataset, InputPipeline(job.entry.input, task.bands), job.samples[: kind.BATCH]
+    )
     with arithmetic(device, job.precision):
         return measure(kind, task, model, to_device(batch, device))

@@ -176,7 +176,7 @@ def _leaf(form: pa.DataType, low: float) -> Any:
     return int(low) if pa.types.is_integer(form) else low
 
 
-def told(task: Task) -> Iterator[dict[str, str]]:
+def columns(task: Task) -> Iterator[dict[str, str]]:
     """Each column of a file of predictions in words: name, type, range and what it holds.
 
     Where embeddings are taken as well, their column comes last.

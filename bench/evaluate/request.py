@@ -93,7 +93,7 @@ SILENT = Report()
 
 
 @dataclass(frozen=True)
-class Material:
+class ResolvedRequest:
     """What a request comes to.
 
     Attributes:
@@ -114,9 +114,9 @@ class Material:
 
 
 def resolve(
-    request: Request, report: Report, *, told: bool = False
-) -> tuple[Material, Entry | Predicted]:
-    """What the names of a request stand for; says which track it is unless that was told.
+    request: Request, report: Report, *, announced: bool = False
+) -> tuple[ResolvedRequest, Entry | Predicted]:
+    """What the names of a request stand for; says which track it is unless that was announced.
 
     Raises:
         RequestError: an option has a value that it can't have, there is no such task, model or
@@ -134,7 +134,7 @@ def resolve(
         model = model.on(track)
         _try(model, task, track)
     if track == "sample":
-        if not told:
+        if not announced:
             report.say(
                 f"sample track: simulated data, not {task.declaration['title']}; "
                 f"`bench data list` says how to get the real data"
@@ -143,16 +143,16 @@ def resolve(
     else:
         root = data.official_root(task.dataset)
         data.require(root, task.dataset)
-        if not told:
+        if not announced:
             report.say(f"official track: {root}")
     dataset = data.reader(task.dataset).open_dataset(root)
-    material = Material(task, track, root, dataset, device)
+    resolved = ResolvedRequest(task, track, root, dataset, device)
     if track == "official":
         partial = request.ids is not None or request.limit is not None
-        material = replace(material, checked=_checked(material, partial))
-        if not told:
-            report.say(_HELD[material.checked].format(split=task.split))
-    return material, model
+        resolved = replace(resolved, checked=_checked(resolved, partial))
+        if not announced:
+            report.say(_HELD[resolved.checked].format(split=task.split))
+    return resolved, model
 
 
 def _try(entry: Entry, task: Task, track: Track) -> None:
@@ -161,15 +161,15 @@ def _try(entry: Entry, task: Task, track: Track) -> None:
     trial.attempt(entry, task, track)
 
 
-def _checked(material: Material, partial: bool) -> str:
+def _checked(resolved: ResolvedRequest, partial: bool) -> str:
     """What the scored split is held to. A part of an incomplete copy may be tried: it isn't ranked.
 
     Raises:
         BenchError: it is another split than the published one.
     """
-    task = material.task
+    task = resolved.task
     try:
-        return verification.check(task, material.dataset, material.root, task.split)
+        return verification.check(task, resolved.dataset, resolved.root, task.split)
     except BenchError:
         if partial:
             return verification.UNVERIFIED
@@ -218,7 +218,7 @@ def _device(name: str, devices: int) -> str:
     return name
 
 
-def samples_of(request: Request, material: Material, model: Entry) -> tuple[list[str], bool]:
+def samples_of(request: Request, resolved: ResolvedRequest, model: Entry) -> tuple[list[str], bool]:
     """The samples to predict, and whether they are only a part of the split.
 
     Raises:
@@ -228,21 +228,21 @@ def samples_of(request: Request, material: Material, model: Entry) -> tuple[list
     if request.ids is not None:
         samples = sorted(set(request.ids))
     else:
-        task = material.task
-        samples = data.scored_ids(material.dataset, task.dataset, task.split, model.input.bands)
+        task = resolved.task
+        samples = data.scored_ids(resolved.dataset, task.dataset, task.split, model.input.bands)
     samples = samples[: request.limit]
     if not samples:
         raise RequestError(
             "no samples to evaluate",
             f"`bench info {request.task} --ids` prints those of the scored split",
         )
-    missing = sorted(set(samples).difference(material.dataset.present(model.input.bands)))
+    missing = sorted(set(samples).difference(resolved.dataset.present(model.input.bands)))
     if missing and request.ids is not None:
-        _require_declared(missing, material)
+        _require_declared(missing, resolved)
     if missing:
-        packed = listing.packed(material.root)
+        packed = listing.packed(resolved.root)
         raise BenchError(
-            f"{len(missing)} of {len(samples)} samples are not at {material.root}, first "
+            f"{len(missing)} of {len(samples)} samples are not at {resolved.root}, first "
             f"{missing[0][:100]!r}" + (f"; {packed[0]} lies there" if packed else ""),
             ("unpack it; " if packed else "")
             + "complete the dataset (`bench data verify` counts), or evaluate with --ids what is "
@@ -251,13 +251,13 @@ def samples_of(request: Request, material: Material, model: Entry) -> tuple[list
     return samples, request.ids is not None or request.limit is not None
 
 
-def _require_declared(samples: Sequence[str], material: Material) -> None:
+def _require_declared(samples: Sequence[str], resolved: ResolvedRequest) -> None:
     """Refuse ids that are in no split of the task.
 
     Raises:
         RequestError: there are such.
     """
-    declared = {one for split in material.task.splits for one in material.dataset.ids(split)}
+    declared = {one for split in resolved.task.splits for one in resolved.dataset.ids(split)}
     foreign = [sample for sample in samples if sample not in declared]
     if foreign:
         first, blank = foreign[0], foreign[0].strip()
@@ -267,17 +267,17 @@ def _require_declared(samples: Sequence[str], material: Material) -> None:
         raise RequestError(
             f"{len(foreign)} of the ids are in no split, the first {first[:100]!r}",
             (f"did you mean {near[0]!r}? " if near else "")
-            + f"`bench info {material.task.name} --ids` prints them, one a line",
+            + f"`bench info {resolved.task.name} --ids` prints them, one a line",
         )
 
 
 def fingerprint(
-    material: Material, bands: Sequence[str], splits: Sequence[str] = ()
+    resolved: ResolvedRequest, bands: Sequence[str], splits: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What stands for the data, as a run's manifest holds it.
 
     Args:
-        material: the dataset and its task.
+        resolved: the dataset and its task.
         bands: that a model gets; none for predictions made elsewhere.
         splits: of which records are looked at; by default the scored one.
 
@@ -285,13 +285,13 @@ def fingerprint(
         ``data_sha256``; on the official track also what it is made of: ``declared_sha256`` and
         ``contents``, and ``files``, by which a later look tells whether any were written since.
     """
-    if material.track == "sample":
-        return {"data_sha256": data.sample_sha256(material.root)}
-    task, declared = material.task, material.dataset.fingerprint()
-    held = contents.of(material.dataset, task, bands, splits or [task.split])
+    if resolved.track == "sample":
+        return {"data_sha256": data.sample_sha256(resolved.root)}
+    task, declared = resolved.task, resolved.dataset.fingerprint()
+    held = contents.of(resolved.dataset, task, bands, splits or [task.split])
     return {
         "data_sha256": contents.combined(declared, held),
         "declared_sha256": declared,
         "contents": held,
-        "files": contents.files(material.root),
+        "files": contents.files(resolved.root),
     }

@@ -28,7 +28,8 @@ class Point:
     """A training with maps of one quality.
 
     Attributes:
-        noise, magnitude: of the errors, as in `bench.kinds.multilabel.map_noise`; ``none`` and 0 without.
+        noise, magnitude: of the errors, see `bench.kinds.multilabel.map_noise`; ``none`` and 0
+            without.
         added, removed, wrong: shares of the labels that the maps give unmixed training images; see
             `bench.kinds.multilabel.map_noise.LabelErrors`.
         value, low, high: the primary metric and its 95 % interval over samples.

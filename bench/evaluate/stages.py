@@ -22,9 +22,9 @@ from bench.data import Dataset
 from bench.evaluate import manifests, predictions
 from bench.evaluate.request import (
     SILENT,
-    Material,
     Report,
     Request,
+    ResolvedRequest,
     Track,
     fingerprint,
     resolve,
@@ -58,13 +58,13 @@ def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
         RequestError: the request is wrong.
         BenchError: the run failed; what was finished is kept and continued by the next call.
     """
-    material, model = resolve(request, report)
+    resolved, model = resolve(request, report)
     if isinstance(model, Predicted):
-        return _rescore(request, material, model, report)
-    samples, partial = samples_of(request, material, model)
+        return _rescore(request, resolved, model, report)
+    samples, partial = samples_of(request, resolved, model)
     if model.weights is None and model.model.learns:
-        model = _trained(request, material, model, report)
-    return _evaluate(request, material, model, samples, partial, report)
+        model = _trained(request, resolved, model, report)
+    return _evaluate(request, resolved, model, samples, partial, report)
 
 
 @process_state.restored()
@@ -75,13 +75,13 @@ def train(request: Request, report: Report = SILENT) -> Entry:
         RequestError: the request is wrong, or the entry has its weights already.
         BenchError: training failed; it continues from its last epoch when called again.
     """
-    material, model = resolve(request, report)
+    resolved, model = resolve(request, report)
     if isinstance(model, Predicted):
         raise RequestError(f"{request.model} holds predictions, not a model", "train a model")
     if model.weights is not None or not model.model.learns:
         state = "its weights already" if model.model.learns else "nothing to learn"
         raise RequestError(f"entry {model.name} has {state}", "`bench run` evaluates it as it is")
-    return _trained(request, material, model, report, again=request.force)
+    return _trained(request, resolved, model, report, again=request.force)
 
 
 @process_state.restored()
@@ -124,12 +124,17 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
 
 
 def _trained(
-    request: Request, material: Material, model: Entry, report: Report, *, again: bool = False
+    request: Request,
+    resolved: ResolvedRequest,
+    model: Entry,
+    report: Report,
+    *,
+    again: bool = False,
 ) -> Entry:
     from bench.train import check_options
     from bench.train import train as follow
 
-    task, track = material.task, material.track
+    task, track = resolved.task, resolved.track
     if track not in model.recipe:
         raise RequestError(
             f"entry {model.name} has no weights and no recipe for the {track} track",
@@ -139,7 +144,7 @@ def _trained(
     checked: dict[str, str] = {}
     if track == "official":
         for split in (task.training, task.validation):
-            held = verification.check(task, material.dataset, material.root, split)
+            held = verification.check(task, resolved.dataset, resolved.root, split)
             checked[split] = held
             if held == verification.UNVERIFIED:
                 report.say(f"split {split}, which is learnt from, is unverified: nothing is known")
@@ -155,11 +160,11 @@ def _trained(
             **({"teacher": teacher.weights_sha256()} if teacher else {}),
             "recipe": recipe.model_dump(),
             "task": task.digest,
-            "data": fingerprint(material, model.input.bands, [task.training, task.validation])[
+            "data": fingerprint(resolved, model.input.bands, [task.training, task.validation])[
                 "data_sha256"
             ],
             "seed": request.seed,
-            "device": material.device.partition(":")[0],
+            "device": resolved.device.partition(":")[0],
             "devices": [request.devices, request.nodes],
             "precision": request.precision,
         }
@@ -184,11 +189,11 @@ def _trained(
             model,
             task,
             kind,
-            material.dataset,
+            resolved.dataset,
             track=track,
             seed=request.seed,
             folder=folder,
-            device=material.device,
+            device=resolved.device,
             devices=request.devices,
             nodes=request.nodes,
             precision=request.precision,
@@ -230,9 +235,9 @@ def _teacher(
 def _first(before: Request, report: Report) -> Entry:
     """What must be trained before another training."""
     report.say(f"needed first: {before.model} of {before.task}")
-    material, first = resolve(before, report, told=True)
+    resolved, first = resolve(before, report, announced=True)
     assert isinstance(first, Entry)
-    return _trained(before, material, first, report)
+    return _trained(before, resolved, first, report)
 
 
 def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[object]:
@@ -243,21 +248,21 @@ def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[ob
 
 
 def _rescore(
-    request: Request, material: Material, model: Predicted, report: Report
+    request: Request, resolved: ResolvedRequest, model: Predicted, report: Report
 ) -> dict[str, Any]:
     """Score predictions that were made elsewhere, and record the result."""
     if request.limit is not None or request.ids is not None:
         raise RequestError("predictions are scored as a whole", "leave --limit and --ids away")
-    predictions.kind_of(material.task)
-    samples = predictions.expected(material.task, material.dataset)
+    predictions.kind_of(resolved.task)
+    samples = predictions.expected(resolved.task, resolved.dataset)
     unknown = dataclasses.replace(request, precision="not declared")
-    elsewhere = dataclasses.replace(material, device="not declared")
+    elsewhere = dataclasses.replace(resolved, device="not declared")
     return _evaluate(unknown, elsewhere, model, samples, False, report)
 
 
 def _evaluate(
     request: Request,
-    material: Material,
+    resolved: ResolvedRequest,
     model: Entry | Predicted,
     samples: list[str],
     partial: bool,
@@ -267,82 +272,82 @@ def _evaluate(
 
     from bench.evaluate.predict import Job
 
-    task = material.task
-    known = fingerprint(material, manifests.bands_of(model, task))
+    task = resolved.task
+    known = fingerprint(resolved, manifests.bands_of(model, task))
     identity = {
         "task": [task.name, task.digest],
-        "track": material.track,
+        "track": resolved.track,
         "data": [known["data_sha256"], data.ids_sha256(samples)],
         "entry": model.digest(),
         "seed": request.seed,
-        "device": material.device.partition(":")[0],
+        "device": resolved.device.partition(":")[0],
         "precision": request.precision,
     }
     run = runs.choose(
-        request.results, f"{task.name}.{model.name}.{material.track}", identity, request.force
+        request.results, f"{task.name}.{model.name}.{resolved.track}", identity, request.force
     )
     with run.lock():
-        manifest = manifests.begun(request, material, model, samples, partial, identity, run, known)
+        manifest = manifests.begun(request, resolved, model, samples, partial, identity, run, known)
         if run.complete():
             report.say(f"already recorded as {run.name}; --force repeats it")
             for line in recorded.refresh(run, manifest):
                 report.say(f"  {line}")
             manifest = run.manifest()
         elif isinstance(model, Predicted):
-            _take(model, manifest, material, samples, run, report)
+            _score_predictions(model, manifest, resolved, samples, run, report)
             manifest = run.manifest()
         else:
             job = Job(
                 task=tasks.find(request.task),
                 entry=model,
-                root=material.root,
+                root=resolved.root,
                 samples=samples,
                 run=run.folder,
-                device=material.device,
+                device=resolved.device,
                 precision=request.precision,
                 threads=torch.get_num_threads(),
                 seed=request.seed,
             )
-            _perform(job, manifest, material, request.devices, report)
+            _predict_and_score(job, manifest, resolved, request.devices, report)
             manifest = run.manifest()
     store.record(request.results, run)
     return manifest
 
 
-def _take(
+def _score_predictions(
     model: Predicted,
     manifest: dict[str, Any],
-    material: Material,
+    resolved: ResolvedRequest,
     samples: Sequence[str],
     run: Run,
     report: Report,
 ) -> None:
     begun = time.perf_counter()
     report.progress("score", 0, 1)
-    made = predictions.observations(model.file, material.task, material.dataset, samples)
+    made = predictions.observations(model.file, resolved.task, resolved.dataset, samples)
     run.discard_parts()
     run.write_manifest(manifest)
-    _write_attributes(run, material.dataset, samples)
+    _write_attributes(run, resolved.dataset, samples)
     for index, start in enumerate(range(0, len(samples), _PART)):
         run.write_part(index, made.slice(start, _PART))
-    _finish(run, manifest, material.task, samples)
+    _finish(run, manifest, resolved.task, samples)
     manifest |= {"seconds": time.perf_counter() - begun, "predicted_here": 0, "cost": {}}
     run.write_manifest(manifest)
     report.progress("score", 1, 1)
 
 
-def _perform(
-    job: "Job", manifest: dict[str, Any], material: Material, devices: int, report: Report
+def _predict_and_score(
+    job: "Job", manifest: dict[str, Any], resolved: ResolvedRequest, devices: int, report: Report
 ) -> None:
     from bench.base.torch_setup import deterministic
     from bench.evaluate import draw, predict
 
-    run, task = Run(job.run), material.task
+    run, task = Run(job.run), resolved.task
     manifest["determinism"] = deterministic(manifest["seed"])
     if (run.folder / "run.json").is_file():
         _continue(run, manifest, report)
     run.write_manifest(manifest)
-    _write_attributes(run, material.dataset, job.samples)
+    _write_attributes(run, resolved.dataset, job.samples)
     begun = time.perf_counter()
     before = sum(pq.read_metadata(path).num_rows for path in run.parts())
     predict.predict(job, devices, lambda done, total: report.progress("predict", done, total))

@@ -111,7 +111,9 @@ def _refused(entry: Entry, task: Task, kind: Kind, error: Exception) -> RequestE
         interface += "; such as open_clip:ViT-B-32/openai"
     if isinstance(error, BenchError):
         return RequestError(f"{name} on task {task.name}: {error.message}", error.hint or interface)
-    told = f"{name} fails on the input of task {task.name}, {described(batch)}: {in_words(error)}"
+    message = (
+        f"{name} fails on the input of task {task.name}, {described(batch)}: {in_words(error)}"
+    )
     if isinstance(error, AttributeError | NotImplementedError | TypeError):
-        return RequestError(told, interface)
-    return RequestError(told, models.advice(entry) or interface)
+        return RequestError(message, interface)
+    return RequestError(message, models.advice(entry) or interface)

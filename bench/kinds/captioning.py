@@ -24,11 +24,11 @@ from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.protocol import Metrics, NoOptions
-from bench.kinds.common.tables import SAMPLE, matrix, told
+from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.metrics.captions import families
 from bench.metrics.captions.families import Texts
 from bench.metrics.stats import weighted_sums
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -95,7 +95,7 @@ def prediction_schema(task: Task) -> pa.Schema:
     """``sample`` and ``caption``."""
     about = f"one sentence, of at most {MAX_CHARACTERS:,} characters"
     # A character takes at most four bytes.
-    return pa.schema([SAMPLE, told("caption", pa.string(), about, longest=4 * MAX_CHARACTERS)])
+    return pa.schema([SAMPLE, field("caption", pa.string(), about, longest=4 * MAX_CHARACTERS)])
 
 
 def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Table:
@@ -111,14 +111,14 @@ def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Tabl
     return beside(schema(task), table, known)
 
 
-def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Captioned, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and for each a list of captions.
 
     Raises:
         BenchError: a sample has no caption.
     """
     captions = _references(dataset, samples)
-    return Batch(samples, images(dataset, door, samples), captions)
+    return Batch(samples, images(dataset, pipeline, samples), captions)
 
 
 def _references(dataset: Captioned, samples: Sequence[str]) -> list[list[str]]:

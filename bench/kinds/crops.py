@@ -26,7 +26,7 @@ from bench.kinds.common.tables import matrix
 from bench.kinds.segmentation import outputs, sample_scores, schema
 from bench.metrics import confusion
 from bench.metrics.stats import weighted_sums
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -104,7 +104,7 @@ def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
     return beside(schema(task), table, {"confusion": matrices})
 
 
-def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Mapped, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Series brought to the contract, and reference maps uint8 [N, H, W].
 
     A series is float32 [N, longest, channels, H, W] under its name, where ``longest`` is the most
@@ -113,13 +113,13 @@ def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Bat
     Raises:
         BenchError: a series is missing, holds NaN or infinity, or isn't as large as the map.
     """
-    found = [dataset.series(sample, door.contract.bands) for sample in samples]
-    maps = np.stack([dataset.reference_map(sample, door.contract.bands) for sample in samples])
+    found = [dataset.series(sample, pipeline.contract.bands) for sample in samples]
+    maps = np.stack([dataset.reference_map(sample, pipeline.contract.bands) for sample in samples])
     inputs: dict[str, torch.Tensor] = {}
-    for name, longest in dataset.longest(door.contract.bands).items():
+    for name, longest in dataset.longest(pipeline.contract.bands).items():
         own = [next(s for s in series if s.name == name) for series in found]
-        entrance = _entrance(task, door, own[0].bands)
-        shape = entrance.shape(dict(zip(own[0].bands, own[0].pixels[0], strict=True)))
+        series_pipeline = _series_pipeline(task, pipeline, own[0].bands)
+        shape = series_pipeline.shape(dict(zip(own[0].bands, own[0].pixels[0], strict=True)))
         if shape[1:] != maps.shape[1:]:
             raise BenchError(
                 f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
@@ -132,16 +132,16 @@ def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Bat
         days = np.full((len(samples), longest, 2), _NO_DATE, np.int64)
         for sample, series, out, when in zip(samples, own, pixels, days, strict=True):
             when[: len(series.days)] = series.days
-            _admit(entrance, sample, series, out)
+            _apply(series_pipeline, sample, series, out)
         inputs |= {name: torch.from_numpy(pixels), name + _DAYS: torch.from_numpy(days)}
     return Batch(samples, inputs, torch.from_numpy(maps))
 
 
-def _entrance(task: Task, door: Door, bands: Sequence[str]) -> Door:
-    """The door for the bands of one series."""
-    contract = door.contract
+def _series_pipeline(task: Task, pipeline: InputPipeline, bands: Sequence[str]) -> InputPipeline:
+    """The input pipeline for the bands of one series."""
+    contract = pipeline.contract
     places = [contract.bands.index(band) for band in bands]
-    return Door(
+    return InputPipeline(
         contract.model_copy(
             update={
                 "bands": tuple(bands),
@@ -153,10 +153,12 @@ def _entrance(task: Task, door: Door, bands: Sequence[str]) -> Door:
     )
 
 
-def _admit(entrance: Door, sample: str, series: Series, out: NDArray[np.float32]) -> None:
+def _apply(
+    series_pipeline: InputPipeline, sample: str, series: Series, out: NDArray[np.float32]
+) -> None:
     # A date at a time stays in the nearest cache.
     for date, image in enumerate(series.pixels):
-        entrance.admit(dict(zip(series.bands, image, strict=True)), out[date])
+        series_pipeline.apply(dict(zip(series.bands, image, strict=True)), out[date])
         if series.pixels.dtype.kind == "f" and not np.isfinite(out[date].sum()):
             raise BenchError(
                 f"{series.name} of {sample} holds NaN or infinity on its date {date + 1}",

@@ -22,10 +22,10 @@ from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.protocol import Metrics, NoOptions
-from bench.kinds.common.tables import SAMPLE, matrix, told
+from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.metrics import depth as metrics
 from bench.metrics.stats import weighted_sums
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -105,7 +105,7 @@ def prediction_schema(task: Task) -> pa.Schema:
     """``sample`` and ``depth`` float32 [side * side]."""
     side = Settings.model_validate(task.settings).side
     about = f"metres, positive below the surface, of {side} x {side} px, row by row"
-    return pa.schema([SAMPLE, told("depth", pa.list_(pa.float32(), side * side), about)])
+    return pa.schema([SAMPLE, field("depth", pa.list_(pa.float32(), side * side), about)])
 
 
 def from_predictions(task: Task, dataset: Sounded, table: pa.Table) -> pa.Table:
@@ -124,10 +124,10 @@ def from_predictions(task: Task, dataset: Sounded, table: pa.Table) -> pa.Table:
     return beside(schema(task), table, known)
 
 
-def load(task: Task, dataset: Sounded, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Sounded, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and true depths float32 [N, side, side], NaN for unknown."""
-    depths = _truth(task, dataset, samples, door.contract.bands)
-    return Batch(samples, images(dataset, door, samples), depths)
+    depths = _truth(task, dataset, samples, pipeline.contract.bands)
+    return Batch(samples, images(dataset, pipeline, samples), depths)
 
 
 def _truth(

@@ -39,7 +39,7 @@ from bench.metrics.recalls import AT, hits, medians, recalls
 from bench.metrics.relevance import relevance_of_groups, relevance_of_pairs
 from bench.metrics.retrieval import rank_both_ways
 from bench.metrics.stats import weighted_sums
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -138,7 +138,7 @@ def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Tabl
     return beside(schema(task), table, known)
 
 
-def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Captioned, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, their captions, and whether they show a change.
 
     Of composites `bench.kinds.common.composites.load`.
@@ -148,10 +148,10 @@ def load(task: Task, dataset: Captioned, door: Door, samples: Sequence[str]) -> 
         BenchError: it isn't known whether a pair shows a change.
     """
     if _of_composites(task):
-        return composites.load(task, dataset, door, samples)
+        return composites.load(task, dataset, pipeline, samples)
     changed = torch.tensor(_changed(task, dataset, samples))
     texts = [dataset.captions(sample) for sample in samples]
-    pixels = images(dataset, door, samples)
+    pixels = images(dataset, pipeline, samples)
     return Batch(samples, {"images": pixels, "texts": texts}, changed)
 
 

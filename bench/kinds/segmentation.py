@@ -24,7 +24,7 @@ from bench.kinds.common.protocol import Metrics, NoOptions
 from bench.kinds.common.tables import matrix
 from bench.metrics import confusion
 from bench.metrics.stats import weighted_sums
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -109,11 +109,11 @@ def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
     return beside(schema(task), table, {"confusion": matrices})
 
 
-def load(task: Task, dataset: Mapped, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Mapped, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and their reference maps uint8 [N, side, side]."""
-    bands, side = door.contract.bands, Settings.model_validate(task.settings).side
+    bands, side = pipeline.contract.bands, Settings.model_validate(task.settings).side
     maps = np.stack(_references(task, dataset, samples, bands))
-    inputs = images(dataset, door, samples)
+    inputs = images(dataset, pipeline, samples)
     if side is None and maps.shape[1:] != inputs.shape[-2:]:
         raise BenchError(
             f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings images "

@@ -23,13 +23,13 @@ from bench.kinds.common.logits import softmax
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.prompts import fill
 from bench.kinds.common.protocol import Metrics, NoOptions
-from bench.kinds.common.tables import SAMPLE, matrix, told
+from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.kinds.common.towers import class_vectors, embedded, frozen_logits, vectors
 from bench.metrics.macro import macro
 from bench.metrics.multilabel import multilabel_replicates, occurring
 from bench.metrics.stats import weighted_sums
 from bench.metrics.zeroshot import class_ranks, class_scores
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -113,7 +113,9 @@ def prediction_schema(task: Task) -> pa.Schema:
     if sets[1:]:
         about += f"; or {len(sets) * classes}, under each set in turn: {', '.join(sets)}"
     longest = len(sets) * classes
-    return pa.schema([SAMPLE, told("similarities", pa.list_(pa.float64()), about, longest=longest)])
+    return pa.schema(
+        [SAMPLE, field("similarities", pa.list_(pa.float64()), about, longest=longest)]
+    )
 
 
 def embedding_schema(task: Task) -> pa.Schema:
@@ -167,10 +169,10 @@ def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table
     return beside(schema(task), table.set_column(1, "similarities", similarities), known)
 
 
-def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Labelled, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and which classes they show, uint8 [N, classes]."""
     targets = _targets(task, dataset, samples)
-    return Batch(samples, images(dataset, door, samples), torch.from_numpy(targets))
+    return Batch(samples, images(dataset, pipeline, samples), torch.from_numpy(targets))
 
 
 def _targets(task: Task, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.uint8]:

@@ -181,7 +181,7 @@ def _running(
         sums[:, cuts == 0] = 0
         steps = np.diff(sums, prepend=np.uint64(0), axis=1)
     lanes = steps.view(lane).reshape(len(words), cuts.size, _lanes(lane))
-    # Rows in one piece, so that sums along them take the same course however many there are.
+    # Rows in one piece, so that sums along them are taken in the same order however many there are.
     rows = np.ascontiguousarray(lanes.swapaxes(1, 2))
     between = rows.reshape(len(words) * _lanes(lane), cuts.size)
     return between, np.cumsum(between, axis=1, dtype=np.int64)

@@ -8,8 +8,8 @@ nothing else. There, the mask of the image is a mean over bands, so that it may 
 shrinks prediction and reference alike, and pixels are dropped where the masked prediction is 0.
 
 Sums [..., 6] are additive, so a score of many patches is the score of their sum, and a bootstrap
-replicate's that of a weighted sum (``bench.metrics.stats.weighted_sums``). Every score takes any leading
-axes and returns float64; without pixels it is NaN.
+replicate's that of a weighted sum (``bench.metrics.stats.weighted_sums``). Every score takes any
+leading axes and returns float64; without pixels it is NaN.
 """
 
 from collections.abc import Sequence
@@ -118,11 +118,13 @@ def r2(sums: Floats) -> Floats:
     The coefficient of determination against the mean of the pixels that are scored, as
     scikit-learn's ``r2_score``.
     """
-    pixels, total, squares = (_take(sums, name) for name in ("pixels", "depth", "depth_squared"))
+    pixels, total, squares = (
+        _component(sums, name) for name in ("pixels", "depth", "depth_squared")
+    )
     spread = squares - _ratio(total * total, pixels)
     # Rounding leaves about so much of a spread of nothing.
     spread = np.where(spread > 1e-12 * squares, spread, 0.0)
-    return 1 - _ratio(_take(sums, "squared"), spread)
+    return 1 - _ratio(_component(sums, "squared"), spread)
 
 
 def max_error(largest: Floats) -> Floats:
@@ -131,12 +133,12 @@ def max_error(largest: Floats) -> Floats:
     return np.where(np.isinf(found), np.nan, found)
 
 
-def _take(sums: Floats, name: str) -> Floats:
+def _component(sums: Floats, name: str) -> Floats:
     return np.asarray(sums, np.float64)[..., SUMS.index(name)]
 
 
 def _mean(sums: Floats, name: str) -> Floats:
-    return _ratio(_take(sums, name), _take(sums, "pixels"))
+    return _ratio(_component(sums, name), _component(sums, "pixels"))
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -144,9 +144,10 @@ def multilabel_replicates(
     """The named metrics of R resamples, each given by how often it holds every sample.
 
     A replicate equals the metric of the physically repeated samples. Scores are sorted once; a
-    resample then costs one gather and one running sum. With ``bench.metrics.stats.resample_counts`` this
-    is the bootstrap, and two sets of predictions under equal counts are paired. Values don't
-    depend on threads or block size, except for the last bits of ``samples``.
+    resample then costs one gather and one running sum. With
+    ``bench.metrics.stats.resample_counts`` this is the bootstrap, and two sets of predictions
+    under equal counts are paired. Values don't depend on threads or block size, except for the
+    last bits of ``samples``.
 
     Memory beside the arguments: 16 bytes per score; 6 bytes per count of a block; per thread 16
     bytes per entry of the largest ranking (N, or N x C with ``micro``) and 150 per positive in it.

@@ -318,15 +318,15 @@ def _assemble(found: Sequence[_Found], folder: Path) -> None:
         for name in {*one.files} & {*_TEXTS} - {_TOKENIZER}:
             _json(one, name)
     try:
-        network, told = transformers.Blip2ForConditionalGeneration.from_pretrained(
+        network, loading = transformers.Blip2ForConditionalGeneration.from_pretrained(
             base.folder,
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
         )
-        if told["missing_keys"] or told["mismatched_keys"]:
-            faults = sorted(map(str, [*told["missing_keys"], *told["mismatched_keys"]]))
+        if loading["missing_keys"] or loading["mismatched_keys"]:
+            faults = sorted(map(str, [*loading["missing_keys"], *loading["mismatched_keys"]]))
             raise BenchError(
                 f"{base.name}: {len(faults)} weights are missing or of another shape, first "
                 f"{faults[0][:200]}",

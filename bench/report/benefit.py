@@ -25,7 +25,8 @@ class Benefit:
         name, strength: the augmentation and its magnitude.
         seeds: how many trainings stand behind the gain.
         gain, low, high: the primary score with it minus that without, and the 95 % interval.
-        verdict: of `bench.report.compare`: ``better``, ``worse`` or ``tied``, corrected for all pairs.
+        verdict: of `bench.report.compare`: ``better``, ``worse`` or ``tied``, corrected for all
+            pairs.
         ratio, ratio_low, ratio_high: augmented over original deviation at this magnitude; None
             where the augmentation was not run on the consistency task, or not at it.
         consistent: whether that is within the task's tolerance.

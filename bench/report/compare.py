@@ -16,8 +16,8 @@ from bench.kinds.common.protocol import Kind
 from bench.kinds.common.scoring import RESAMPLES
 from bench.metrics import stats
 from bench.metrics.scales import direction
-from bench.report import contenders
-from bench.report.contenders import Contender
+from bench.report import competitors
+from bench.report.competitors import Competitor
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.task import Task
@@ -51,7 +51,7 @@ SEVERAL = (
 
 
 @dataclass(frozen=True)
-class Side:
+class CompetitorScore:
     """One entry: its runs, one for each seed of training, and the mean of their metric."""
 
     name: str
@@ -140,7 +140,7 @@ class Comparison:
     places: int
     method: str
     remarks: tuple[str, ...]
-    sides: tuple[Side, ...]
+    sides: tuple[CompetitorScore, ...]
     pairs: tuple[Difference, ...]
     classes: tuple[Difference, ...]
     per_sample: PerSample | None
@@ -192,7 +192,7 @@ def compare(
     """
     asked = tasks.load(task)
     kind = kinds.kind_of(asked)
-    entries, remarks = contenders.find(names, asked, results, track)
+    entries, remarks = competitors.find(names, asked, results, track)
     reference = entries[0].runs[0]
     samples = reference.observations().column("sample").to_pylist()
     place, labels, doubt = _places(reference)
@@ -266,7 +266,7 @@ def _places(run: Run) -> tuple[str, list[str] | None, list[str]]:
 
 def _measure(
     task: Task,
-    entry: Contender,
+    entry: Competitor,
     wanted: Sequence[str],
     samples: Sequence[str],
     labels: Sequence[str] | None,
@@ -392,8 +392,8 @@ def _per_sample(
     )
 
 
-def _side(entry: Contender, value: float) -> Side:
-    return Side(
+def _side(entry: Competitor, value: float) -> CompetitorScore:
+    return CompetitorScore(
         name=entry.name,
         runs=tuple(run.name for run in entry.runs),
         seeds=tuple(manifest["seed"] for manifest in entry.manifests),

@@ -14,8 +14,8 @@ from bench.kinds.common import scoring
 from bench.kinds.common.scoring import RESAMPLES
 from bench.metrics import rate_distortion, stats
 from bench.metrics.rate_distortion import Delta
-from bench.report import contenders
-from bench.report.contenders import Contender
+from bench.report import competitors
+from bench.report.competitors import Competitor
 from bench.spec import task as tasks
 from bench.spec.task import Task
 
@@ -130,7 +130,7 @@ def against(
             f"task {asked.name} is of kind {asked.kind}, which has no rates",
             "`bench list` shows the tasks of kind compression",
         )
-    entries, remarks = contenders.find(names, asked, results, track)
+    entries, remarks = competitors.find(names, asked, results, track)
     drawn = []
     for number, one in enumerate(entries):
         progress("curves", number, len(entries))
@@ -153,7 +153,7 @@ def against(
     )
 
 
-def _draw(task: Task, entry: Contender, rate: Rate) -> _Drawn:
+def _draw(task: Task, entry: Competitor, rate: Rate) -> _Drawn:
     kind, wanted = kinds.kind_of(task), [_RATES[rate], "psnr_points"]
     rates, psnr, points = [], [], list[str]()
     for run in entry.runs:
@@ -176,7 +176,7 @@ def _draw(task: Task, entry: Contender, rate: Rate) -> _Drawn:
     return _Drawn(tuple(points[i] for i in kept), mean_rates[:, kept], mean_psnr[:, kept])
 
 
-def _curve(entry: Contender, drawn: _Drawn, anchor: _Drawn, method: str) -> Curve:
+def _curve(entry: Competitor, drawn: _Drawn, anchor: _Drawn, method: str) -> Curve:
     lines = (anchor.rates, anchor.psnr, drawn.rates, drawn.psnr)
     bd_rate = rate_distortion.bd_rate(*lines, method)
     bd_psnr = rate_distortion.bd_psnr(*lines, method)

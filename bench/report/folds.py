@@ -96,9 +96,11 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
         unranked = row["partial"] or row["altered"] or value is None
         if unranked or digests.get(name) != row["task_digest"]:
             continue
-        told = {field: row[field] for field in _Common._fields if field not in ("task", "verified")}
+        fields = {
+            field: row[field] for field in _Common._fields if field not in ("task", "verified")
+        }
         verified = row["checked"] != "unverified"
-        common = _Common(task=first_of[name], verified=verified, **told)
+        common = _Common(task=first_of[name], verified=verified, **fields)
         made = Made(row["model"], row["trained_seed"])
         found[common].setdefault(name, {})[made] = value
     summed = []

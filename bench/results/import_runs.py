@@ -10,19 +10,15 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-
-from bench import kinds
 from bench.base.errors import BenchError, RequestError, os_error
 from bench.base.files import move, scratch, sha256_file
 from bench.data.listing import is_left_behind
-from bench.results import integrity, received, runs, store
+from bench.results import integrity, received, store
 from bench.results.runs import MAX_MANIFEST, RUN_ID, Run
+from bench.results.untrusted import about, check_observations
 
 MAX_FILE = 4 << 30
 """Largest part that is taken, in bytes."""
@@ -72,7 +68,7 @@ def import_runs(source: Path, results: Path) -> Imported:
     (results / "runs").mkdir(parents=True, exist_ok=True)
     for folder in _run_folders(source):
         try:
-            taken = _take(folder, results)
+            taken = _import_one(folder, results)
         except BenchError as error:
             found.refused.append(str(error))
         else:
@@ -105,7 +101,7 @@ def _run_folders(source: Path) -> Iterator[Path]:
             yield runs / name
 
 
-def _take(folder: Path, results: Path) -> bool:
+def _import_one(folder: Path, results: Path) -> bool:
     """Copy, check, compare; whether the run is new here."""
     if not _RUN.fullmatch(folder.name):
         raise BenchError(f"{folder.name!r:.100} is no run id", "a run folder bears its run id")
@@ -185,7 +181,7 @@ def _look_at(run: Run) -> None:
     """
     manifest = run.manifest()
     noted = manifest.get(_PICTURES)
-    with _about(run):
+    with about(run):
         for path in sorted((run.folder / _PICTURES).glob("*")):
             if not isinstance(noted, dict) or noted.get(path.name) != sha256_file(path):
                 raise BenchError(
@@ -194,46 +190,6 @@ def _look_at(run: Run) -> None:
                 )
             received.check_picture(path)
     check_observations(run, manifest)
-
-
-@contextmanager
-def _about(run: Run) -> Iterator[None]:
-    """Say of which run an error is, and of its files the names alone."""
-    try:
-        yield
-    except BenchError as error:
-        message = error.message.replace(f"{run.folder}{os.sep}", "")
-        raise BenchError(f"run {run.name}: {message}", error.hint) from error
-
-
-def check_observations(run: Run, manifest: dict[str, Any]) -> None:
-    """Look at the observations of a run folder, and at what its samples can be grouped by.
-
-    Raises:
-        BenchError: a file is a link, holds no observations as a run of its task has them, or they
-            are too large.
-    """
-    parts, samples = run.parts(), manifest["data"]["samples"]
-    with _about(run):
-        if len(parts) > MAX_FILES:
-            raise BenchError(f"expected at most {MAX_FILES:,} parts, found {len(parts):,}")
-        for path in (run.folder / "run.json", run.attributes_path(), *parts):
-            if path.is_symlink():
-                raise BenchError(f"{path.name} is a link", "copy the file itself there")
-        if parts:
-            received.check_observations(parts, samples, _schema(run, manifest))
-        if run.attributes_path().is_file():
-            received.check_observations([run.attributes_path()], samples, None)
-
-
-def _schema(run: Run, manifest: dict[str, Any]) -> pa.Schema | None:
-    """The columns of a run's observations, if its task is here and means the same."""
-    try:
-        task = runs.task_of(run, manifest)
-    except RequestError:
-        return None
-    same = task.digest == manifest["task"]["digest"]
-    return kinds.kind_of(task).schema(task) if same else None
 
 
 def _copy(folder: Path, name: str, target: Path, left: int) -> int:

@@ -265,7 +265,7 @@ def rebuild(results: Path) -> tuple[int, list[str]]:
     Raises:
         BenchError: the database is in use, or the disk is full; it stays as it is.
     """
-    from bench.results import import_runs, integrity, reported
+    from bench.results import integrity, reported, untrusted
     from bench.results.runs import all_runs
 
     known: dict[tuple[object, ...], Checked | BenchError] = {}
@@ -278,7 +278,7 @@ def rebuild(results: Path) -> tuple[int, list[str]]:
                     known[key] = checked = integrity.check(run)
                     # It may be a folder of others, copied by hand. What was altered is only listed.
                     if not checked.altered:
-                        import_runs.check_observations(run, checked.manifest)
+                        untrusted.check_observations(run, checked.manifest)
                 except BenchError as error:
                     known[key] = error
             found.append(known[key])

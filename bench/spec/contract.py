@@ -1,7 +1,7 @@
-"""The input contract: what a model is fed, declared by its entry and enforced at its door.
+"""The input contract of a model, and the pipeline that brings native pixels to it.
 
 A contract names bands in order, the unit of each sensor, the size, the resampling and the
-normalisation. `Door` turns the native arrays of a dataset into exactly that, or refuses.
+normalisation. `InputPipeline` turns the native arrays of a dataset into exactly that, or refuses.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +91,8 @@ class InputContract(BaseModel):
         return self
 
 
-class Door:
-    """The door of a model: the only way in for a dataset's pixels.
+class InputPipeline:
+    """Bring native arrays of a dataset to the input contract of a model.
 
     Args:
         contract: what the model wants.
@@ -114,12 +114,12 @@ class Door:
         self._normalised = any(m != 0 or s != 1 for _, _, m, s in self._channels)
 
     def shape(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
-        """Channels, height and width of what leaves the door for a sample's native arrays."""
+        """Channels, height and width of what the pipeline returns for a sample's native arrays."""
         size = self.contract.size
         sides = (size, size) if size else arrays[self.contract.bands[0]].shape
         return len(self._channels), *sides
 
-    def admit(self, arrays: Mapping[str, NDArray[Any]], out: Floats) -> None:
+    def apply(self, arrays: Mapping[str, NDArray[Any]], out: Floats) -> None:
         """Bring one sample's native arrays to the contract.
 
         Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.base.errors import BenchError, RequestError
 from bench.spec.task import Task
 from bench.submissions import checks
-from bench.submissions.checks import Subject, Unmet
+from bench.submissions.checks import PreconditionError, Submission
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def check(folder: Path, task: Task | None, *, dry_run: bool = True) -> list[Find
         raise RequestError(f"{folder} is no folder and no file", "name an entry or its predictions")
     if folder.is_file() and task is None:
         raise RequestError(f"{folder} doesn't say for which task it is", "add --task")
-    subject = Subject(folder, task, dry_run)
+    submission = Submission(folder, task, dry_run)
     found = []
     for name, function in every():
         try:
-            words = function(subject)
+            words = function(submission)
         except BenchError as error:
             wanted = f"wanted: {(inspect.getdoc(function) or '').splitlines()[0]}"
             found.append(Finding(name, False, error.message, error.hint or wanted))
@@ -63,7 +63,7 @@ def check(folder: Path, task: Task | None, *, dry_run: bool = True) -> list[Find
                     name, False, f"it can't be read: {error.strerror}", "may this user read it?"
                 )
             )
-        except Unmet:
+        except PreconditionError:
             continue
         else:
             if words is not None:
@@ -71,7 +71,7 @@ def check(folder: Path, task: Task | None, *, dry_run: bool = True) -> list[Find
     return found
 
 
-def every() -> Iterator[tuple[str, Callable[[Subject], str | None]]]:
+def every() -> Iterator[tuple[str, Callable[[Submission], str | None]]]:
     """All checks by id, in the order of their modules' names and of their definition."""
     for room in sorted(module.name for module in pkgutil.iter_modules(checks.__path__)):
         module = importlib.import_module(f"bench.submissions.checks.{room}")

@@ -118,8 +118,8 @@ def _unpickled(file: Path, target: Path, home: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{file} took longer than {SECONDS} s to read") from error
     if child.returncode:
-        told = child.stderr[-_MAX_TOLD:].decode("utf-8", "replace").strip().splitlines()
-        last = told[-1] if told else f"its process ended with {child.returncode}"
+        lines = child.stderr[-_MAX_TOLD:].decode("utf-8", "replace").strip().splitlines()
+        last = lines[-1] if lines else f"its process ended with {child.returncode}"
         raise BenchError(
             f"{file} can't be converted: {last}",
             "expected a dictionary of tensors, or one with such a dictionary as state_dict",

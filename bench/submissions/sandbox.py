@@ -45,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Errand:
+class SandboxJob:
     """What the child does, from a folder of its own: check an entry, then run it.
 
     Attributes:
@@ -82,23 +82,23 @@ class Done:
     failed: Annotated[str, Field(max_length=_MAX_TOLD)] = ""
 
 
-def run(errand: Errand, limits: Limits, home: Path) -> Done:
+def run(job: SandboxJob, limits: Limits, home: Path) -> Done:
     """Check and run an entry in a child.
 
-    Killed, the same errand continues where it was.
+    Killed, the same job continues where it was.
 
     Args:
-        errand: what to do.
+        job: what to do.
         limits: what it may use.
         home: an empty folder that the child may take for the user's own.
     """
-    answer = errand.results / "answer.json"
+    answer = job.results / "answer.json"
     answer.unlink(missing_ok=True)
     home.mkdir(parents=True, exist_ok=True)
-    errand.results.mkdir(parents=True, exist_ok=True)
-    request = json.dumps(asdict(errand) | {"limits": asdict(limits)}, default=str)
-    told = errand.results / "stderr.txt"
-    with told.open("wb") as stderr:
+    job.results.mkdir(parents=True, exist_ok=True)
+    request = json.dumps(asdict(job) | {"limits": asdict(limits)}, default=str)
+    log = job.results / "stderr.txt"
+    with log.open("wb") as stderr:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "bench.submissions.sandbox", request],
             stdin=subprocess.PIPE,
@@ -118,7 +118,7 @@ def run(errand: Errand, limits: Limits, home: Path) -> Done:
         return _done(answer)
     if child.returncode == -signal.SIGXCPU:
         return Done(refused="it used up its time on the processor")
-    last = _end_of(told).decode("utf-8", "replace").strip().splitlines()
+    last = _end_of(log).decode("utf-8", "replace").strip().splitlines()
     return Done(failed=f"its process ended with {child.returncode}: {last[-1] if last else '-'}")
 
 
@@ -133,8 +133,8 @@ def _done(answer: Path) -> Done:
         return Done(refused=f"its process left no answer as it should: {found}"[:_MAX_TOLD])
 
 
-def _end_of(told: Path) -> bytes:
-    with told.open("rb") as stream:
+def _end_of(log: Path) -> bytes:
+    with log.open("rb") as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - _MAX_TOLD))
         return stream.read(_MAX_TOLD)
 
@@ -167,7 +167,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         child.stdin.close()
 
 
-def _obey(asked: Mapping[str, Any]) -> Done:
+def _run_job(asked: Mapping[str, Any]) -> Done:
     """What the child does, within its limits."""
     from bench.base import bounded_toml
     from bench.evaluate import stages as evaluate
@@ -227,7 +227,7 @@ def _child(request: str) -> None:
     asked = json.loads(request)
     _limit(asked["limits"])
     try:
-        done = _obey(asked)
+        done = _run_job(asked)
     except RequestError as error:
         done = Done(refused=str(error)[:_MAX_TOLD])
     except BenchError as error:

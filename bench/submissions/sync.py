@@ -20,7 +20,7 @@ from bench.base.hub import Repository
 from bench.base.version import __version__
 from bench.data.listing import is_left_behind
 from bench.models.entries import validated
-from bench.results import import_runs, integrity, runs, store
+from bench.results import integrity, runs, store, untrusted
 from bench.results.runs import MAX_MANIFEST, RUN_ID, Run
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION, Predicted
@@ -28,7 +28,7 @@ from bench.spec.task import Task
 from bench.submissions import sandbox
 from bench.submissions.checks.files import MAX_BYTES
 from bench.submissions.claims import Claims, Submission, compare, read_claims, read_submission
-from bench.submissions.sandbox import Errand, Limits
+from bench.submissions.sandbox import Limits, SandboxJob
 from bench.submissions.submit import WEIGHTS
 
 MOST = 1_000
@@ -158,7 +158,7 @@ def sync(
     with locks.held(folder / ".lock", f"syncs into {results}"):
         outcomes: dict[tuple[str, str], Outcome] = {}
         for found in wanted:
-            outcome = _dealt_with(found, results, limits, say, outcomes)
+            outcome = _process(found, results, limits, say, outcomes)
             outcomes.setdefault((outcome.repo, outcome.revision), outcome)
         return list(outcomes.values())
 
@@ -173,7 +173,7 @@ def known(results: Path) -> list[Outcome]:
     return found
 
 
-def _dealt_with(
+def _process(
     found: Found,
     results: Path,
     limits: Limits,
@@ -190,11 +190,11 @@ def _dealt_with(
         manifest = found.manifest.model_dump() if found.manifest else None
         key = sha256_json([__version__, manifest, asdict(limits)])
         before = _read_outcome(path)
-        if before is not None and before.key == key and _stands(before, results):
+        if before is not None and before.key == key and _still_recorded(before, results):
             say(f"{there}: known, {before.state}")
             return before
         say(f"{there}: begun")
-        standing = before if before is not None and _stands(before, results) else None
+        standing = before if before is not None and _still_recorded(before, results) else None
         outcome = replace(_tried(found, there, results, limits, outcome, standing), key=key)
         if outcome.state != "failed":
             write_json(path, asdict(outcome))
@@ -233,8 +233,8 @@ def _tried(
             # Another claim about the same commit needs no other run.
             manifest = Run(results / "runs" / before.run).manifest()
         else:
-            errand = Errand(place / "entry", task.name, track, place / "results", _seed(declared))
-            done = sandbox.run(errand, limits, place / "home")
+            job = SandboxJob(place / "entry", task.name, track, place / "results", _seed(declared))
+            done = sandbox.run(job, limits, place / "home")
             if done.refused:
                 raise _RefusedError(done.refused)
             if done.failed:
@@ -329,7 +329,7 @@ def _recorded(made: Run, there: Repository, results: Path, staged: Path) -> dict
     if checked.altered:
         raise BenchError(f"run {made.name} was altered: {'; '.join(checked.altered)}")
     manifest = checked.manifest
-    import_runs.check_observations(made, manifest)
+    untrusted.check_observations(made, manifest)
     identity = manifest["identity"] | {"source": str(there)}
     stem = f"{manifest['task']['name']}.{manifest['entry']['name']}.{manifest['track']}"
     run = runs.choose(results, stem, identity, force=False)
@@ -356,7 +356,7 @@ def _folder_name(there: Repository) -> str:
     return f"{there.name.replace('/', '--')}@{there.commit}"
 
 
-def _stands(outcome: Outcome, results: Path) -> bool:
+def _still_recorded(outcome: Outcome, results: Path) -> bool:
     """Whether an earlier outcome is what would come of it today."""
     if not outcome.run:
         return True

@@ -165,7 +165,7 @@ def _how(task: Task) -> str:
     schema = predictions.schema(task)
     lines = [
         f"- `{column['column']}`: {column['type']}, {column['range']}; {column['about']}"
-        for column in predictions.told(task)
+        for column in predictions.columns(task)
     ]
     fields = ", ".join(f"{field.name!r}: {_value(field)}" for field in list(schema)[1:])
     code = _WRITE.format(fields=fields, names=schema.names)

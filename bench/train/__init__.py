@@ -21,8 +21,8 @@ from bench.spec.entry import Entry
 from bench.spec.recipe import Federated, Fit, Recipe
 from bench.spec.task import Task, in_one_line
 from bench.train.closed import fit
-from bench.train.course import Course
-from bench.train.folder import Workshop
+from bench.train.context import TrainingContext
+from bench.train.folder import WorkFolder
 from bench.train.loop import Progress
 from bench.train.steps import by_steps
 
@@ -89,14 +89,16 @@ def train(
     }
     if start is not None:
         trained["start"] = start.weights_sha256()
-    workshop = Workshop(folder, _digest(entry, task, dataset, trained | _taught(teacher)))
+    work_folder = WorkFolder(
+        folder, _digest(entry, task, dataset, trained | _teacher_weights(teacher))
+    )
     if checked:
         trained["checked"] = dict(checked)
-    workshop.open()
-    if workshop.is_finished():
-        workshop.deliver()
+    work_folder.open()
+    if work_folder.is_finished():
+        work_folder.deliver()
         return entries.load(folder, task)
-    course = Course(
+    context = TrainingContext(
         entry=entry,
         task=task,
         kind=kind,
@@ -104,7 +106,7 @@ def train(
         training=training,
         validation=validation,
         trained=trained,
-        workshop=workshop,
+        work_folder=work_folder,
         device=device,
         devices=devices,
         nodes=nodes,
@@ -114,17 +116,17 @@ def train(
         teacher=teacher,
     )
     if isinstance(recipe, Fit):
-        return fit(course, recipe)
+        return fit(context, recipe)
     if isinstance(recipe, Federated):
         # A room that stands on this one.
         from bench.train.federated.training import federate
 
-        return federate(course, recipe)
+        return federate(context, recipe)
     check_options(entry, kind, recipe)
-    return by_steps(course, recipe)
+    return by_steps(context, recipe)
 
 
-def _taught(teacher: Entry | None) -> dict[str, str]:
+def _teacher_weights(teacher: Entry | None) -> dict[str, str]:
     """What a training that learns from a trained entry depends on besides."""
     return {"teacher": teacher.weights_sha256()} if teacher else {}
 

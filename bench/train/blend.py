@@ -19,7 +19,7 @@ from bench.kinds import kind_of
 from bench.kinds.common.observing import ahead, observe
 from bench.kinds.common.observing import arithmetic as computing
 from bench.spec import task as tasks
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.entry import Entry, Tried
 from bench.spec.recipe import Blend
 from bench.spec.task import Task
@@ -29,7 +29,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Exam:
+class Validation:
     """What a network is scored on: some samples of a task.
 
     Attributes:
@@ -67,7 +67,7 @@ class Exam:
         return found
 
 
-def control(name: str, contract: InputContract, track: Literal["official", "sample"]) -> Exam:
+def control(name: str, contract: InputContract, track: Literal["official", "sample"]) -> Validation:
     """The validation split of a control task, seen through the contract of what is trained.
 
     Raises:
@@ -80,7 +80,7 @@ def control(name: str, contract: InputContract, track: Literal["official", "samp
     else:
         root = data.official_root(task.dataset)
         data.require(root, task.dataset)
-    door = Door(contract, task.bands)
+    pipeline = InputPipeline(contract, task.bands)
     dataset = data.reader(task.dataset).open_dataset(root)
     samples = scored_ids(dataset, task.dataset, task.validation, contract.bands)
     missing = sorted(set(samples) - set(dataset.present(contract.bands)))
@@ -91,8 +91,8 @@ def control(name: str, contract: InputContract, track: Literal["official", "samp
             f"complete it: `bench data verify {task.dataset}`",
         )
     kind = kind_of(task)
-    read = reader(lambda chosen: kind.load(task, dataset, door, chosen), samples, kind.BATCH)
-    return Exam(task, read, len(samples))
+    read = reader(lambda chosen: kind.load(task, dataset, pipeline, chosen), samples, kind.BATCH)
+    return Validation(task, read, len(samples))
 
 
 def interpolated(start: Tensors, end: Tensors, alpha: float) -> dict[str, torch.Tensor]:
@@ -153,7 +153,7 @@ def blended(
     network: torch.nn.Module,
     ends: tuple[Tensors, Tensors],
     blend: Blend,
-    exams: tuple[Exam, Exam],
+    validations: tuple[Validation, Validation],
     arithmetic: tuple[str, str],
 ) -> tuple[Entry, Tensors]:
     """A trained entry with the alpha that was chosen and all that were tried, and its weights.
@@ -163,14 +163,16 @@ def blended(
         network: its own, whose weights are overwritten.
         ends: weights before and after training.
         blend: which alphas to try.
-        exams: target and control.
+        validations: target and control.
         arithmetic: device and precision.
     """
     on, precision = torch.device(arithmetic[0]), arithmetic[1]
 
     def scores(tensors: Tensors) -> tuple[float, float]:
         network.load_state_dict(tensors)
-        return exams[0].score(network, on, precision), exams[1].score(network, on, precision)
+        return validations[0].score(network, on, precision), validations[1].score(
+            network, on, precision
+        )
 
     alpha, tried = chosen(*ends, blend, scores)
     target = next(one.target for one in tried if one.alpha == alpha)

@@ -25,7 +25,7 @@ _KEPT = 2
 
 
 @dataclass(frozen=True)
-class Workshop:
+class WorkFolder:
     """Where checkpoints are kept and the entry is put together.
 
     It stands beside the folder of the finished entry as ``<name>.<digest>.partial``, so whatever

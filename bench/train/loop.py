@@ -21,7 +21,7 @@ from bench.metrics.scales import direction
 from bench.models.running import laid_out
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
-from bench.train.folder import Workshop
+from bench.train.folder import WorkFolder
 from bench.train.loader import AUGMENT, MODEL, VALIDATION, Read, generator
 from bench.train.schedule import factor, last_step
 
@@ -35,7 +35,7 @@ _LOSSES_PER_CHECK = 32
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSetup:
     """What is learnt: a recipe on two splits of a task.
 
     Attributes:
@@ -65,13 +65,13 @@ class Lesson:
         return one < other if lower else one > other
 
 
-class Learner(LightningModule):
+class TrainingModule(LightningModule):
     """A network that follows a recipe. Every step draws from its own seed."""
 
-    def __init__(self, network: torch.nn.Module, lesson: Lesson) -> None:
+    def __init__(self, network: torch.nn.Module, setup: TrainingSetup) -> None:
         super().__init__()
         self.network = laid_out(network)
-        self.lesson = lesson
+        self.training_setup = setup
         self._losses: list[torch.Tensor] = []
 
     def transfer_batch_to_device(
@@ -85,12 +85,12 @@ class Learner(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The loss of a batch, changed at random."""
-        lesson, place = self.lesson, (self.current_epoch, batch_idx, self.global_rank)
-        torch.manual_seed(generator(MODEL, lesson.seed, *place).initial_seed())
-        draw = generator(AUGMENT, lesson.seed, *place)
-        batch = lesson.kind.augment(lesson.task, lesson.recipe, batch, draw)
+        setup, place = self.training_setup, (self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(generator(MODEL, setup.seed, *place).initial_seed())
+        draw = generator(AUGMENT, setup.seed, *place)
+        batch = setup.kind.augment(setup.task, setup.recipe, batch, draw)
         with answering(batch):
-            loss = lesson.kind.loss(lesson.task, self.network, batch)
+            loss = setup.kind.loss(setup.task, self.network, batch)
         self._losses.append(loss.detach())
         steps = int(self.trainer.num_training_batches)
         if len(self._losses) == _LOSSES_PER_CHECK or batch_idx + 1 == steps:
@@ -110,7 +110,7 @@ class Learner(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser, with its schedule at every step."""
-        recipe = self.lesson.recipe
+        recipe = self.training_setup.recipe
         kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
             "adamw": torch.optim.AdamW,
             "adam": torch.optim.Adam,
@@ -121,7 +121,7 @@ class Learner(LightningModule):
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )
-        last = last_step(recipe, self.lesson.training)
+        last = last_step(recipe, self.training_setup.training)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: factor(step, recipe, last)
         )
@@ -136,25 +136,25 @@ class Learner(LightningModule):
         Raises:
             BenchError: it is undefined there.
         """
-        lesson = self.lesson
+        setup = self.training_setup
         if self.trainer.world_size > 1:
             # Running statistics differ by process; those of the first are the ones that are kept.
             for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, src=0)
         self.network.eval()
-        with torch.inference_mode(), arithmetic(self.device, lesson.precision):
-            loss = lesson.recipe.select == "loss"
+        with torch.inference_mode(), arithmetic(self.device, setup.precision):
+            loss = setup.recipe.select == "loss"
             value = self._mean_loss() if loss else self._primary()
         self.network.train()
         if math.isfinite(value):
             return value
         raise BenchError(
-            f"{lesson.selected_by} is undefined on the {lesson.validation} validation samples",
+            f"{setup.selected_by} is undefined on the {setup.validation} validation samples",
             "the best epoch can't be chosen by it: does the split hold any positive sample?",
         )
 
     def _primary(self) -> float:
-        task, kind = self.lesson.task, self.lesson.kind
+        task, kind = self.training_setup.task, self.training_setup.kind
         observed = observe(
             task, kind, self.network, self._validation(), self.device, kind.schema(task)
         )
@@ -163,25 +163,29 @@ class Learner(LightningModule):
         return float(kind.measure(task, table)[task.primary])
 
     def _mean_loss(self) -> float:
-        task, kind = self.lesson.task, self.lesson.kind
+        task, kind = self.training_setup.task, self.training_setup.kind
         total = 0.0
         for number, batch in enumerate(self._validation()):
             # Seen as the training split is, and in every epoch the same way.
-            draw = generator(AUGMENT, self.lesson.seed, VALIDATION, number, self.global_rank)
-            seen = kind.augment(task, self.lesson.recipe, to_device(batch, self.device), draw)
+            draw = generator(
+                AUGMENT, self.training_setup.seed, VALIDATION, number, self.global_rank
+            )
+            seen = kind.augment(
+                task, self.training_setup.recipe, to_device(batch, self.device), draw
+            )
             found = kind.loss(task, self.network, seen)
             total += float(found) * len(batch.samples)
-        return math.fsum(self._gathered(total)) / self.lesson.validation
+        return math.fsum(self._gathered(total)) / self.training_setup.validation
 
     def _validation(self) -> Iterator[Batch]:
         """The batches of the validation split that belong to this process."""
-        lesson, size = self.lesson, self.lesson.kind.BATCH
+        setup, size = self.training_setup, self.training_setup.kind.BATCH
         batches = [
-            range(start, min(start + size, lesson.validation))
-            for start in range(0, lesson.validation, size)
+            range(start, min(start + size, setup.validation))
+            for start in range(0, setup.validation, size)
         ]
         mine = batches[self.global_rank :: self.trainer.world_size]
-        return ahead(lesson.read_validation, mine)
+        return ahead(setup.read_validation, mine)
 
     def _gathered(self, own: T) -> list[T]:
         """That of every process."""
@@ -211,12 +215,12 @@ class Best:
     seconds: float = 0.0
 
 
-class Keeper(Checkpoint):
+class BestCheckpoint(Checkpoint):
     """Validates when the recipe says, keeps the best epoch, stops in time, leaves checkpoints."""
 
-    def __init__(self, workshop: Workshop, progress: Progress) -> None:
+    def __init__(self, work_folder: WorkFolder, progress: Progress) -> None:
         self.best = Best()
-        self._workshop, self._progress = workshop, progress
+        self._work_folder, self._progress = work_folder, progress
         self._since = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -229,8 +233,8 @@ class Keeper(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop at once if the checkpoint is of the last epoch."""
-        assert isinstance(pl_module, Learner)
-        trainer.should_stop = self.best.waited >= pl_module.lesson.recipe.patience
+        assert isinstance(pl_module, TrainingModule)
+        trainer.should_stop = self.best.waited >= pl_module.training_setup.recipe.patience
         self._since = time.perf_counter()
 
     def on_train_batch_end(
@@ -242,25 +246,25 @@ class Keeper(Checkpoint):
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Report progress."""
-        assert isinstance(pl_module, Learner)
+        assert isinstance(pl_module, TrainingModule)
         if trainer.is_global_zero:
-            recipe = pl_module.lesson.recipe
+            recipe = pl_module.training_setup.recipe
             text = f"epoch {self.best.epochs + 1} of {recipe.epochs}"
             if self.best.score is not None:
-                text += f", best {pl_module.lesson.selected_by} {self.best.score:.4g}"
+                text += f", best {pl_module.training_setup.selected_by} {self.best.score:.4g}"
             steps = recipe.epochs * int(trainer.num_training_batches)
             self._progress(trainer.global_step, steps, text)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate, compare, decide, save."""
-        assert isinstance(pl_module, Learner)
-        recipe, best = pl_module.lesson.recipe, self.best
+        assert isinstance(pl_module, TrainingModule)
+        recipe, best = pl_module.training_setup.recipe, self.best
         best.epochs += 1
         since = best.epochs % recipe.validate_every or recipe.validate_every
         if since < recipe.validate_every and best.epochs < recipe.epochs:
             return
         score = pl_module.validate()
-        if best.score is None or pl_module.lesson.better(score, best.score):
+        if best.score is None or pl_module.training_setup.better(score, best.score):
             best.score, best.waited = score, 0
             state = pl_module.network.state_dict()
             best.weights = {name: tensor.cpu().clone() for name, tensor in state.items()}
@@ -269,4 +273,4 @@ class Keeper(Checkpoint):
         trainer.should_stop = best.waited >= recipe.patience
         now = time.perf_counter()
         best.seconds, self._since = best.seconds + now - self._since, now
-        self._workshop.checkpoint(trainer, best.epochs)
+        self._work_folder.checkpoint(trainer, best.epochs)

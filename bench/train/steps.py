@@ -12,44 +12,44 @@ import torch
 import bench.base.torch_setup
 from bench.base.errors import BenchError, RequestError, in_words
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import Prepares, Studio
+from bench.kinds.common.protocol import PreparationContext, Prepares
 from bench.models.running import load_model, place
 from bench.spec.entry import Entry
 from bench.spec.recipe import Recipe
 from bench.train import blend
-from bench.train.course import Course, settings
+from bench.train.context import TrainingContext, settings
 from bench.train.loader import Shuffled, reader
-from bench.train.loop import Keeper, Learner, Lesson
+from bench.train.loop import BestCheckpoint, TrainingModule, TrainingSetup
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 
-def by_steps(course: Course, recipe: Recipe) -> Entry:
+def by_steps(context: TrainingContext, recipe: Recipe) -> Entry:
     """Follow a recipe, and keep the best epoch or what the recipe blends it to.
 
     Raises:
         RequestError: the devices or the precision aren't there, or the recipe doesn't fit them.
         BenchError: the loss became NaN.
     """
-    kind, entry, samples = course.kind, course.entry, len(course.training)
-    track = course.trained["track"]
+    kind, entry, samples = context.kind, context.entry, len(context.training)
+    track = context.trained["track"]
     control = blend.control(recipe.blend.control, entry.input, track) if recipe.blend else None
-    lesson = Lesson(
-        task=course.task,
+    setup = TrainingSetup(
+        task=context.task,
         kind=kind,
         recipe=recipe,
-        seed=course.seed,
-        precision=course.precision,
+        seed=context.seed,
+        precision=context.precision,
         training=samples,
-        validation=len(course.validation),
-        read_validation=course.read(course.validation),
+        validation=len(context.validation),
+        read_validation=context.read(context.validation),
     )
-    keeper = Keeper(course.workshop, course.progress)
+    checkpoint = BestCheckpoint(context.work_folder, context.progress)
     with settings(recipe.matmul_precision):
-        load, facts = _prepared(course, recipe)
-        bench.base.torch_setup.deterministic(course.seed)
-        trainer = _trainer(course, recipe, keeper)
+        load, facts = _prepared(context, recipe)
+        bench.base.torch_setup.deterministic(context.seed)
+        trainer = _trainer(context, recipe, checkpoint)
         if min(recipe.batch, samples) % trainer.world_size:
             raise RequestError(
                 f"{trainer.world_size} devices can't share batches of "
@@ -57,63 +57,71 @@ def by_steps(course: Course, recipe: Recipe) -> Entry:
                 "choose a number of devices that divides the batch size",
             )
         batches = Shuffled(
-            reader(load, course.training, kind.BATCH),
+            reader(load, context.training, kind.BATCH),
             samples,
             recipe.batch,
-            course.seed,
+            context.seed,
             trainer.global_rank,
             trainer.world_size,
         )
-        network = course.network()
+        network = context.network()
         begun = deepcopy(network.state_dict()) if control else {}
-        _fit(trainer, Learner(network, lesson), batches, course.workshop.latest())
-    whole = course.finished(keeper.best, len(batches), batches.batch, facts=facts)
+        _fit(trainer, TrainingModule(network, setup), batches, context.work_folder.latest())
+    whole = context.finished(checkpoint.best, len(batches), batches.batch, facts=facts)
     if trainer.is_global_zero:
-        final: Mapping[str, torch.Tensor] = keeper.best.weights
+        final: Mapping[str, torch.Tensor] = checkpoint.best.weights
         if recipe.blend and control:
-            exams = blend.Exam(course.task, lesson.read_validation, lesson.validation), control
-            ends, on = (begun, final), (course.device, course.precision)
-            whole, final = blend.blended(whole, network, ends, recipe.blend, exams, on)
-        course.deliver(whole, final)
+            validations = (
+                blend.Validation(context.task, setup.read_validation, setup.validation),
+                control,
+            )
+            ends, on = (begun, final), (context.device, context.precision)
+            whole, final = blend.blended(whole, network, ends, recipe.blend, validations, on)
+        context.deliver(whole, final)
     _leave(trainer)
     return whole
 
 
 def _prepared(
-    course: Course, recipe: Recipe
+    context: TrainingContext, recipe: Recipe
 ) -> tuple[Callable[[Sequence[str]], Batch], Mapping[str, float | str]]:
     """How the training split is read, and what there is to say of it."""
-    task, dataset, door, teacher = course.task, course.dataset, course.door, course.teacher
-    asked = cast(object, course.kind)
+    task, dataset, pipeline, teacher = (
+        context.task,
+        context.dataset,
+        context.pipeline,
+        context.teacher,
+    )
+    asked = cast(object, context.kind)
     if not isinstance(asked, Prepares):
-        return lambda chosen: course.kind.load(task, dataset, door, chosen), {}
-    if teacher is not None and teacher.input != course.entry.input:
+        return lambda chosen: context.kind.load(task, dataset, pipeline, chosen), {}
+    if teacher is not None and teacher.input != context.entry.input:
         raise RequestError(
             f"classifier {teacher.name} sees {' '.join(teacher.input.bands)}, entry "
-            f"{course.entry.name} {' '.join(course.entry.input.bands)}",
+            f"{context.entry.name} {' '.join(context.entry.input.bands)}",
             "name one with the same input",
         )
-    bench.base.torch_setup.deterministic(course.seed)
-    outputs = course.kind.outputs(task)
-    studio = Studio(
-        course.workshop.folder,
-        course.device,
-        course.seed,
-        partial(load_model, teacher, outputs, place(course.device, 0)) if teacher else None,
+    bench.base.torch_setup.deterministic(context.seed)
+    outputs = context.kind.outputs(task)
+    preparation = PreparationContext(
+        context.work_folder.folder,
+        context.device,
+        context.seed,
+        partial(load_model, teacher, outputs, place(context.device, 0)) if teacher else None,
         teacher.weights_sha256() if teacher else "",
     )
-    prepared = asked.prepare(task, recipe, dataset, door, course.training, studio)
+    prepared = asked.prepare(task, recipe, dataset, pipeline, context.training, preparation)
     return prepared.load, prepared.facts
 
 
-def _trainer(course: Course, recipe: Recipe, keeper: Keeper) -> "Trainer":
+def _trainer(context: TrainingContext, recipe: Recipe, checkpoint: BestCheckpoint) -> "Trainer":
     from lightning.pytorch import Trainer
 
     device, devices, nodes, precision = (
-        course.device,
-        course.devices,
-        course.nodes,
-        course.precision,
+        context.device,
+        context.devices,
+        context.nodes,
+        context.precision,
     )
 
     accelerator, _, index = device.partition(":")
@@ -130,8 +138,8 @@ def _trainer(course: Course, recipe: Recipe, keeper: Keeper) -> "Trainer":
             precision=precision,  # type: ignore[arg-type]
             max_epochs=recipe.epochs,
             gradient_clip_val=recipe.clip_norm,
-            callbacks=[keeper],
-            default_root_dir=course.workshop.folder,
+            callbacks=[checkpoint],
+            default_root_dir=context.work_folder.folder,
             use_distributed_sampler=False,
             logger=False,
             enable_progress_bar=False,
@@ -145,11 +153,13 @@ def _trainer(course: Course, recipe: Recipe, keeper: Keeper) -> "Trainer":
         ) from error
 
 
-def _fit(trainer: "Trainer", learner: Learner, batches: Shuffled, checkpoint: Path | None) -> None:
+def _fit(
+    trainer: "Trainer", module: TrainingModule, batches: Shuffled, checkpoint: Path | None
+) -> None:
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     try:
-        trainer.fit(learner, batches, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
     except SIGTERMException as error:
         raise BenchError(
             "training was told to stop (SIGTERM)", "repeat the command: it continues"

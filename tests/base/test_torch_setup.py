@@ -12,7 +12,7 @@ import torch
 
 from bench.base import torch_setup
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _state(folder: Path, then: str = "") -> str:

@@ -13,7 +13,7 @@ from bench.data.eoekoland import simulate as simulated
 from bench.data.formats import npy
 from bench.kinds import crops
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 DECLARED = data.declaration("eoekoland")
 SERIES = DECLARED["series"]
@@ -85,7 +85,7 @@ def test_what_is_not_finite_becomes_the_mean_of_its_band(root):
     pixels[3, 4, 5, 6], pixels[0, 0, 0, 0] = np.nan, np.inf
     np.savez(root / "S2/bb20_1.npz", **archive("S2", "bb20_1", image_stack=pixels))
     batch = crops.load(
-        TASK, eoekoland.open_dataset(root), Door(TASK.input("s2"), TASK.bands), ["bb20_1"]
+        TASK, eoekoland.open_dataset(root), InputPipeline(TASK.input("s2"), TASK.bands), ["bb20_1"]
     )
     found = batch.inputs["S2"][0]
     assert found.isfinite().all()
@@ -96,7 +96,10 @@ def test_what_is_not_finite_becomes_the_mean_of_its_band(root):
 def test_all_sensors_are_brought_to_the_grid_of_planet(root):
     contract = TASK.input("s1s2planet")
     batch = crops.load(
-        TASK, eoekoland.open_dataset(root), Door(contract, TASK.bands), ["bb20_1", "bav21_7"]
+        TASK,
+        eoekoland.open_dataset(root),
+        InputPipeline(contract, TASK.bands),
+        ["bb20_1", "bav21_7"],
     )
     shapes = {name: tuple(batch.inputs[name].shape) for name in SERIES}
     assert shapes == {n: (2, 37, len(BANDS[n]), 80, 80) for n in SERIES}

@@ -13,7 +13,7 @@ from bench.base.errors import BenchError, RequestError
 from bench.data.magicbathynet.area import MODALITIES, read_lists, read_norm
 from bench.data.magicbathynet.dataset import VOID
 from bench.data.magicbathynet.rasters import read, write
-from bench.spec.contract import Band, Door, InputContract
+from bench.spec.contract import Band, InputContract, InputPipeline
 
 NAPA, PUCK = "magicbathynet-agia-napa", "magicbathynet-puck-lagoon"
 # As in the authors' notebooks.
@@ -214,7 +214,7 @@ def test_bands_pass_the_door(tree):
         std=(2529.0,) * 3,
     )
     out = np.empty((3, 18, 18), np.float32)
-    Door(contract, bands).admit(opened(tree).read("409", BANDS["s2"]), out)
+    InputPipeline(contract, bands).apply(opened(tree).read("409", BANDS["s2"]), out)
     image, _, _ = arrays("409", "s2")
     np.testing.assert_allclose(out, image.transpose(2, 0, 1) / 2529.0, rtol=1e-6)
 

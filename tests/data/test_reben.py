@@ -20,7 +20,7 @@ from bench.data.reben import reben
 from bench.data.reben.dataset import FLAGGED
 from bench.data.reben.metadata import Metadata
 from bench.data.reben.patches import SPLITS, classes_of, geographic_split, season_and_tile
-from bench.spec.contract import Band, Door, InputContract
+from bench.spec.contract import Band, InputContract, InputPipeline
 
 DECLARED = data.declaration("reben")
 CLASSES = DECLARED["classes"]
@@ -691,7 +691,9 @@ def test_layouts_are_one_at_the_door(tree, converted):
         mean=[mean for mean, _ in statistics],
         std=[std for _, std in statistics],
     )
-    door = Door(contract, {name: Band(**facts) for name, facts in DECLARED["bands"].items()})
+    pipeline = InputPipeline(
+        contract, {name: Band(**facts) for name, facts in DECLARED["bands"].items()}
+    )
     for patch in IDS:
         expected = []
         for band, (mean, std) in zip(bands, statistics, strict=True):
@@ -701,10 +703,10 @@ def test_layouts_are_one_at_the_door(tree, converted):
             expected.append((values - np.float32(mean)) / np.float32(std))
         for root in (tree, converted):
             out = np.empty((len(bands), 120, 120), np.float32)
-            door.admit(reben.open_dataset(root).read(patch, bands), out)
+            pipeline.apply(reben.open_dataset(root).read(patch, bands), out)
             np.testing.assert_array_equal(out, np.stack(expected))
             strided = np.empty((120, 120, len(bands)), np.float32).transpose(2, 0, 1)
-            door.admit(reben.open_dataset(root).read(patch, bands), strided)
+            pipeline.apply(reben.open_dataset(root).read(patch, bands), strided)
             np.testing.assert_array_equal(strided, out)
 
 

@@ -12,7 +12,7 @@ from bench.evaluate import predictions
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
 from bench.kinds.common import scoring, tables
-from bench.kinds.common.tables import SAMPLE, told
+from bench.kinds.common.tables import SAMPLE, field
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from tests import submissions
@@ -20,8 +20,8 @@ from tests.made_submissions import predicted_entry
 
 TASK = tasks.load("reben-mlc")
 SCHEMA = predictions.schema(TASK)
-TEXTS = pa.schema([SAMPLE, told("captions", pa.list_(pa.string()), "sentences", longest=9)])
-CODES = pa.schema([SAMPLE, told("code", pa.binary(), "bytes", low=1, high=7, longest=1000)])
+TEXTS = pa.schema([SAMPLE, field("captions", pa.list_(pa.string()), "sentences", longest=9)])
+CODES = pa.schema([SAMPLE, field("code", pa.binary(), "bytes", low=1, high=7, longest=1000)])
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ def test_where_all_is_predicted_nothing_is_computed_here_and_the_result_is_repor
 ):
     from bench.kinds import multilabel
 
-    targets = told("targets", pa.list_(pa.uint8(), 19), "claimed")
+    targets = field("targets", pa.list_(pa.uint8(), 19), "claimed")
     fields = [SAMPLE, targets, SCHEMA.field("logits")]
     monkeypatch.setattr(multilabel, "prediction_schema", lambda task: pa.schema(fields))
     monkeypatch.setattr(

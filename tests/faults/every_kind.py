@@ -10,7 +10,7 @@ from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import observe
 from bench.kinds.federated.rounds import Rounds
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.task import Task
 from tests.kinds import test_composites, test_compression, test_consistency, test_federated
 from tests.kinds.test_predicted import CASES, NAMES, SIDE, SMALL, Places, model_of
@@ -70,7 +70,7 @@ def _listed(name):
     contract = task.input("s1s2" if task.kind == "crops" else task.inputs[0])
     if contract.size is not None:
         contract = contract.model_copy(update={"size": SIDE})
-    batch = kinds.kind_of(task).load(task, dataset, Door(contract, task.bands), NAMES)
+    batch = kinds.kind_of(task).load(task, dataset, InputPipeline(contract, task.bands), NAMES)
     return Case(task, model_of(task), batch, ABILITIES.get(name, ("forward",)))
 
 

@@ -20,7 +20,7 @@ from bench.evaluate.request import Request
 from bench.results import runs
 from bench.spec import task as tasks
 from bench.submissions import sandbox
-from bench.submissions.sandbox import Errand
+from bench.submissions.sandbox import SandboxJob
 from tests.tiny import brief, tiny
 from tests.typed import PROGRAM, Prompt
 
@@ -172,8 +172,8 @@ def test_a_request_means_the_same_in_every_folder(
         assert request.model == expected
         assert (request.task, request.results) == (f"{tmp_path}/own.toml", tmp_path / "there")
     assert Request(TASK, "x").task == TASK
-    errand = Errand(Path("mine"), TASK, "sample", Path("there"), 0)
-    assert (errand.folder, errand.results) == (tmp_path / "mine", tmp_path / "there")
+    job = SandboxJob(Path("mine"), TASK, "sample", Path("there"), 0)
+    assert (job.folder, job.results) == (tmp_path / "mine", tmp_path / "there")
     with pytest.raises(RequestError, match=r"there is a \? in this path"):
         Request(TASK, "x", results=Path("what?"))
 

@@ -17,7 +17,7 @@ from bench.kinds.common import scoring
 from bench.kinds.common.scoring import check_scale
 from bench.metrics import scales
 from bench.spec import task as tasks
-from bench.train.loop import Lesson
+from bench.train.loop import TrainingSetup
 from tests.faults.every_kind import NAMES_OF_CASES, case
 from tests.kinds.test_predicted import NAMES, made, rows, taken
 
@@ -250,11 +250,11 @@ def test_an_unknown_metric_is_an_error_and_no_direction(monkeypatch):
     for ask in (lambda: scales.direction("recal_macro"), lambda: scales.scale("recal")):
         with pytest.raises(RequestError, match=r"unknown metric 'recal' .*did you mean recall"):
             ask()
-    lesson = dict.fromkeys(Lesson.__dataclass_fields__)
+    setup = dict.fromkeys(TrainingSetup.__dataclass_fields__)
     recipe = type("Recipe", (), {"select": "primary"})()
     task = MULTILABEL.model_copy(update={"primary": "hausdorff_macro"})
     with pytest.raises(RequestError, match="unknown metric 'hausdorff'"):
-        Lesson(**lesson | {"task": task, "recipe": recipe}).better(1.0, 2.0)
+        TrainingSetup(**setup | {"task": task, "recipe": recipe}).better(1.0, 2.0)
     measure = multilabel.measure
     monkeypatch.setattr(
         multilabel, "measure", lambda task, given: {**measure(task, given), "loss_macro": 0.5}

@@ -10,9 +10,9 @@ from bench import api, data
 from bench.base import provenance
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import data_contents as contents
-from bench.evaluate.request import Material, Report, fingerprint
+from bench.evaluate.request import Report, ResolvedRequest, fingerprint
 from bench.models import entries, python
-from bench.report import contenders
+from bench.report import competitors
 from bench.results import recorded, store
 from bench.spec import task as tasks
 from tests.fabricated import fabricate
@@ -46,8 +46,8 @@ TASK = "reben-mlc"
 
 
 def held(dataset, bands=("B02", "B03"), task=TASK):
-    material = Material(tasks.load(task), "official", Path("nowhere"), dataset, "cpu")
-    return fingerprint(material, bands)
+    resolved = ResolvedRequest(tasks.load(task), "official", Path("nowhere"), dataset, "cpu")
+    return fingerprint(resolved, bands)
 
 
 def test_overwritten_bands_are_other_data_and_the_cost_of_seeing_it_is_bounded():
@@ -84,7 +84,7 @@ def test_pictures_overwritten_in_place_are_other_data(tmp_path):
     def now(**changes):
         dataset = data.reader("whu-rs19").open_dataset(root)
         task = tasks.load("whu-rs19-zeroshot")
-        return fingerprint(Material(task, "official", root, dataset, "cpu"), ["R", "G", "B"])
+        return fingerprint(ResolvedRequest(task, "official", root, dataset, "cpu"), ["R", "G", "B"])
 
     before = now()
     for path in root.rglob("*.jpg"):
@@ -136,14 +136,14 @@ def test_runs_over_other_pixels_are_not_compared_and_runs_over_other_bands_are(t
     dataset.values = dict.fromkeys(dataset.values, 7)
     made("other", ("B02",))
     task = tasks.load(MLC)
-    assert contenders.find(["both", "one"], task, tmp_path, "sample")
+    assert competitors.find(["both", "one"], task, tmp_path, "sample")
     for name in ("both", "one"):
         with pytest.raises(RequestError, match="on the same data"):
-            contenders.find([name, "other"], task, tmp_path, "sample")
+            competitors.find([name, "other"], task, tmp_path, "sample")
     # A run of a version that looked at what is declared only.
     old = {"samples": 120, "ids_sha256": "i120", "data_sha256": "d" * 64}
     record(tmp_path, "old", MLC, labelled(logits(1.0, 5)), data=old)
-    assert contenders.find(["old", "one"], task, tmp_path, "sample")
+    assert competitors.find(["old", "one"], task, tmp_path, "sample")
 
 
 @pytest.fixture

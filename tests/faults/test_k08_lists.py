@@ -19,7 +19,7 @@ from bench import data
 from bench.base import bounded_toml
 from bench.base.errors import BenchError, RequestError
 from bench.cli import _request
-from bench.evaluate.request import Material, Request, samples_of
+from bench.evaluate.request import Request, ResolvedRequest, samples_of
 from bench.results import reported
 from bench.results.import_runs import import_runs
 from bench.spec import task as tasks
@@ -148,10 +148,10 @@ def test_ids_are_lines_as_they_are(tmp_path: Path, form: int) -> None:
 def chosen(root: Path, *ids: str) -> list[str]:
     """The samples of a request for these ids of RSICD."""
     task = tasks.load("rsicd-retrieval")
-    material = Material(task, "official", root, opened("rsicd", root), "cpu")
+    resolved = ResolvedRequest(task, "official", root, opened("rsicd", root), "cpu")
     model: Any = SimpleNamespace(input=SimpleNamespace(bands=("R", "G", "B")))
     asked = Request(task.name, "none", ids=ids, results=root)
-    return samples_of(asked, material, model)[0]
+    return samples_of(asked, resolved, model)[0]
 
 
 def test_ids_of_no_sample_are_another_fault_than_pictures_that_lack(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_what_killed_commands_left_is_removed(results):
     for name in (".new-x1y2", ".rebuild-x1y2", ".import-x1y2"):
         (results / name).mkdir()
         (results / name / "results.duckdb").touch()
-    code = "import os, sys; from bench import store; from pathlib import Path\n"
+    code = "import os, sys; from bench.results import store; from pathlib import Path\n"
     code += "store.move = lambda *args: os.kill(os.getpid(), 9)\nstore.rebuild(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, results], check=False)
     assert len(list(results.glob(".*.tmp"))) == 1

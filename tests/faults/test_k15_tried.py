@@ -13,7 +13,7 @@ from bench.kinds import kind_of
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import answering
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 TASK = tasks.load("reben-mlc")
 
@@ -203,7 +203,7 @@ def test_a_made_up_sample_is_like_one_that_is_read(name, sample_data):
     task = tasks.load(name)
     contract, kind = task.input(task.inputs[0]), kind_of(task)
     dataset = data.reader(task.dataset).open_dataset(data.sample_root(task.dataset))
-    read = kind.load(task, dataset, Door(contract, task.bands), dataset.ids("test")[:1])
+    read = kind.load(task, dataset, InputPipeline(contract, task.bands), dataset.ids("test")[:1])
     made = kind.blank(task, contract)
     assert [(t.shape, t.dtype) for t in made.tensors()] == [
         (t.shape, t.dtype) for t in read.tensors()

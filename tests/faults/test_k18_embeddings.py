@@ -10,7 +10,7 @@ from bench.base.errors import BenchError
 from bench.evaluate import predictions
 from bench.kinds import zeroshot
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from tests.kinds.test_predicted import NAMES, SIDE, made, model_of
 from tests.typed import Prompt
 
@@ -19,14 +19,14 @@ def embedded(case, sets=None):
     """What a user computes: an embedding of each picture, and of each sentence of some sets."""
     task, dataset, *_ = made(case)
     model, contract = model_of(task), task.input(task.inputs[0])
-    door = Door(contract.model_copy(update={"size": SIDE}), task.bands)
+    pipeline = InputPipeline(contract.model_copy(update={"size": SIDE}), task.bands)
     named = zeroshot.sentences(task)
     sentences = [
         sentence for name in (sets or named) for several in named[name] for sentence in several
     ]
     sentences = list(dict.fromkeys(sentences))
     with torch.inference_mode():
-        pictures = model.encode_image(zeroshot.load(task, dataset, door, NAMES).inputs)
+        pictures = model.encode_image(zeroshot.load(task, dataset, pipeline, NAMES).inputs)
         texts = model.encode_text(sentences)
     return dict(zip([*NAMES, *sentences], [*pictures.numpy(), *texts.numpy()], strict=True))
 

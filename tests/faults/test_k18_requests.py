@@ -7,7 +7,7 @@ from bench.base import torch_setup
 from bench.base.errors import RequestError
 from bench.spec import task as tasks
 from bench.submissions import template
-from bench.submissions.checks import Subject
+from bench.submissions.checks import Submission
 
 RUN = "run --task reben-mlc --model timm:test_resnet/s1"
 
@@ -62,7 +62,7 @@ def test_an_entry_of_another_architecture_and_size_is_written(tmp_path):
     folder = template.write(
         tmp_path / "mine", task, predicted=False, architecture="timm:levit_128s", size=224
     )
-    entry = Subject(folder, task, dry_run=False).declare()
+    entry = Submission(folder, task, dry_run=False).declare()
     assert entry.model.architecture == "timm:levit_128s"
     assert entry.input == task.input("s2").model_copy(update={"size": 224})
 

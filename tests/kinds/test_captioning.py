@@ -22,7 +22,7 @@ from bench.metrics.captions.external import Computed
 from bench.metrics.captions.tokens import tokenise
 from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 
 GAIA = tasks.load("gaia-captioning")
@@ -263,12 +263,12 @@ class Written:
 
 
 def test_samples_without_captions_are_refused():
-    door = Door(TASK.input("clip"), TASK.bands)
-    loaded = captioning.load(TASK, Written(a=["one", "two"]), door, ["a"])
+    pipeline = InputPipeline(TASK.input("clip"), TASK.bands)
+    loaded = captioning.load(TASK, Written(a=["one", "two"]), pipeline, ["a"])
     assert loaded.inputs.shape == (1, 3, 224, 224)
     assert loaded.targets == [["one", "two"]]
     with pytest.raises(BenchError, match="sample b has no caption"):
-        captioning.load(TASK, Written(a=["one"], b=[]), door, ["a", "b"])
+        captioning.load(TASK, Written(a=["one"], b=[]), pipeline, ["a", "b"])
 
 
 def test_one_caption_is_drawn_for_each_image():

@@ -17,7 +17,7 @@ from bench.kinds.common.prompts import fill
 from bench.metrics.zeroshot import class_embeddings
 from bench.models import entries
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 
 TASK = tasks.load("reben-alignment-retrieval")
@@ -180,13 +180,13 @@ def test_bands_stand_behind_a_composite_of_themselves(sample_data: Path) -> None
     dataset = data.reader("reben-rgb").open_dataset(root)
     patch = dataset.ids("test")[:1]
     contract = TASK.input("rgb-s2").model_copy(update={"size": 24})
-    found = retrieval.load(TASK, dataset, Door(contract, TASK.bands), patch)
+    found = retrieval.load(TASK, dataset, InputPipeline(contract, TASK.bands), patch)
     assert found.inputs["images"].shape == (1, 15, 24, 24)
     assert found.targets.shape == (1, 19)
     assert found.targets.sum() >= 1
     # The teacher sees what a model of the input clip sees; bands are reflectances.
     clip = TASK.input("clip").model_copy(update={"size": 24})
-    alone = zeroshot.load(LABELS, dataset, Door(clip, TASK.bands), patch).inputs
+    alone = zeroshot.load(LABELS, dataset, InputPipeline(clip, TASK.bands), patch).inputs
     torch.testing.assert_close(found.inputs["images"][:, :3], alone, rtol=0, atol=1e-5)
     mean = dataset.read(patch[0], ["B8A"])["B8A"].mean() / 10_000
     band = contract.bands.index("B8A")
@@ -196,7 +196,7 @@ def test_bands_stand_behind_a_composite_of_themselves(sample_data: Path) -> None
             update={"bands": bands, "mean": (0.0,) * len(bands), "std": (1.0,) * len(bands)}
         )
         with pytest.raises(RequestError, match="for bands behind it, the contract has"):
-            retrieval.load(TASK, dataset, Door(fewer, TASK.bands), patch)
+            retrieval.load(TASK, dataset, InputPipeline(fewer, TASK.bands), patch)
 
 
 def test_what_is_mirrored_is_mirrored_on_both_sides() -> None:

@@ -23,7 +23,7 @@ from bench.report.curves import against
 from bench.results.runs import Run
 from bench.results.store import connect
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 
 TASK = tasks.load("hyspecnet-compression")
@@ -341,12 +341,12 @@ class Scenes:
 
 
 def test_values_out_of_range_are_clipped_and_nan_is_refused():
-    door = Door(TASK.input("enmap202"), TASK.bands)
-    loaded = compression.load(TASK, Scenes(12_000.0), door, ["a"])
+    pipeline = InputPipeline(TASK.input("enmap202"), TASK.bands)
+    loaded = compression.load(TASK, Scenes(12_000.0), pipeline, ["a"])
     assert loaded.inputs.shape == (1, 202, 6, 6)
     assert loaded.inputs.unique().tolist() == [1.0]
     with pytest.raises(BenchError, match="image a holds 7272 values that are NaN"):
-        compression.load(TASK, Scenes(np.nan), door, ["a"])
+        compression.load(TASK, Scenes(np.nan), pipeline, ["a"])
 
 
 @pytest.fixture(scope="module")

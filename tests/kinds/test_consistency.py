@@ -23,7 +23,7 @@ from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.metrics.consistency import DISTANCES
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 TASK = tasks.load("augmentation-consistency")
 CONTRACT = TASK.input("s2")
@@ -86,7 +86,9 @@ class Places:
 
 
 def loaded(images, side=120, contract=CONTRACT):
-    return consistency.load(TASK, Places(images, side), Door(contract, TASK.bands), ["33UUP_10_10"])
+    return consistency.load(
+        TASK, Places(images, side), InputPipeline(contract, TASK.bands), ["33UUP_10_10"]
+    )
 
 
 def test_a_constant_series_deviates_by_nothing():

@@ -19,11 +19,11 @@ from bench.kinds import crops
 from bench.kinds.common.batch import Batch
 from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 TASK = tasks.load("pastis-r-crop-mapping")
 CONTRACT = TASK.input("s1s2")
-DOOR = Door(CONTRACT, TASK.bands)
+DOOR = InputPipeline(CONTRACT, TASK.bands)
 CLASSES = len(TASK.classes)
 SIDE = 6
 LENGTHS = {"a": (3, 2, 4), "b": (5, 2, 4), "c": (3, 2, 4), "d": (2, 6, 3)}

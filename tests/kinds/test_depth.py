@@ -18,7 +18,7 @@ from bench.kinds.common.batch import Batch
 from bench.kinds.common.protocol import Draws
 from bench.metrics.depth import EDGES
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 NAPA = "magicbathy-bathymetry-agia-napa"
 RANGES = ["0-2 m", "2-5 m", "5-10 m", "10-15 m", "over 15 m"]
@@ -69,7 +69,7 @@ def test_depths_lie_on_the_declared_grid_as_scipy_zooms_them(task):
     rng = np.random.default_rng(0)
     values = rng.uniform(1, 20, (18, 18)).astype(np.float32)
     sea = Sea(a=values)
-    loaded = depth.load(task, sea, Door(task.input("s2"), task.bands), ["a"])
+    loaded = depth.load(task, sea, InputPipeline(task.input("s2"), task.bands), ["a"])
     assert sea.asked == [("S2-B02", "S2-B03", "S2-B04")]
     assert loaded.inputs.shape == (1, 3, 256, 256)
     expected = zoom(values.astype(np.float64), 256 / 18, order=1)
@@ -79,7 +79,9 @@ def test_depths_lie_on_the_declared_grid_as_scipy_zooms_them(task):
 def test_a_pixel_counts_only_between_known_depths(task):
     values = np.full((18, 18), 3, np.float32)
     values[9, 4] = np.nan
-    (true,) = depth.load(task, Sea(a=values), Door(task.input("s2"), task.bands), ["a"]).targets
+    (true,) = depth.load(
+        task, Sea(a=values), InputPipeline(task.input("s2"), task.bands), ["a"]
+    ).targets
     places = np.linspace(0, 17, 256)
     near = np.abs(places[:, None] - 9) < 1, np.abs(places[None] - 4) < 1
     np.testing.assert_array_equal(true.isnan().numpy(), near[0] & near[1])

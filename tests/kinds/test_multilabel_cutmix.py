@@ -16,11 +16,11 @@ from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Request
 from bench.kinds import multilabel
 from bench.kinds.common.batch import mirrored, mirrors
-from bench.kinds.common.protocol import Studio
+from bench.kinds.common.protocol import PreparationContext
 from bench.kinds.multilabel import cutmix, explain
 from bench.models import entries
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry
 from tests.train.tiny import RECIPE, SIZE, Memory, entry, learn
 
@@ -45,9 +45,11 @@ class Mapped(Memory):
 
 def prepared(data: Any, folder: Path = Path(), teacher: Any = None, **options: Any) -> Any:
     recipe = RECIPE.model_copy(update={"options": options})
-    studio = Studio(folder, "cpu", 3, teacher and (lambda: teacher), "f" * 64 if teacher else "")
-    door = Door(entry().input, TASK.bands)
-    return recipe, multilabel.prepare(TASK, recipe, data, door, SAMPLES, studio)
+    preparation = PreparationContext(
+        folder, "cpu", 3, teacher and (lambda: teacher), "f" * 64 if teacher else ""
+    )
+    pipeline = InputPipeline(entry().input, TASK.bands)
+    return recipe, multilabel.prepare(TASK, recipe, data, pipeline, SAMPLES, preparation)
 
 
 class Planes(torch.nn.Module):
@@ -95,7 +97,7 @@ def test_explanations_are_made_once_enlarged_and_thresholded(tmp_path: Path) -> 
     asked = {"strategy": "cutmix-lp-gradcam", "classifier": "none-s2", "layer": "conv"}
     _, made = prepared(data, tmp_path, network, **asked, t_cam=0.01)
     batch = made.load(SAMPLES[4:9])
-    plain = multilabel.load(TASK, data, Door(entry().input, TASK.bands), SAMPLES[4:9])
+    plain = multilabel.load(TASK, data, InputPipeline(entry().input, TASK.bands), SAMPLES[4:9])
     coarse = explain.explanations(network, "conv", plain.inputs, plain.targets)
     fine = interpolate(coarse, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
     expected = np.stack([cutmix.tables(one) for one in (fine > 0.01).numpy()])
@@ -146,7 +148,7 @@ def test_a_batch_is_mirrored_then_mixed(strategy: str) -> None:
 
 def test_validation_is_never_mixed() -> None:
     recipe, _ = prepared(Mapped(), strategy="cutmix-union", probability=1)
-    plain = multilabel.load(TASK, Mapped(), Door(entry().input, TASK.bands), SAMPLES[:5])
+    plain = multilabel.load(TASK, Mapped(), InputPipeline(entry().input, TASK.bands), SAMPLES[:5])
     found = multilabel.augment(TASK, recipe, plain, torch.Generator())
     assert found.targets is plain.targets
 

@@ -18,7 +18,7 @@ from bench.kinds.common import scoring
 from bench.kinds.common.observing import observe
 from bench.kinds.common.protocol import Predictable
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from tests.kinds.test_compression import Stepped
 from tests.kinds.test_crops import SIDE as FIELD
 from tests.kinds.test_crops import Dataset as Fields
@@ -162,7 +162,7 @@ def made(case):
     if task.kind == "crops":
         contract = task.input("s1s2")
     with torch.inference_mode():
-        batch = kind.load(task, dataset, Door(contract, task.bands), NAMES)
+        batch = kind.load(task, dataset, InputPipeline(contract, task.bands), NAMES)
         observed = observe(task, kind, model, [batch], torch.device("cpu"), kind.schema(task))
         return task, dataset, observed, written_out(task, model, batch, observed)
 
@@ -192,7 +192,7 @@ def test_kinds_say_what_they_take():
     asked = [made(case)[0] for case in CASES]
     for task in asked:
         assert isinstance(kind_of(task), Predictable)
-        assert {column["about"] for column in predictions.told(task)}.isdisjoint({""})
+        assert {column["about"] for column in predictions.columns(task)}.isdisjoint({""})
         assert set(predictions.example(task)) == set(predictions.schema(task).names)
         assert predictions.claimed(task) == (task.kind == "compression")
 

@@ -28,7 +28,7 @@ from bench.metrics.captions.tokens import tokenise
 from bench.metrics.recalls import medians
 from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 from tests.typed import Prompt
@@ -283,8 +283,8 @@ def picture_batch(
     contract = task.input(task.inputs[0]).model_copy(update={"size": 32})
     present = set(dataset.present(contract.bands))
     samples = [sample for sample in dataset.ids(task.split) if sample in present][:count]
-    door = Door(contract, task.bands)
-    return task, dataset, samples, retrieval.load(task, dataset, door, samples)
+    pipeline = InputPipeline(contract, task.bands)
+    return task, dataset, samples, retrieval.load(task, dataset, pipeline, samples)
 
 
 def observed(task: Task, batches: list[Batch], model: nn.Module) -> pa.Table:

@@ -11,7 +11,7 @@ from bench.kinds import segmentation
 from bench.kinds.common.batch import Batch
 from bench.kinds.segmentation import VOID
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 SEABED = "magicbathy-seabed-agia-napa"
 
@@ -45,7 +45,7 @@ class Echo(torch.nn.Module):
 @pytest.mark.parametrize("side", [18, 30, 720])
 def test_maps_have_the_class_of_the_nearest_pixel(task, side):
     maps = Maps(side)
-    loaded = segmentation.load(task, maps, Door(task.input("s2"), task.bands), ["a"])
+    loaded = segmentation.load(task, maps, InputPipeline(task.input("s2"), task.bands), ["a"])
     assert maps.asked == [("S2-B02", "S2-B03", "S2-B04")]
     assert loaded.targets.shape == (1, 256, 256)
     # Corners lie on corners, as those of bilinear images do.
@@ -56,14 +56,14 @@ def test_maps_have_the_class_of_the_nearest_pixel(task, side):
 
 def test_maps_of_the_grids_size_stay_as_they_are(task):
     maps = Maps(256)
-    loaded = segmentation.load(task, maps, Door(task.input("s2"), task.bands), ["a"])
+    loaded = segmentation.load(task, maps, InputPipeline(task.input("s2"), task.bands), ["a"])
     np.testing.assert_array_equal(loaded.targets[0].numpy(), maps.map)
 
 
 def test_without_a_declared_grid_sizes_must_agree(task):
     bare = task.model_copy(update={"settings": {}})
     with pytest.raises(BenchError, match=r"18 x 18 px, the contract brings images to 256 x 256 px"):
-        segmentation.load(bare, Maps(18), Door(task.input("s2"), task.bands), ["a"])
+        segmentation.load(bare, Maps(18), InputPipeline(task.input("s2"), task.bands), ["a"])
 
 
 def test_logits_are_brought_to_the_grid(task):

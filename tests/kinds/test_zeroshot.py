@@ -24,7 +24,7 @@ from bench.kinds.common.prompts import fill
 from bench.metrics.zeroshot import class_embeddings, class_scores
 from bench.models import entries
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.task import Task
 
 TASK = tasks.load("whu-rs19-zeroshot")
@@ -197,7 +197,7 @@ def test_composites_follow_the_published_rule(sample_data: Path) -> None:
     batch = zeroshot.load(
         SEVERAL,
         composites,
-        Door(SEVERAL.input("clip").model_copy(update={"size": 32}), SEVERAL.bands),
+        InputPipeline(SEVERAL.input("clip").model_copy(update={"size": 32}), SEVERAL.bands),
         [patch],
     )
     assert batch.inputs.shape == (1, 3, 32, 32)

@@ -15,7 +15,7 @@ from bench.base import weights
 from bench.base.errors import BenchError, RequestError
 from bench.models import entries, hf
 from bench.spec import task as tasks
-from bench.spec.contract import Band, Door
+from bench.spec.contract import Band, InputPipeline
 from tests.hub.server import Hub, commit_of, serving
 
 NEW, OLD = "resnet18-s1-v0.2.0", "resnet18-s1-v0.1.1"
@@ -72,9 +72,9 @@ def test_both_band_orders_give_the_logits_of_the_original(nested: bool, hub: Hub
         assert found.input.bands == order
         assert found.source == f"hf:{OWNER}/{name}@{commit_of(folder)}"
         assert found.name == name
-        door = Door(found.input, bands)
-        pixels = np.empty((1, *door.shape(arrays)), np.float32)
-        door.admit(arrays, pixels[0])
+        pipeline = InputPipeline(found.input, bands)
+        pixels = np.empty((1, *pipeline.shape(arrays)), np.float32)
+        pipeline.apply(arrays, pixels[0])
         expected = np.stack([(arrays[b] - by_hand[b][0]) / by_hand[b][1] for b in order])
         model = models.build(found, 19).eval()
         assert found.weights is not None

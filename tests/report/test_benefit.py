@@ -19,7 +19,7 @@ from bench.report.benefit import CONSISTENCY, TASK, benefits, claim
 from bench.results import runs
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 
 SAMPLES = 60
@@ -133,8 +133,8 @@ def prepare(of, given, **options):
     task = tasks.load(of)
     recipe = models.find("none", tasks.load(TASK)).recipe["sample"]
     recipe = Recipe.model_validate(recipe.model_dump() | {"options": options})
-    door = Door(task.input(given), task.bands)
-    return multilabel.prepare(task, recipe, None, door, [], None)
+    pipeline = InputPipeline(task.input(given), task.bands)
+    return multilabel.prepare(task, recipe, None, pipeline, [], None)
 
 
 @pytest.mark.parametrize(

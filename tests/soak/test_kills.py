@@ -323,9 +323,9 @@ def sync(results, names):
     from bench.submissions.sandbox import Done, Limits
     from tests.submissions.test_submissions import manifest_of
 
-    def run(errand, limits, home):
-        name = (errand.folder / "entry.toml").read_text().split('"')[1]
-        return Done(run=manifest_of(errand.results, name, name, track=errand.track).name)
+    def run(job, limits, home):
+        name = (job.folder / "entry.toml").read_text().split('"')[1]
+        return Done(run=manifest_of(job.results, name, name, track=job.track).name)
 
     # What runs a stranger's model has tests of its own.
     sandbox.run = run

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from bench.base.errors import BenchError, RequestError
 from bench.spec import task as tasks
-from bench.spec.contract import Band, Door, InputContract
+from bench.spec.contract import Band, InputContract, InputPipeline
 
 BANDS = {
     "B02": Band("sentinel-2-l2a", 10, "reflectance x 10000"),
@@ -40,9 +40,9 @@ def arrays(seed=0):
 
 
 def admitted(wanted, given_arrays):
-    door = Door(wanted, BANDS)
-    out = np.full(door.shape(given_arrays), np.nan, np.float32)
-    door.admit(given_arrays, out)
+    pipeline = InputPipeline(wanted, BANDS)
+    out = np.full(pipeline.shape(given_arrays), np.nan, np.float32)
+    pipeline.apply(given_arrays, out)
     return out
 
 
@@ -101,10 +101,10 @@ def test_a_crop_equals_the_preprocessing_of_clip_to_the_bit(shape, resampling):
         mean=mean,
         std=std,
     )
-    door = Door(wanted, RGB)
+    pipeline = InputPipeline(wanted, RGB)
     native = dict(zip("RGB", picture.transpose(2, 0, 1), strict=True))
-    out = np.empty(door.shape(native), np.float32)
-    door.admit(native, out)
+    out = np.empty(pipeline.shape(native), np.float32)
+    pipeline.apply(native, out)
     reference = image_transform(16, is_train=False, mean=mean, std=std, interpolation=resampling)
     np.testing.assert_array_equal(out, reference(Image.fromarray(picture)).numpy())
 
@@ -131,14 +131,14 @@ def test_stretching_is_no_part_of_a_declaration():
 def test_a_missing_band_is_an_error_never_zeros():
     without = {name: band for name, band in BANDS.items() if name != "B05"}
     with pytest.raises(RequestError, match="unknown band 'B05'"):
-        Door(contract(), without)
+        InputPipeline(contract(), without)
 
 
 def test_a_sensor_without_unit_and_an_impossible_unit_are_refused():
     with pytest.raises(RequestError, match="states no unit"):
-        Door(contract(units={"sentinel-2-l2a": "reflectance"}), BANDS)
+        InputPipeline(contract(units={"sentinel-2-l2a": "reflectance"}), BANDS)
     with pytest.raises(RequestError, match="can't be given as kelvin") as caught:
-        Door(contract(units={"sentinel-2-l2a": "kelvin", "sentinel-1-grd": "dB"}), BANDS)
+        InputPipeline(contract(units={"sentinel-2-l2a": "kelvin", "sentinel-1-grd": "dB"}), BANDS)
     assert "reflectance" in caught.value.hint
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bench.submissions import sandbox
-from bench.submissions.sandbox import Done, Errand, Limits
+from bench.submissions.sandbox import Done, Limits, SandboxJob
 from tests.tiny import TASK, tiny
 
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY")
@@ -43,7 +43,7 @@ def test_no_secret_is_in_the_environment_of_the_child(tmp_path, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems don't enforce the limit")
 def test_memory_is_limited(tmp_path):
     code = (
-        "from bench import sandbox\n"
+        "from bench.submissions import sandbox\n"
         "sandbox._limit({'seconds': 60, 'memory': 256 << 20})\n"
         "kept = bytearray({} << 20)\n"
         "print('fits')"
@@ -53,15 +53,15 @@ def test_memory_is_limited(tmp_path):
 
 
 def test_who_takes_too_long_is_stopped(tmp_path):
-    errand = Errand(tmp_path, TASK, "sample", tmp_path / "results", 0)
-    done = sandbox.run(errand, Limits(seconds=0), tmp_path / "home")
+    job = SandboxJob(tmp_path, TASK, "sample", tmp_path / "results", 0)
+    done = sandbox.run(job, Limits(seconds=0), tmp_path / "home")
     assert done == Done(refused="it took longer than 0 s")
 
 
 def test_the_child_of_a_killed_parent_stops(tmp_path):
     """As it is when a sync is killed: the input of the child ends."""
     code = (
-        "import threading, time\nfrom bench import sandbox\n"
+        "import threading, time\nfrom bench.submissions import sandbox\n"
         "threading.Thread(target=sandbox._end_with_parent, daemon=True).start()\n"
         "print('up', flush=True)\ntime.sleep(600)"
     )
@@ -80,8 +80,8 @@ def test_who_fails_the_checks_is_refused_and_told_why(tmp_path):
     # Whoever hands in nothing but an entry.toml of no fields.
     (tmp_path / "entry").mkdir()
     (tmp_path / "entry" / "entry.toml").write_text("")
-    errand = Errand(tmp_path / "entry", TASK, "sample", tmp_path / "results", 0)
-    done = sandbox.run(errand, Limits(), tmp_path / "home")
+    job = SandboxJob(tmp_path / "entry", TASK, "sample", tmp_path / "results", 0)
+    done = sandbox.run(job, Limits(), tmp_path / "home")
     assert not (done.run or done.failed)
     assert "declaration.task" in done.refused
 
@@ -90,5 +90,5 @@ def test_a_child_that_dies_fails_and_may_be_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "_environment", lambda home: {"PYTHONPATH": str(tmp_path)})
     (tmp_path / "torch.py").write_text("import os; os.abort()")
     entry = tiny(tmp_path / "entry")
-    errand = Errand(entry, TASK, "sample", tmp_path / "results", 0)
-    assert "its process ended with" in sandbox.run(errand, Limits(), tmp_path / "home").failed
+    job = SandboxJob(entry, TASK, "sample", tmp_path / "results", 0)
+    assert "its process ended with" in sandbox.run(job, Limits(), tmp_path / "home").failed

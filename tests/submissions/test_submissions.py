@@ -73,16 +73,16 @@ def ran(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "no-data"))
     names = []
 
-    def run(errand, limits, home):
-        text = (errand.folder / "entry.toml").read_text()
+    def run(job, limits, home):
+        text = (job.folder / "entry.toml").read_text()
         name = text.split('"')[1]
         names.append(name)
-        assert sorted(path.name for path in errand.folder.iterdir()) == [
+        assert sorted(path.name for path in job.folder.iterdir()) == [
             *("README.md", "entry.toml", "model.safetensors"),
-            *(["run.json"] if (errand.folder / "run.json").is_file() else []),
+            *(["run.json"] if (job.folder / "run.json").is_file() else []),
         ]
-        assert errand.seed == 3
-        made = manifest_of(errand.results, name, name, track=errand.track)
+        assert job.seed == 3
+        made = manifest_of(job.results, name, name, track=job.track)
         return Done(run=made.name)
 
     monkeypatch.setattr(sandbox, "run", run)
@@ -214,10 +214,10 @@ def test_what_breaks_the_harness_itself_stops_only_that_submission(hub, ran, tmp
         publish(hub, tmp_path, name)
     run = sandbox.run
 
-    def broken(errand, limits, home):
-        if "one" in str(errand.folder):
+    def broken(job, limits, home):
+        if "one" in str(job.folder):
             raise ZeroDivisionError("surprise")
-        return run(errand, limits, home)
+        return run(job, limits, home)
 
     monkeypatch.setattr(sandbox, "run", broken)
     first, second = sync([Found("alice/one", None), Found("alice/two", None)], tmp_path / "ours")
@@ -229,7 +229,7 @@ def test_a_refusal_is_remembered_until_the_limits_change(hub, ran, tmp_path, mon
     publish(hub, tmp_path, "slow")
     asked = []
 
-    def run(errand, limits, home):
+    def run(job, limits, home):
         asked.append(limits.seconds)
         return Done(refused="it took longer than 1 s")
 
@@ -311,7 +311,7 @@ def test_two_syncs_do_not_share_a_folder(hub, ran, tmp_path, monkeypatch):
     publish(hub, tmp_path, "mine")
     results = tmp_path / "ours"
 
-    def run(errand, limits, home):
+    def run(job, limits, home):
         with pytest.raises(BenchError, match="another process syncs"):
             sync([], results)
         return Done(failed="later")

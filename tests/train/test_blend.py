@@ -102,13 +102,13 @@ def test_training_begins_with_another_entry_and_ends_between(
 
     data, task = tiny.Memory(), tasks.load("reben-mlc")
 
-    def control(name: str, contract: Any, track: str) -> blend.Exam:
+    def control(name: str, contract: Any, track: str) -> blend.Validation:
         assert (name, track, contract.bands) == ("resisc45-zeroshot", "sample", ("VV", "VH"))
         kind = blend.kind_of(task)
-        door = blend.Door(contract, task.bands)
+        pipeline = blend.InputPipeline(contract, task.bands)
         samples = data.ids("validation")[:12]
-        read = reader(lambda some: kind.load(task, data, door, some), samples, 4)
-        return blend.Exam(task, read, len(samples))
+        read = reader(lambda some: kind.load(task, data, pipeline, some), samples, 4)
+        return blend.Validation(task, read, len(samples))
 
     monkeypatch.setattr(blend, "control", control)
     ends = {}

@@ -10,7 +10,7 @@ from bench import kinds
 from bench.models import entries
 from bench.spec import task as tasks
 from bench.spec.recipe import Recipe
-from bench.train.loop import Learner, Lesson
+from bench.train.loop import TrainingModule, TrainingSetup
 
 TASK = tasks.load("magicbathy-seabed-agia-napa")
 PUBLISHED = Recipe.model_validate(entries.recipes(TASK)["official"])
@@ -19,7 +19,7 @@ PUBLISHED = Recipe.model_validate(entries.recipes(TASK)["official"])
 def optimizer_of(recipe: Recipe) -> tuple[torch.nn.Parameter, Any]:
     network = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(network.weight, 2.0)
-    lesson = Lesson(
+    setup = TrainingSetup(
         task=TASK,
         kind=kinds.kind_of(TASK),
         recipe=recipe,
@@ -29,7 +29,7 @@ def optimizer_of(recipe: Recipe) -> tuple[torch.nn.Parameter, Any]:
         validation=6,
         read_validation=lambda index: SimpleNamespace(index=index),  # type: ignore[arg-type,return-value]
     )
-    return network.weight, Learner(network, lesson).configure_optimizers()["optimizer"]
+    return network.weight, TrainingModule(network, setup).configure_optimizers()["optimizer"]
 
 
 def test_sgd_has_momentum_and_decay_in_the_gradient() -> None:

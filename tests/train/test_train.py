@@ -21,9 +21,9 @@ from bench.base.errors import BenchError, RequestError
 from bench.kinds import kind_of, multilabel
 from bench.models import entries
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry, Model
-from bench.train.loop import Learner
+from bench.train.loop import TrainingModule
 from tests.train.tiny import Memory, entry, learn
 
 WEIGHTS = "model.safetensors"
@@ -47,12 +47,12 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[float]], None]:
     def use(scores: list[float]) -> None:
         left = scores.copy()
 
-        def validate(self: Learner) -> float:
+        def validate(self: TrainingModule) -> float:
             if not left:
                 raise StoppedError
             return left.pop(0)
 
-        monkeypatch.setattr(Learner, "validate", validate)
+        monkeypatch.setattr(TrainingModule, "validate", validate)
 
     return use
 
@@ -86,7 +86,7 @@ def _validation_score(found: Entry, model: torch.nn.Module) -> float:
     task, data = tasks.load("reben-mlc"), Memory()
     kind = kind_of(task)
     samples = data.ids("validation")
-    batch = kind.load(task, data, Door(found.input, task.bands), samples)
+    batch = kind.load(task, data, InputPipeline(found.input, task.bands), samples)
     with torch.inference_mode():
         # The memory format of training, as it decides the last bits.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -170,7 +170,7 @@ def test_an_entry_that_only_needs_its_place_is_not_trained_again(
         raise StoppedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.train.folder.Workshop.deliver", killed)
+        patch.setattr("bench.train.folder.WorkFolder.deliver", killed)
         with pytest.raises(StoppedError):
             learn(tmp_path / "tiny")
     steps: list[int] = []
@@ -263,15 +263,15 @@ def test_a_training_killed_between_two_looks_ends_with_the_same_bytes(
 ) -> None:
     rare = entry(epochs=5, patience=5, validate_every=2)
     learn(tmp_path / "undisturbed", rare)
-    real = Learner.training_step
+    real = TrainingModule.training_step
 
-    def killed(self: Learner, *args: Any) -> Any:
+    def killed(self: TrainingModule, *args: Any) -> Any:
         if self.current_epoch == 3:
             raise StoppedError
         return real(self, *args)
 
     with monkeypatch.context() as patch, pytest.raises(StoppedError):
-        patch.setattr(Learner, "training_step", killed)
+        patch.setattr(TrainingModule, "training_step", killed)
         learn(tmp_path / "tiny", rare)
     learn(tmp_path / "tiny", rare)
     one, other = (tmp_path / name / WEIGHTS for name in ("undisturbed", "tiny"))
@@ -286,7 +286,7 @@ def test_a_killed_training_that_had_stopped_early_trains_no_further(
 
     scored([0.3, 0.2])
     with monkeypatch.context() as patch:
-        patch.setattr("bench.train.folder.Workshop.export", killed)
+        patch.setattr("bench.train.folder.WorkFolder.export", killed)
         with pytest.raises(StoppedError):
             learn(tmp_path / "tiny", entry(patience=1))
     steps: list[int] = []

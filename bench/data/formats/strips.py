@@ -122,7 +122,7 @@ def examine(path: str, data: bytes) -> Layout | None:
     # Place and zone differ from file to file: they are read, but not recognised by.
     keys: list[tuple[int, bytes]] = []
     seen = {TIEPOINT: [], GEO_KEYS: keys}
-    told = {code: content(code, seen.get(code, tables)) for code in _READ_HERE & tags.keys()}
+    contents = {code: content(code, seen.get(code, tables)) for code in _READ_HERE & tags.keys()}
     for offset, table in keys:
         zone = next(
             (at for at in range(8, len(table), 8) if table[at : at + 2] == _PROJECTED), None
@@ -131,7 +131,7 @@ def examine(path: str, data: bytes) -> Layout | None:
             tables.append((offset, table))
         else:
             tables += [(offset, table[: zone + 6]), (offset + zone + 8, table[zone + 8 :])]
-    of_file = said(path, {code: _value(values) for code, values in told.items()})
+    of_file = said(path, {code: _value(values) for code, values in contents.items()})
     dtype = SAMPLES[bits[0], kind[0]]
     offsets, counts = values(STRIP_OFFSETS), values(STRIP_COUNTS)
     if not offsets or len(offsets) != len(counts) or len(offsets) != math.ceil(height / rows):

@@ -63,13 +63,13 @@ def read(path: Path) -> Raster:
             shape = tuple(page.shape)
             if len(shape) not in (2, 3) or math.prod(shape) * page.dtype.itemsize > _LARGEST:
                 raise _damaged(path, f"expected an image of modest size, found shape {shape}")
-            told = tiff_tags.said_by(str(path), file)
+            tags = tiff_tags.said_by(str(path), file)
             pixels: NDArray[Any] = page.asarray(maxworkers=1)
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
             if len(shape) == 3 and page.planarconfig == _SEPARATE:
                 pixels = pixels.transpose(1, 2, 0)
         pixels.flags.writeable = False
-        return Raster(pixels, told.epsg, told.origin, told.pixel, told.nodata)
+        return Raster(pixels, tags.epsg, tags.origin, tags.pixel, tags.nodata)
     except (FileNotFoundError, BenchError):
         raise
     # tifffile raises errors of many types, of its own and of the codecs, on damaged files.

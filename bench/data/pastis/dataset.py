@@ -116,9 +116,9 @@ class Pastis:
 
     def longest(self, bands: Sequence[str]) -> dict[str, int]:
         """The most dates that any patch has, by name of series."""
-        told = [patch.dates for patch in self.patches.values()]
+        known = [patch.dates for patch in self.patches.values()]
         return {
-            name: max((len(d[name]) for d in told if isinstance(d[name], dict)), default=0)
+            name: max((len(d[name]) for d in known if isinstance(d[name], dict)), default=0)
             for name in self._named(bands)
         }
 

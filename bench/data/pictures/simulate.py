@@ -17,8 +17,8 @@ from bench.base.files import new_folder
 from bench.data import declaration
 from bench.data.simulate import words
 from bench.data.simulate.noise import generator
-from bench.data.simulate.painters import KINDS
 from bench.data.simulate.pictures import CHANGING, Change, Scene, later, scene, view
+from bench.data.simulate.renderers import KINDS
 
 Picture = NDArray[np.uint8]
 
@@ -66,7 +66,7 @@ _CLASS_FILES: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Described:
     """A picture and what is written about it."""
 
     kind: str
@@ -97,15 +97,15 @@ def _kind(label: str) -> str | None:
     return _KIND_OF.get(label.replace(" ", ""))
 
 
-def _told(name: str, seed: int, of: Sequence[str] = tuple(KINDS)) -> Iterator[_Told]:
+def _described(name: str, seed: int, of: Sequence[str] = tuple(KINDS)) -> Iterator[_Described]:
     kinds = itertools.cycle(of)
     for split, count in SPLITS.items():
         for number in range(1, count + 1):
             kind = next(kinds)
             key = (seed, name, split, number)
             made = scene(kind, *key)
-            told = words.captions(made, generator(*key, "words"))
-            yield _Told(kind, split, number, view(made), told)
+            described = words.captions(made, generator(*key, "words"))
+            yield _Described(kind, split, number, view(made), described)
 
 
 def _pairs(name: str, seed: int) -> Iterator[tuple[str, int, Scene, Scene, Change, list[str]]]:
@@ -116,8 +116,8 @@ def _pairs(name: str, seed: int) -> Iterator[tuple[str, int, Scene, Scene, Chang
             before = scene(next(kinds), *key)
             # Every other four, so that all kinds of land change as often as they don't.
             after, change = later(before, changes=(number - 1) // len(CHANGING) % 2 == 0)
-            told = words.changes(change, before.kind, generator(*key, "words"))
-            yield split, number, before, after, change, told
+            described = words.changes(change, before.kind, generator(*key, "words"))
+            yield split, number, before, after, change, described
 
 
 def _save(path: Path, picture: Picture) -> None:
@@ -162,27 +162,27 @@ def _write_karpathy(name: str, root: Path, seed: int) -> None:
     classes = {_kind(label): n for n, label in enumerate(declaration("ucm")["classes"])}
     kinds = [kind for kind in classes if kind] if name == "ucm-captions" else list(KINDS)
     images = []
-    for index, told in enumerate(_told(name, seed, kinds)):
-        stem = f"{told.kind.replace(' ', '')}_{index + 1}"
+    for index, described in enumerate(_described(name, seed, kinds)):
+        stem = f"{described.kind.replace(' ', '')}_{index + 1}"
         if name == "ucm-captions":
-            stem = f"{100 * classes[told.kind] + index // len(kinds) + 1}"
+            stem = f"{100 * classes[described.kind] + index // len(kinds) + 1}"
         elif name == "sydney-captions":
             stem = f"{index + 1}"
         # RSITMD has no validation split.
-        split = "train" if name == "rsitmd" and told.split == "val" else told.split
-        _save(root / folder / f"{stem}{ending}", told.picture)
-        images.append(_karpathy(index, told.captions, filename=f"{stem}{ending}", split=split))
+        split = "train" if name == "rsitmd" and described.split == "val" else described.split
+        _save(root / folder / f"{stem}{ending}", described.picture)
+        images.append(_karpathy(index, described.captions, filename=f"{stem}{ending}", split=split))
     _json(root / file, {"images": images, "dataset": name})
 
 
 def _write_nwpu(name: str, root: Path, seed: int) -> None:
     classes: dict[str, list[dict[str, Any]]] = {}
-    for index, told in enumerate(_told(name, seed)):
-        label = told.kind.replace(" ", "_")
+    for index, described in enumerate(_described(name, seed)):
+        label = described.kind.replace(" ", "_")
         file = f"{label}_{index + 1:03d}.jpg"
-        _save(root / "NWPU_images" / label / file, told.picture)
-        texts = zip(("raw", "raw_1", "raw_2", "raw_3", "raw_4"), told.captions, strict=True)
-        row = {"filename": file, "imgid": index, "split": told.split, "sentid": 5 * index}
+        _save(root / "NWPU_images" / label / file, described.picture)
+        texts = zip(("raw", "raw_1", "raw_2", "raw_3", "raw_4"), described.captions, strict=True)
+        row = {"filename": file, "imgid": index, "split": described.split, "sentid": 5 * index}
         classes.setdefault(label, []).append(row | dict(texts))
     _json(root / "dataset_nwpu.json", classes)
 
@@ -190,25 +190,25 @@ def _write_nwpu(name: str, root: Path, seed: int) -> None:
 def _write_gaia(name: str, root: Path, seed: int) -> None:
     rows: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     obtained: dict[str, list[tuple[str, dict[str, bytes]]]] = {split: [] for split in SPLITS}
-    for index, told in enumerate(_told(name, seed)):
+    for index, described in enumerate(_described(name, seed)):
         row: dict[str, Any] = {
             "id": f"{index:06d}",
             "image_src": f"https://example.invalid/{index}.png",
-            "image_alt": told.kind,
-            "captions": told.captions,
+            "image_alt": described.kind,
+            "captions": described.captions,
             "resolution": ("Moderate", "High", "Very High")[index % 3],
             "modalities": ["Optical"],
         }
-        rows[told.split].append(row)
-        if told.number % 15 == 7:  # links rot
+        rows[described.split].append(row)
+        if described.number % 15 == 7:  # links rot
             continue
-        described = {key: row[key] for key in ("id", "captions")} | {"status": "success"}
+        record = {key: row[key] for key in ("id", "captions")} | {"status": "success"}
         members = {
-            "png": _encoded(told.picture, ".png"),
-            "txt": told.kind.encode(),
-            "json": json.dumps(described).encode(),
+            "png": _encoded(described.picture, ".png"),
+            "txt": described.kind.encode(),
+            "json": json.dumps(record).encode(),
         }
-        obtained[told.split].append((f"{told.number:09d}", members))
+        obtained[described.split].append((f"{described.number:09d}", members))
     for split in SPLITS:
         _json(root / f"{split}_data.json", rows[split])
         for shard, start in enumerate(range(0, len(obtained[split]), _PER_SHARD)):
@@ -228,24 +228,24 @@ def _write_shard(path: Path, samples: Sequence[tuple[str, dict[str, bytes]]]) ->
 
 def _write_levir(name: str, root: Path, seed: int) -> None:
     images = []
-    for index, (split, number, before, after, change, told) in enumerate(_pairs(name, seed)):
+    for index, (split, number, before, after, change, described) in enumerate(_pairs(name, seed)):
         file = f"{split}_{number:06d}.png"
         for date, made in (("A", before), ("B", after)):
             _save(root / "images" / split / date / file, view(made))
         fields = {"filepath": split, "filename": file, "split": split}
-        texts = [f" {text} ." for text in told]
+        texts = [f" {text} ." for text in described]
         images.append(_karpathy(index, texts, **fields, changeflag=int(change.what != "nothing")))
     _json(root / "LevirCCcaptions.json", {"images": images})
 
 
 def _write_dubai(name: str, root: Path, seed: int) -> None:
     images: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-    for index, (split, _, before, after, _, told) in enumerate(_pairs(name, seed)):
+    for index, (split, _, before, after, _, described) in enumerate(_pairs(name, seed)):
         file = f"{index + 1:03d}.tif"
         for year, made in ((2000, before), (2010, after)):
             tile = Image.fromarray(view(made)).resize((50, 50), Image.Resampling.BOX)
             _save(root / "imgs_tiles" / "RGB" / f"500_{year}" / file, np.asarray(tile))
-        images[split].append(_karpathy(index, told, filename=file))
+        images[split].append(_karpathy(index, described, filename=file))
     for split, file in (("train", "Train"), ("val", "Validation"), ("test", "Test")):
         _json(root / "captions" / f"{file}_Dubai_CC.json", {"images": images[split]})
 

@@ -1,7 +1,6 @@
 """A simulated BigEarthNet v2.0 of few locations with one to four dates each, in all seasons.
 
-The locations, the landscape and the weather are those of `bench.data.reben.simulate`; what differs is
-when they were seen.
+Locations, landscape and weather are those of `bench.data.reben.simulate`; the dates differ.
 """
 
 from collections import Counter

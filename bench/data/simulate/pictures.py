@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.simulate.canvas import Canvas, Light, Mask, light, multispectral, photograph
+from bench.data.simulate.image import Light, Mask, SceneImage, light, multispectral, photograph
 from bench.data.simulate.noise import generator
-from bench.data.simulate.painters import KINDS, ROADSIDE, WOODED, Things, plant, road
+from bench.data.simulate.renderers import KINDS, ROADSIDE, WOODED, Objects, plant, road
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Scene:
     Attributes:
         key: names it.
         kind: of land use, out of `KINDS`.
-        canvas: the ground.
+        image: the ground.
         things: that can be counted.
         around: what else is there: ``road``, ``trees``.
         light: of the day.
@@ -29,15 +29,15 @@ class Scene:
 
     key: tuple[str | int, ...]
     kind: str
-    canvas: Canvas
-    things: tuple[Things, ...]
+    image: SceneImage
+    objects: tuple[Objects, ...]
     around: tuple[str, ...]
     light: Light
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happened between two dates: nothing, or things or a road came, or trees went.
+    """What happened between two dates: nothing, or objects or a road came, or trees went.
 
     Attributes:
         what: ``nothing``, ``built``, ``road`` or ``felled``.
@@ -46,7 +46,7 @@ class Change:
     """
 
     what: str
-    things: Things | None = None
+    objects: Objects | None = None
     where: str = ""
 
 
@@ -54,23 +54,23 @@ def scene(kind: str, *key: str | int) -> Scene:
     """A scene of a kind of land use; it depends on the arguments alone.
 
     Raises:
-        KeyError: there is no painter of this kind.
+        KeyError: there is no renderer of this kind.
     """
-    canvas = Canvas(*key, kind)
-    things = tuple(some for some in KINDS[kind](canvas) if some.count)
+    image = SceneImage(*key, kind)
+    objects = tuple(some for some in KINDS[kind](image) if some.count)
     around = []
-    if kind in ROADSIDE and canvas.rng.random() < 0.35:
-        road(canvas)
+    if kind in ROADSIDE and image.rng.random() < 0.35:
+        road(image)
         around.append("road")
-    if kind in WOODED and canvas.rng.random() < 0.5:
-        plant(canvas, int(canvas.rng.integers(12, 40)))
+    if kind in WOODED and image.rng.random() < 0.5:
+        plant(image, int(image.rng.integers(12, 40)))
         around.append("trees")
-    return Scene(key, kind, canvas, things, tuple(around), light(generator(*key, "light")))
+    return Scene(key, kind, image, objects, tuple(around), light(generator(*key, "light")))
 
 
 def view(of: Scene) -> NDArray[np.uint8]:
     """The picture of a scene, uint8 [H, W, 3]."""
-    return photograph(of.canvas, of.light, generator(*of.key, "camera"))
+    return photograph(of.image, of.light, generator(*of.key, "camera"))
 
 
 def twins(of: Scene) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.uint16]]]:
@@ -78,19 +78,19 @@ def twins(of: Scene) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.uint16]]]:
 
     The bands are in reflectance x 10,000, on the pixels of the picture.
     """
-    return view(of), multispectral(of.canvas, of.light, generator(*of.key, "sentinel-2"))
+    return view(of), multispectral(of.image, of.light, generator(*of.key, "sentinel-2"))
 
 
 def later(before: Scene, changes: bool) -> tuple[Scene, Change]:
     """The same place years later, under another light, and what has changed."""
     key = (*before.key, before.kind, "later")
-    canvas = before.canvas.copy()
-    canvas.rng = generator(*key, "change")
-    change = _change(canvas, before.kind) if changes else Change("nothing")
+    image = before.image.copy()
+    image.rng = generator(*key, "change")
+    change = _change(image, before.kind) if changes else Change("nothing")
     # Nothing looks as it did years ago, though nothing has changed: plants are more or less green.
-    canvas.gain *= np.exp(0.04 * canvas.field(0.15))
+    image.gain *= np.exp(0.04 * image.field(0.15))
     after = Scene(
-        key, before.kind, canvas, before.things, before.around, light(generator(*key, "light"))
+        key, before.kind, image, before.objects, before.around, light(generator(*key, "light"))
     )
     return after, change
 
@@ -99,26 +99,26 @@ CHANGING = ("bare land", "farmland", "forest", "meadow")
 """Kinds of land use on which `later` can change something."""
 
 
-def _change(canvas: Canvas, kind: str) -> Change:
-    rng = canvas.rng
+def _change(image: SceneImage, kind: str) -> Change:
+    rng = image.rng
     what = rng.choice(["built", "built", "road", "felled" if kind == "forest" else "built"])
     down, right = int(rng.integers(2)), int(rng.integers(2))
     where = f"{('upper', 'lower')[down]} {('left', 'right')[right]}"
-    quarter: Mask = (canvas.row > 0.5) == bool(down)
-    quarter &= (canvas.column > 0.5) == bool(right)
+    quarter: Mask = (image.row > 0.5) == bool(down)
+    quarter &= (image.column > 0.5) == bool(right)
     if what == "felled":
-        stand = quarter & (canvas.field(0.1) > -1.2)
-        canvas.paint(stand, "bright soil", np.exp(0.1 * canvas.field(0.02)))
+        stand = quarter & (image.field(0.1) > -1.2)
+        image.paint(stand, "bright soil", np.exp(0.1 * image.field(0.02)))
         return Change("felled", where=where)
     large = rng.random() < 0.4
     colour = str(rng.choice(["white", "blue", "grey"] if large else ["red", "white", "grey"]))
     size = 0.17 if large else 0.1
-    places = canvas.places(int(rng.integers(1, 4 if large else 6)), 0.6 * size, quarter)
+    places = image.places(int(rng.integers(1, 4 if large else 6)), 0.6 * size, quarter)
     if what == "road" or not places:
-        road(canvas)
+        road(image)
         return Change("road")
     for at in places:
-        ground = canvas.box(at, 1.6 * size, 1.4 * size)
-        canvas.paint(ground, "bright soil")
-        canvas.put(canvas.box(at, size, 0.75 * size), colour)
-    return Change("built", Things("building" if large else "house", len(places), colour), where)
+        ground = image.box(at, 1.6 * size, 1.4 * size)
+        image.paint(ground, "bright soil")
+        image.put(image.box(at, size, 0.75 * size), colour)
+    return Change("built", Objects("building" if large else "house", len(places), colour), where)

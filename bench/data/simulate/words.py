@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.data.simulate.painters import Things
 from bench.data.simulate.pictures import Change, Scene
+from bench.data.simulate.renderers import Objects
 
 CAPTIONS = 5
 """Sentences for each picture."""
@@ -25,7 +25,7 @@ UNCHANGED = (
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _EXACT = 6  # up to which people count
 
-# What each kind of land use is called, briefly and at length, and where things in it are.
+# What each kind of land use is called, briefly and at length, and where objects in it are.
 _PHRASES: dict[str, tuple[str, str, str]] = {
     "airport": ("an airport", "an airport with a runway", "at the airport"),
     "bare land": ("a piece of bare land", "some bare land", "on the bare land"),
@@ -57,9 +57,9 @@ def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     short, long, there = _PHRASES[scene.kind]
     place = there.split(" ", 1)[1]
     pool = [f"this is {short} .", f"it is {long} .", f"there is {short} in the picture ."]
-    for things in scene.things:
-        exact, vague = _some(things), _many(things)
-        be = "is" if things.count == 1 else "are"
+    for objects in scene.objects:
+        exact, vague = _some(objects), _many(objects)
+        be = "is" if objects.count == 1 else "are"
         pool += [
             f"{exact} {be} {there} .",
             f"there {be} {exact} {there} .",
@@ -96,13 +96,13 @@ def changes(change: Change, kind: str, rng: np.random.Generator) -> list[str]:
             "some trees are gone and the ground is bare",
         ]
     else:
-        things = change.things or Things("house", 1)
-        exact, vague = _some(things), _many(things)
-        is_are, has = ("is", "has") if things.count == 1 else ("are", "have")
+        objects = change.objects or Objects("house", 1)
+        exact, vague = _some(objects), _many(objects)
+        is_are, has = ("is", "has") if objects.count == 1 else ("are", "have")
         pool = [
             f"{exact} {is_are} built on the {kind}",
             f"{exact} {has} been built {where}",
-            f"{vague} appear{'s' if things.count == 1 else ''} on the {kind}",
+            f"{vague} appear{'s' if objects.count == 1 else ''} on the {kind}",
             f"{vague} {is_are} constructed {where}",
             f"the {kind} {where} is replaced by {exact}",
         ]
@@ -116,19 +116,19 @@ def _chosen(pool: Sequence[str], rng: np.random.Generator) -> list[str]:
     return [pool[int(index)] for index in (*first, *again)]
 
 
-def _some(things: Things) -> str:
-    """The things with their number, as far as people count, and their colour."""
-    if things.count > _EXACT:
-        return _many(things)
-    return f"{_NUMBERS[things.count]} {_noun(things)}"
+def _some(objects: Objects) -> str:
+    """The objects with their number, as far as people count, and their colour."""
+    if objects.count > _EXACT:
+        return _many(objects)
+    return f"{_NUMBERS[objects.count]} {_noun(objects)}"
 
 
-def _many(things: Things) -> str:
-    """The things without their number."""
-    how = {1: "a", 2: "two"}.get(things.count, "some" if things.count <= _EXACT else "many")
-    return f"{how} {_noun(things)}"
+def _many(objects: Objects) -> str:
+    """The objects without their number."""
+    how = {1: "a", 2: "two"}.get(objects.count, "some" if objects.count <= _EXACT else "many")
+    return f"{how} {_noun(objects)}"
 
 
-def _noun(things: Things) -> str:
-    plural = things.noun if things.count == 1 else f"{things.noun}s"
-    return f"{things.colour} {plural}".strip()
+def _noun(objects: Objects) -> str:
+    plural = objects.noun if objects.count == 1 else f"{objects.noun}s"
+    return f"{objects.colour} {plural}".strip()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data import Dataset
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 
 if TYPE_CHECKING:
     import torch
@@ -90,15 +90,15 @@ def _joined(values: Sequence[Any]) -> Any:
     return torch.cat(list(values))
 
 
-def images(dataset: Dataset, door: Door, samples: Sequence[str]) -> "torch.Tensor":
+def images(dataset: Dataset, pipeline: InputPipeline, samples: Sequence[str]) -> "torch.Tensor":
     """Samples read and brought to the contract, float32 [N, channels, height, width]."""
     import torch
 
-    bands = door.contract.bands
+    bands = pipeline.contract.bands
     first = dataset.read(samples[0], bands)
-    pixels = np.empty((len(samples), *door.shape(first)), np.float32)
+    pixels = np.empty((len(samples), *pipeline.shape(first)), np.float32)
     for index, (sample, out) in enumerate(zip(samples, pixels, strict=True)):
-        door.admit(dataset.read(sample, bands) if index else first, out)
+        pipeline.apply(dataset.read(sample, bands) if index else first, out)
     return torch.from_numpy(pixels)
 
 

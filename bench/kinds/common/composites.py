@@ -16,7 +16,7 @@ from bench.base.errors import BenchError, RequestError
 from bench.data import Dataset
 from bench.kinds.common.batch import Batch, images
 from bench.kinds.common.towers import class_vectors, embedded, frozen_logits, vectors
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.task import Task
 
 _RGB = ("R", "G", "B")
@@ -32,13 +32,13 @@ class Labelled(Dataset, Protocol):
         ...
 
 
-def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Labelled, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Composites and bands float32 [N, 3 + bands, size, size], classes float32 [N, classes].
 
     Raises:
         RequestError: the contract isn't of a composite and of bands behind it.
     """
-    bands = door.contract.bands
+    bands = pipeline.contract.bands
     if bands[:3] != _RGB or len(bands) == len(_RGB):
         raise RequestError(
             f"task {task.name} asks for a composite R, G, B and for bands behind it, the contract "
@@ -46,7 +46,7 @@ def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> B
             f"its own input is {task.inputs[0]}: `bench info {task.name}`",
         )
     shown = torch.from_numpy(dataset.multilabels(samples).astype(np.float32))
-    return Batch(samples, {"images": images(dataset, door, samples)}, shown)
+    return Batch(samples, {"images": images(dataset, pipeline, samples)}, shown)
 
 
 def observed(model: torch.nn.Module, batch: Batch) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
-from bench.kinds.common.tables import SAMPLE, told
+from bench.kinds.common.tables import SAMPLE, field
 
 _WIDEST = 8192
 _MOST_CAPTIONS = 64
@@ -27,8 +27,8 @@ def prediction_schema(*, of_composites: bool) -> pa.Schema:
     return pa.schema(
         [
             SAMPLE,
-            told("image", numbers, image, longest=_WIDEST),
-            told("texts", numbers, texts, longest=_MOST_CAPTIONS * _WIDEST),
+            field("image", numbers, image, longest=_WIDEST),
+            field("texts", numbers, texts, longest=_MOST_CAPTIONS * _WIDEST),
         ]
     )
 

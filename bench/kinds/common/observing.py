@@ -85,14 +85,14 @@ def answering(batch: Batch) -> Iterator[None]:
         raise
     # A model is other people's code.
     except Exception as error:
-        told, shapes = in_words(error), described(batch)
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in told:
+        message, shapes = in_words(error), described(batch)
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in message:
             raise BenchError(
-                f"there is too little memory for {shapes}: {told}",
+                f"there is too little memory for {shapes}: {message}",
                 "choose another --device or a smaller model; in training a smaller batch",
             ) from error
         raise BenchError(
-            f"the model fails on {shapes}, first of them {batch.samples[0][:100]}: {told}",
+            f"the model fails on {shapes}, first of them {batch.samples[0][:100]}: {message}",
             "`bench --debug ...` shows where; `bench info TASK` says what a model is given",
         ) from error
 

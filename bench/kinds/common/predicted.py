@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
-from bench.kinds.common.tables import SAMPLE, told
+from bench.kinds.common.tables import SAMPLE, field
 from bench.metrics import confusion
 
 MOST_PIXELS = 2048
@@ -46,8 +46,8 @@ def map_schema(classes: int, side: int | None) -> pa.Schema:
     """
     about = "the index of each pixel's class as uint8, row by row, of the pixels that are scored"
     longest = (side or MOST_PIXELS) ** 2
-    field = told("map", pa.binary(), about, low=0, high=classes - 1, longest=longest)
-    return pa.schema([SAMPLE, field])
+    column = field("map", pa.binary(), about, low=0, high=classes - 1, longest=longest)
+    return pa.schema([SAMPLE, column])
 
 
 def confusions(

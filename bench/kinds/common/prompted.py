@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
-from bench.kinds.common.tables import SAMPLE, told
+from bench.kinds.common.tables import SAMPLE, field
 from bench.metrics.zeroshot import class_embeddings, class_scores
 
 Sentences = Mapping[str, tuple[tuple[str, ...], ...]]
@@ -23,7 +23,7 @@ def schema() -> pa.Schema:
         "instead of similarities: the embedding of the picture or, in a row whose sample is the "
         "sentence itself, of a prompt; of any norm but 0. Cosines and means are computed here"
     )
-    return pa.schema([SAMPLE, told("embedding", pa.list_(pa.float32()), about, longest=_WIDEST)])
+    return pa.schema([SAMPLE, field("embedding", pa.list_(pa.float32()), about, longest=_WIDEST)])
 
 
 def vectors(table: pa.Table, width: int | None = None) -> NDArray[np.float32]:

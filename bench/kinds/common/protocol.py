@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.data import Dataset
 from bench.kinds.common.batch import Batch
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.task import Task
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ class Kind(Protocol):
         """The observation of one sample; the first column is ``sample``."""
         ...
 
-    def load(self, task: Task, dataset: Dataset, door: Door, samples: Sequence[str]) -> Batch:
-        """Read samples and bring them through the door. Called from several threads."""
+    def load(
+        self, task: Task, dataset: Dataset, pipeline: InputPipeline, samples: Sequence[str]
+    ) -> Batch:
+        """Read samples and bring them to the input contract. Called from several threads."""
         ...
 
     def blank(self, task: Task, contract: InputContract) -> Batch:
@@ -156,7 +158,7 @@ class Draws(Protocol):
 
 
 @dataclass(frozen=True)
-class Studio:
+class PreparationContext:
     """Where a training takes place.
 
     Attributes:
@@ -201,9 +203,9 @@ class Prepares(Protocol):
         task: Task,
         recipe: "Recipe",
         dataset: Dataset,
-        door: Door,
+        pipeline: InputPipeline,
         samples: Sequence[str],
-        studio: Studio,
+        preparation: PreparationContext,
     ) -> Prepared:
         """Make ready for training on some samples; those of validation are read by `Kind.load`.
 
@@ -276,7 +278,7 @@ class Predictable(Protocol):
     """
 
     def prediction_schema(self, task: Task) -> pa.Schema:
-        """What is predicted of one sample, of fields made by `told`; the first is `SAMPLE`."""
+        """What is predicted of one sample, of fields made by `field`; the first is `SAMPLE`."""
         ...
 
     def from_predictions(self, task: Task, dataset: Dataset, table: pa.Table) -> pa.Table:
@@ -302,7 +304,7 @@ class Prompted(Protocol):
     """
 
     def embedding_schema(self, task: Task) -> pa.Schema:
-        """What is told of one sample or sentence, of fields made by `told`; the first `SAMPLE`."""
+        """The columns of one sample or sentence, of fields made by `field`; the first `SAMPLE`."""
         ...
 
     def sentences(self, task: Task) -> "Mapping[str, tuple[tuple[str, ...], ...]]":

@@ -84,7 +84,7 @@ def score(task: Task, observations: pa.Table, attributes: pa.Table | None = None
             in ``observations``; the primary metric is scored for each group as well.
 
     Raises:
-        RequestError: `bench.metrics.scales` doesn't know a metric, so that its direction isn't known.
+        RequestError: the direction of a metric isn't known to `bench.metrics.scales`.
     """
     kind: object = kind_of(task)
     if isinstance(kind, Settles):

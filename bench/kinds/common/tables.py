@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def told(
+def field(
     name: str,
     form: pa.DataType,
     about: str,
@@ -27,12 +27,12 @@ def told(
         high: the largest one.
         longest: the most bytes of a text or a binary value, or items of a list of free length.
     """
-    told = {"about": about, "low": low, "high": high, "longest": longest}
-    metadata = {key: str(value) for key, value in told.items() if value is not None}
+    limits = {"about": about, "low": low, "high": high, "longest": longest}
+    metadata = {key: str(value) for key, value in limits.items() if value is not None}
     return pa.field(name, form, nullable=False, metadata=metadata)
 
 
-SAMPLE = told("sample", pa.string(), "the sample's id")
+SAMPLE = field("sample", pa.string(), "the sample's id")
 """The first field of every schema of predictions."""
 
 

@@ -32,7 +32,7 @@ from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.points import points_by
 from bench.kinds.compression import predictions as _codec_predictions
-from bench.kinds.compression.scores import (
+from bench.kinds.compression.scores import (  # noqa: F401
     SURFACES,
     Settings,
     labels,
@@ -42,7 +42,7 @@ from bench.kinds.compression.scores import (
     sample_scores,
 )
 from bench.metrics.distortion import distortion, ssim
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -127,13 +127,13 @@ def schema(task: Task) -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
-def load(task: Task, dataset: Scenes, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Scenes, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract and clipped to [0, 1], and what surface they show.
 
     Raises:
         BenchError: an image holds NaN or infinity.
     """
-    pixels = images(dataset, door, samples)
+    pixels = images(dataset, pipeline, samples)
     for sample, image in zip(samples, pixels, strict=True):
         if not bool(torch.isfinite(image).all()):
             raise BenchError(

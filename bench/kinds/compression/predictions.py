@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
-from bench.kinds.common.tables import SAMPLE, told
+from bench.kinds.common.tables import SAMPLE, field
 from bench.kinds.compression.scores import SURFACES
 
 _AREAS = 1 + len(SURFACES)
@@ -34,11 +34,11 @@ def prediction_schema(channels: int) -> pa.Schema:
     by_area = _MOST_POINTS * _AREAS
     columns = [
         SAMPLE,
-        told("points", pa.list_(pa.string()), "names of the R rate points", longest=_MOST_POINTS),
-        told("channels", pa.int32(), "C, of the image", low=channels, high=channels),
-        told("pixels", counts, f"[A]: {of_areas}", low=0, high=_MOST, longest=_AREAS),
-        told("bytes", counts, "[R]: of the whole stream", low=1, high=_MOST, longest=_MOST_POINTS),
-        told(
+        field("points", pa.list_(pa.string()), "names of the R rate points", longest=_MOST_POINTS),
+        field("channels", pa.int32(), "C, of the image", low=channels, high=channels),
+        field("pixels", counts, f"[A]: {of_areas}", low=0, high=_MOST, longest=_AREAS),
+        field("bytes", counts, "[R]: of the whole stream", low=1, high=_MOST, longest=_MOST_POINTS),
+        field(
             "latents",
             counts,
             "[R]: float32 latents of the nominal rate, 0 for none",
@@ -46,7 +46,7 @@ def prediction_schema(channels: int) -> pa.Schema:
             high=_MOST,
             longest=_MOST_POINTS,
         ),
-        told(
+        field(
             "squared_error",
             numbers,
             "[R, A, C]: sum over pixels, reflectance with peak 1",
@@ -54,8 +54,8 @@ def prediction_schema(channels: int) -> pa.Schema:
             high=_LARGEST**2,
             longest=by_area * channels,
         ),
-        told("largest", numbers, "[R, A]: absolute error", low=0, high=_LARGEST, longest=by_area),
-        told(
+        field("largest", numbers, "[R, A]: absolute error", low=0, high=_LARGEST, longest=by_area),
+        field(
             "angle",
             numbers,
             "[R, A]: sum over pixels of the spectral angle in radians",
@@ -63,9 +63,9 @@ def prediction_schema(channels: int) -> pa.Schema:
             high=_MOST,
             longest=by_area,
         ),
-        told("ssim", numbers, "[R]: mean over channels", low=-1, high=1, longest=_MOST_POINTS),
+        field("ssim", numbers, "[R]: mean over channels", low=-1, high=1, longest=_MOST_POINTS),
         *(
-            told(name, numbers, "[R]: seconds", low=0, high=_MOST, longest=_MOST_POINTS)
+            field(name, numbers, "[R]: seconds", low=0, high=_MOST, longest=_MOST_POINTS)
             for name in ("encode_seconds", "decode_seconds")
         ),
     ]

@@ -27,7 +27,7 @@ from bench.kinds.common.batch import Batch
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.points import points_by
 from bench.kinds.common.protocol import NoOptions
-from bench.kinds.consistency.scores import (
+from bench.kinds.consistency.scores import (  # noqa: F401
     ORIGINAL,
     WHOLE,
     Settings,
@@ -39,7 +39,7 @@ from bench.kinds.consistency.scores import (
     sample_scores,
 )
 from bench.metrics.consistency import deviations
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -105,26 +105,26 @@ def schema(task: Task) -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
 
 
-def load(task: Task, dataset: Dated, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Dated, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """The series of one location, float32 [1, T, C, H, W] held in [0, 1], its dates and its map.
 
     Raises:
         RequestError: the contract isn't the task's own.
         BenchError: there are fewer than two dates, or an image holds NaN or infinity.
     """
-    _check_contract(task, door)
+    _check_contract(task, pipeline)
     (sample,) = samples
-    found = dataset.images(sample, door.contract.bands)
-    pixels = np.empty((len(found), *door.shape(found[0][1])), np.float32)
+    found = dataset.images(sample, pipeline.contract.bands)
+    pixels = np.empty((len(found), *pipeline.shape(found[0][1])), np.float32)
     for (date, arrays), out in zip(found, pixels, strict=True):
-        door.admit(arrays, out)
+        pipeline.apply(arrays, out)
         wrong = out.size - int(np.isfinite(out).sum())
         if wrong:
             raise BenchError(
                 f"{sample} on {date} holds {wrong} values that are NaN or infinite",
                 "compare the files with the published ones: `bench data verify`",
             )
-    classes = dataset.reference_map(sample, door.contract.bands)
+    classes = dataset.reference_map(sample, pipeline.contract.bands)
     if classes.shape != pixels.shape[2:]:
         raise BenchError(
             f"the map of {sample} has {classes.shape} px, its images {pixels.shape[2:]}",
@@ -141,9 +141,9 @@ def blank(task: Task, contract: InputContract) -> Batch:
     return Batch([SAMPLE_ID], inputs, {"classes": classes, "dates": [list(_BLANK_DATES)]})
 
 
-def _check_contract(task: Task, door: Door) -> None:
+def _check_contract(task: Task, pipeline: InputPipeline) -> None:
     own = task.input(task.inputs[0])
-    if door.contract != own:
+    if pipeline.contract != own:
         raise RequestError(
             f"task {task.name} scores signatures of {' '.join(own.bands)} in bounds of its own, "
             f"the entry asks for another input",

@@ -113,13 +113,13 @@ def remarks(task: Task, observations: pa.Table) -> list[str]:
     tolerance = Settings.model_validate(task.settings).tolerance
     found = measure(task, observations)
     verdicts = {1.0: "consistent", 0.0: "inconsistent"}
-    told = [
+    judged = [
         f"{point} {verdicts.get(float(verdict), 'undefined')}"
         for point, verdict in zip(_points(observations), found["consistent_points"], strict=True)
     ]
     return [
         RECONSTRUCTION,
-        f"at most {tolerance:.0%} more than original signatures deviate (L1): {', '.join(told)}",
+        f"at most {tolerance:.0%} more than original signatures deviate (L1): {', '.join(judged)}",
     ]
 
 

@@ -19,11 +19,11 @@ from bench.kinds import multilabel
 from bench.kinds.common.batch import Batch, mirrored, mirrors
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.protocol import Metrics, NoOptions
-from bench.kinds.common.tables import SAMPLE, matrix, told
+from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.kinds.federated.rounds import ACCOUNT, Rounds
 from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates, occurring
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -97,7 +97,7 @@ def prediction_schema(task: Task) -> pa.Schema:
     """``sample`` and the ``logits`` float32 [classes] of the last round."""
     logits = pa.list_(pa.float32(), len(task.classes))
     about = "a logit, not a probability, for each class in the task's order, of the last round"
-    return pa.schema([SAMPLE, told("logits", logits, about)])
+    return pa.schema([SAMPLE, field("logits", logits, about)])
 
 
 def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
@@ -113,9 +113,9 @@ def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table
     return beside(schema(task), table, known)
 
 
-def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Labelled, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images, and as targets the multi-hot ``labels`` float32 [N, classes] and the ``client``."""
-    batch = multilabel.load(task, dataset, door, samples)
+    batch = multilabel.load(task, dataset, pipeline, samples)
     targets = {"labels": batch.targets, "client": dataset.attributes(samples)["country"]}
     return Batch(samples, batch.inputs, targets)
 

@@ -21,11 +21,11 @@ from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.logits import check_logits
 from bench.kinds.common.predicted import beside
-from bench.kinds.common.protocol import Metrics, Prepared, Studio
-from bench.kinds.common.tables import SAMPLE, matrix, told
+from bench.kinds.common.protocol import Metrics, PreparationContext, Prepared
+from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.kinds.multilabel import mixing as _cutmix
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
-from bench.spec.contract import Door, InputContract
+from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
@@ -89,7 +89,7 @@ def prediction_schema(task: Task) -> pa.Schema:
     """``sample`` and ``logits`` float32 [classes]."""
     logits = pa.list_(pa.float32(), len(task.classes))
     about = "a logit, not a probability, for each class in the task's order"
-    return pa.schema([SAMPLE, told("logits", logits, about)])
+    return pa.schema([SAMPLE, field("logits", logits, about)])
 
 
 def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
@@ -98,10 +98,10 @@ def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table
     return beside(schema(task), table, {"targets": targets})
 
 
-def load(task: Task, dataset: Labelled, door: Door, samples: Sequence[str]) -> Batch:
+def load(task: Task, dataset: Labelled, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
     """Images brought to the contract, and their multi-hot targets float32 [N, classes]."""
     targets = torch.from_numpy(dataset.multilabels(samples).astype(np.float32))
-    return Batch(samples, images(dataset, door, samples), targets)
+    return Batch(samples, images(dataset, pipeline, samples), targets)
 
 
 def blank(task: Task, contract: InputContract) -> Batch:
@@ -157,29 +157,29 @@ def prepare(
     task: Task,
     recipe: Recipe,
     dataset: Labelled,
-    door: Door,
+    pipeline: InputPipeline,
     samples: Sequence[str],
-    studio: Studio,
+    preparation: PreparationContext,
 ) -> Prepared:
     """Read training samples with what the recipe's strategy of mixing needs."""
     options = Options.model_validate(recipe.options)
-    _check_augmentation(task, options, door)
+    _check_augmentation(task, options, pipeline)
 
     def read(chosen: Sequence[str]) -> Batch:
-        return load(task, dataset, door, chosen)
+        return load(task, dataset, pipeline, chosen)
 
-    return _cutmix.prepared(options, task, dataset, door, samples, studio, read)
+    return _cutmix.prepared(options, task, dataset, pipeline, samples, preparation, read)
 
 
-def _check_augmentation(task: Task, options: Options, door: Door) -> None:
+def _check_augmentation(task: Task, options: Options, pipeline: InputPipeline) -> None:
     if options.augmentation == "none":
         return
     from bench.kinds.common import augmentations
 
-    augmentations.check(options.augmentation, options.strength, len(door.contract.bands))
+    augmentations.check(options.augmentation, options.strength, len(pipeline.contract.bands))
     own = task.input(task.inputs[0])
     bounds = task.declaration["statistics"].get("bounds", {})
-    if door.contract != own or not set(own.bands) <= set(bounds):
+    if pipeline.contract != own or not set(own.bands) <= set(bounds):
         raise RequestError(
             f"augmentation {options.augmentation} needs the first input of task {task.name}, and "
             f"bounds of its bands; declared are bounds of {' '.join(bounds) or 'no bands'}",

@@ -1,7 +1,8 @@
 """Where in an image a classifier sees a class: explanation masks.
 
 Source: R. R. Selvaraju et al., Grad-CAM, ICCV 2017, arXiv:1610.02391, as captum computes it. As a
-source of positions for CutMix (see `bench.kinds.multilabel.cutmix`) without the rectification at its end.
+source of positions for CutMix (see `bench.kinds.multilabel.cutmix`) without the final
+rectification.
 """
 
 import warnings

@@ -20,11 +20,11 @@ from torch.nn.functional import interpolate
 from bench.base.errors import BenchError, RequestError
 from bench.base.weights import save_tensors
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import Prepared, Studio
+from bench.kinds.common.protocol import PreparationContext, Prepared
 from bench.kinds.multilabel import cutmix
 from bench.kinds.multilabel.explain import explanations
 from bench.kinds.multilabel.map_noise import MOST_PIXELS, NOISES, VOID, label_errors
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.task import Task
 
 Load = Callable[[Sequence[str]], Batch]
@@ -50,7 +50,8 @@ class Options(BaseModel):
             one pixel is enough.
         classifier: the baseline that is explained; it is trained first where it wasn't yet.
         layer: of the classifier, whose activations explain.
-        noise: errors simulated in reference maps: ``none`` or a name of `bench.kinds.multilabel.map_noise.NOISES`.
+        noise: errors simulated in reference maps: ``none`` or one of
+            `bench.kinds.multilabel.map_noise.NOISES`.
         magnitude: of the noise, in pixels or as a share.
     """
 
@@ -102,9 +103,9 @@ def prepared(
     options: Options,
     task: Task,
     dataset: Any,
-    door: Door,
+    pipeline: InputPipeline,
     samples: Sequence[str],
-    studio: Studio,
+    preparation: PreparationContext,
     load: Load,
 ) -> Prepared:
     """How training samples are read so that they can be mixed, and how right their positions are.
@@ -116,9 +117,9 @@ def prepared(
         options: of the recipe.
         task: what is trained for.
         dataset: of the task.
-        door: what images go through.
+        pipeline: what images go through.
         samples: the training split.
-        studio: where the training takes place.
+        preparation: where the training takes place.
         load: reads images and labels.
 
     Raises:
@@ -128,7 +129,7 @@ def prepared(
     """
     if options.strategy == "none":
         return Prepared(load, {})
-    positions, facts = _positions(options, task, dataset, door, samples, studio, load)
+    positions, facts = _positions(options, task, dataset, pipeline, samples, preparation, load)
     if positions is not None:
         facts |= _rightness(options, dataset, samples, positions)
 
@@ -183,9 +184,9 @@ def _positions(
     options: Options,
     task: Task,
     dataset: Any,
-    door: Door,
+    pipeline: InputPipeline,
     samples: Sequence[str],
-    studio: Studio,
+    preparation: PreparationContext,
     load: Load,
 ) -> tuple[Positions | None, dict[str, float | str]]:
     """The tables of any training samples, and where they come from."""
@@ -198,12 +199,15 @@ def _positions(
         size, classes = _size(load, samples), np.arange(len(task.classes), dtype=np.uint8)
 
         def of_maps(chosen: Sequence[str]) -> NDArray[np.integer]:
-            maps = [_map(options, dataset, door, one, size, len(classes), studio) for one in chosen]
+            maps = [
+                _map(options, dataset, pipeline, one, size, len(classes), preparation)
+                for one in chosen
+            ]
             return np.stack([cutmix.tables(one == classes[:, None, None]) for one in maps])
 
         return of_maps, {}
     if options.strategy == "cutmix-lp-gradcam":
-        coarse, size = _explained(options, samples, studio, load), _size(load, samples)
+        coarse, size = _explained(options, samples, preparation, load), _size(load, samples)
         rows = {sample: row for row, sample in enumerate(samples)}
 
         def of_explanations(chosen: Sequence[str]) -> NDArray[np.integer]:
@@ -211,7 +215,7 @@ def _positions(
             fine = interpolate(found, size=size, mode="bilinear", align_corners=False)
             return np.stack([cutmix.tables(one) for one in (fine > options.t_cam).numpy()])
 
-        about = f"{options.classifier}, weights {studio.teacher_sha256[:12]}"
+        about = f"{options.classifier}, weights {preparation.teacher_sha256[:12]}"
         return of_explanations, {"classifier": about}
     return None, {}
 
@@ -224,14 +228,14 @@ def _size(load: Load, samples: Sequence[str]) -> tuple[int, int]:
 def _map(
     options: Options,
     dataset: Mapped,
-    door: Door,
+    pipeline: InputPipeline,
     sample: str,
     size: tuple[int, int],
     classes: int,
-    studio: Studio,
+    preparation: PreparationContext,
 ) -> NDArray[np.uint8]:
     """The map of a sample, with the errors that the recipe wants."""
-    found = dataset.reference_map(sample, door.contract.bands)
+    found = dataset.reference_map(sample, pipeline.contract.bands)
     if found.shape != size:
         raise BenchError(
             f"expected maps of {size[0]} x {size[1]} px, as the contract brings images to, that of "
@@ -247,23 +251,23 @@ def _map(
     if options.noise == "none":
         return found
     # The same errors whenever the sample is read.
-    told = hashlib.sha256(f"{options.noise}\n{sample}".encode()).digest()
-    draw = np.random.default_rng([studio.seed, *told])
+    digest = hashlib.sha256(f"{options.noise}\n{sample}".encode()).digest()
+    draw = np.random.default_rng([preparation.seed, *digest])
     return NOISES[options.noise].change(found, options.magnitude, classes, draw)
 
 
 def _explained(
-    options: Options, samples: Sequence[str], studio: Studio, load: Load
+    options: Options, samples: Sequence[str], preparation: PreparationContext, load: Load
 ) -> torch.Tensor:
     """Coarse explanations of all training samples, made once, float32 [N, classes, h, w]."""
-    if studio.teacher is None:
+    if preparation.teacher is None:
         raise RequestError(
             "explanation masks need a trained classifier, and the recipe names none",
             'name a baseline in its options, such as classifier = "none-s2"',
         )
-    path, device = studio.folder / _KEPT, torch.device(studio.device)
+    path, device = preparation.folder / _KEPT, torch.device(preparation.device)
     if not path.is_file():
-        network = studio.teacher().to(device)
+        network = preparation.teacher().to(device)
         found = []
         for chosen in _chunks(samples):
             batch = load(chosen)

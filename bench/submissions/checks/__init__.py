@@ -7,8 +7,9 @@ Every public function of a module of this room is a check: ``licence`` of ``decl
 - returns None if it has nothing to say of this subject,
 - raises `bench.base.errors.BenchError` with the fault and how to mend it.
 
-What another check reports already is asked of the subject's properties, which raise `Unmet`; so a
-fault is reported once, and everything that doesn't depend on it is checked nevertheless.
+What another check reports already is asked of the submission's properties, which raise
+`PreconditionError`; so a fault is reported once, and everything that doesn't depend on it is
+checked nevertheless.
 """
 
 from collections.abc import Callable
@@ -42,19 +43,19 @@ _MEMORY = 32 << 30
 """What building a network may take, in bytes of address space."""
 
 
-class Unmet(Exception):  # noqa: N818
+class PreconditionError(Exception):
     """What a check builds on is at fault; another check says so."""
 
 
-def _met(ask: Callable[[], T]) -> T:
+def _required(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except BenchError as error:
-        raise Unmet from error
+        raise PreconditionError from error
 
 
 @dataclass(frozen=True)
-class Subject:
+class Submission:
     """What is checked: a folder with ``entry.toml``, or a file of predictions alone.
 
     Attributes:
@@ -96,7 +97,7 @@ class Subject:
     @cached_property
     def raw(self) -> dict[str, Any]:
         """What ``entry.toml`` holds."""
-        return _met(self.read)
+        return _required(self.read)
 
     def find_task(self) -> Task:
         """The task it is for: one that ships, if nobody asked for another.
@@ -119,7 +120,7 @@ class Subject:
     @cached_property
     def task(self) -> Task:
         """The task it is for."""
-        return _met(self.find_task)
+        return _required(self.find_task)
 
     def find_contract(self) -> InputContract:
         """What a model wants to be fed.
@@ -139,7 +140,7 @@ class Subject:
     @cached_property
     def contract(self) -> InputContract:
         """What a model wants to be fed."""
-        return _met(self.find_contract)
+        return _required(self.find_contract)
 
     def declare(self) -> Entry | Predicted:
         """The whole declaration; another input stands for one that is at fault.
@@ -154,7 +155,7 @@ class Subject:
             return entries.validated(Predicted, self.raw | {"folder": self.path}, path)
         try:
             contract = self.contract
-        except Unmet:
+        except PreconditionError:
             contract = self.task.input(self.task.inputs[0])
         whole = self.raw | {"input": contract.model_dump(), "folder": self.path}
         return entries.validated(Entry, whole, path)
@@ -162,13 +163,13 @@ class Subject:
     @cached_property
     def model(self) -> Entry | None:
         """The entry, if it brings a model."""
-        found = _met(self.declare)
+        found = _required(self.declare)
         return found if isinstance(found, Entry) else None
 
     @cached_property
     def predicted(self) -> Predicted | None:
         """The entry, if it brings predictions."""
-        found = _met(self.declare)
+        found = _required(self.declare)
         return found if isinstance(found, Predicted) else None
 
     def build(self) -> "torch.nn.Module | None":
@@ -176,7 +177,7 @@ class Subject:
 
         Raises:
             BenchError: it can't be built.
-            Unmet: its architecture isn't one of `ARCHITECTURES`, or its weights aren't there.
+            PreconditionError: its architecture isn't one of `ARCHITECTURES`, or it has no weights.
         """
         if isinstance(self._built, BenchError):
             raise self._built
@@ -190,10 +191,10 @@ class Subject:
         if entry is None:
             return None
         if entry.model.architecture.partition(":")[0] not in ARCHITECTURES:
-            raise Unmet
+            raise PreconditionError
         if entry.model.learns and (entry.weights is None or not entry.weights.is_file()):
             # Without weights of its own a model may ask for others, which would be fetched.
-            raise Unmet
+            raise PreconditionError
         # The network of another input would be blamed on its weights.
         entry = entry.model_copy(update={"input": self.contract})
         outputs = kinds.kind_of(self.task).outputs(self.task)
@@ -206,4 +207,4 @@ class Subject:
     @cached_property
     def network(self) -> "torch.nn.Module | None":
         """The network of a model with random weights; None without a model."""
-        return _met(self.build)
+        return _required(self.build)

@@ -6,24 +6,24 @@ from bench.base.errors import BenchError
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 from bench.spec.task import Task
-from bench.submissions.checks import Subject
+from bench.submissions.checks import Submission
 
 
-def toml(subject: Subject) -> str | None:
+def toml(submission: Submission) -> str | None:
     """It is TOML, of bounded size and nesting."""
-    return None if subject.alone else f"{len(subject.read())} keys"
+    return None if submission.alone else f"{len(submission.read())} keys"
 
 
-def task(subject: Subject) -> str:
+def task(submission: Submission) -> str:
     """It is for a task that is known, and for the one asked for."""
-    return subject.find_task().name
+    return submission.find_task().name
 
 
-def task_digest(subject: Subject) -> str | None:
+def task_digest(submission: Submission) -> str | None:
     """It was made for what the task means today."""
-    if subject.alone:
+    if submission.alone:
         return None
-    wanted, found = subject.task, subject.raw.get("task_digest")
+    wanted, found = submission.task, submission.raw.get("task_digest")
     if found != wanted.digest:
         made = f"digest {found!r:.20}" if found else "no digest"
         raise BenchError(
@@ -33,37 +33,37 @@ def task_digest(subject: Subject) -> str | None:
     return f"{wanted.digest[:12]}, version {wanted.version}"
 
 
-def fields(subject: Subject) -> str | None:
+def fields(submission: Submission) -> str | None:
     """Every field is known and as it must be; the input has a check of its own."""
-    return None if subject.alone else subject.declare().name
+    return None if submission.alone else submission.declare().name
 
 
-def licence(subject: Subject) -> str | None:
+def licence(submission: Submission) -> str | None:
     """A licence is named."""
-    if subject.alone:
+    if submission.alone:
         return None
-    found = subject.raw.get("licence")
+    found = submission.raw.get("licence")
     if not isinstance(found, str) or not found.strip():
         raise BenchError("no licence", 'write licence = "Apache-2.0", or another SPDX identifier')
     return found
 
 
-def authors(subject: Subject) -> str | None:
+def authors(submission: Submission) -> str | None:
     """Authors are named."""
-    if subject.alone:
+    if submission.alone:
         return None
-    named = _texts(subject.raw.get("authors"))
+    named = _texts(submission.raw.get("authors"))
     if not named:
         raise BenchError("no authors", 'write authors = ["First Last", ...]')
     return ", ".join(named)
 
 
-def training_data(subject: Subject) -> str | None:
+def training_data(submission: Submission) -> str | None:
     """What was learnt from is declared, and the scored split isn't among it."""
-    if subject.alone:
+    if submission.alone:
         return None
-    scored = subject.task
-    named = _texts(subject.raw.get("training_data")) + _trained_here(subject)
+    scored = submission.task
+    named = _texts(submission.raw.get("training_data")) + _trained_here(submission)
     for text in named:
         dataset, _, split = text.strip().lower().partition("/")
         if dataset == scored.dataset and split in ("", scored.split):
@@ -73,7 +73,7 @@ def training_data(subject: Subject) -> str | None:
                 f'train on {scored.dataset}/{scored.training}, and write "{scored.dataset}/'
                 f'{scored.training}" rather than the dataset as a whole',
             )
-    model = None if "predictions" in subject.raw else subject.model
+    model = None if "predictions" in submission.raw else submission.model
     if not named and (model is None or model.model.learns):
         raise BenchError(
             "no training data declared",
@@ -83,11 +83,11 @@ def training_data(subject: Subject) -> str | None:
     return ", ".join(named) or "nothing was learnt"
 
 
-def _trained_here(subject: Subject) -> list[str]:
+def _trained_here(submission: Submission) -> list[str]:
     """The splits that the harness itself trained an entry on."""
-    if "trained" not in subject.raw:
+    if "trained" not in submission.raw:
         return []
-    found = subject.model
+    found = submission.model
     if not isinstance(found, Entry) or not found.trained or found.trained.task not in tasks.names():
         return []
     learnt: Task = tasks.load(found.trained.task)

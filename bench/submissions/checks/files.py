@@ -10,7 +10,7 @@ from bench.base import parquet
 from bench.base.errors import BenchError
 from bench.spec.entry import MAX_DECLARATION
 from bench.submissions import content
-from bench.submissions.checks import Subject
+from bench.submissions.checks import Submission
 
 MAX_FILES = 1000
 """The most files in the folder of an entry."""
@@ -40,12 +40,12 @@ _PROGRAMS = re.compile(
 )
 
 
-def plain(subject: Subject) -> str | None:
+def plain(submission: Submission) -> str | None:
     """Plain files with plain names: no links, devices or folders, and no two alike but for case."""
-    if subject.alone:
+    if submission.alone:
         return None
     faults, seen = [], set()
-    for entry in _entries(subject.path):
+    for entry in _entries(submission.path):
         if not _NAME.fullmatch(entry.name):
             faults.append(f"{entry.name!r:.100} is no plain name")
         if entry.name.lower() in seen:
@@ -62,13 +62,13 @@ def plain(subject: Subject) -> str | None:
     return f"{len(seen)} files"
 
 
-def formats(subject: Subject) -> str | None:
+def formats(submission: Submission) -> str | None:
     """Nothing in a format that can run code, by its name and by its content, hidden or not."""
-    if subject.alone:
+    if submission.alone:
         return None
     faults = []
-    for path in _everything(subject.path):
-        name = path.relative_to(subject.path).as_posix()
+    for path in _everything(submission.path):
+        name = path.relative_to(submission.path).as_posix()
         if name.startswith(_VERSION_CONTROL):
             found = "a pickle" if content.fault(path) == "a pickle" else ""
         elif _PROGRAMS.search(name):
@@ -87,9 +87,11 @@ def formats(subject: Subject) -> str | None:
     return "no pickles, no programs"
 
 
-def sizes(subject: Subject) -> str:
+def sizes(submission: Submission) -> str:
     """No file is larger than what is opened."""
-    paths = [subject.path] if subject.alone else [Path(e.path) for e in _entries(subject.path)]
+    paths = (
+        [submission.path] if submission.alone else [Path(e.path) for e in _entries(submission.path)]
+    )
     faults, total = [], 0
     for path in paths:
         size = path.stat().st_size if path.is_file() else 0
@@ -102,11 +104,11 @@ def sizes(subject: Subject) -> str:
     return f"{total:,} bytes"
 
 
-def readme(subject: Subject) -> str | None:
+def readme(submission: Submission) -> str | None:
     """There is a README.md."""
-    if subject.alone:
+    if submission.alone:
         return None
-    path = subject.path / "README.md"
+    path = submission.path / "README.md"
     if not path.is_file() or not path.stat().st_size:
         raise BenchError("no README.md", "say what it is and how it was made; `bench init` helps")
     return f"{path.stat().st_size:,} bytes"

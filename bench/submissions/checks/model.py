@@ -4,31 +4,31 @@ from bench import data, kinds
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError
 from bench.kinds.common import scoring
-from bench.spec.contract import Door
-from bench.submissions.checks import ARCHITECTURES, Subject, Unmet
+from bench.spec.contract import InputPipeline
+from bench.submissions.checks import ARCHITECTURES, PreconditionError, Submission
 
 _SAMPLES = 4
 
 
-def contract(subject: Subject) -> str | None:
+def contract(submission: Submission) -> str | None:
     """The input is complete: bands, units, size, resampling, mean and std, or one by name."""
-    if _brings_none(subject):
+    if _brings_none(submission):
         return None
-    found = subject.find_contract()
+    found = submission.find_contract()
     return f"{len(found.bands)} bands, {found.size or 'native'} px"
 
 
-def possible(subject: Subject) -> str | None:
+def possible(submission: Submission) -> str | None:
     """The task's dataset can give what the input asks for."""
-    if _brings_none(subject):
+    if _brings_none(submission):
         return None
-    Door(subject.contract, subject.task.bands)
-    return f"{subject.task.division(subject.contract)} division"
+    InputPipeline(submission.contract, submission.task.bands)
+    return f"{submission.task.division(submission.contract)} division"
 
 
-def architecture(subject: Subject) -> str | None:
+def architecture(submission: Submission) -> str | None:
     """The architecture, and that for the sample track, is installed with the harness."""
-    if (entry := subject.model) is None:
+    if (entry := submission.model) is None:
         return None
     for model in filter(None, (entry.model, entry.sample)):
         if model.architecture.partition(":")[0] not in ARCHITECTURES:
@@ -40,9 +40,9 @@ def architecture(subject: Subject) -> str | None:
     return entry.model.architecture
 
 
-def weights_there(subject: Subject) -> str | None:
+def weights_there(submission: Submission) -> str | None:
     """The weights are there."""
-    if (entry := subject.model) is None or not entry.model.learns:
+    if (entry := submission.model) is None or not entry.model.learns:
         return None
     if entry.weights is None:
         raise BenchError(
@@ -52,51 +52,51 @@ def weights_there(subject: Subject) -> str | None:
     return f"sha256 {entry.weights_sha256()[:12]}"
 
 
-def weights_finite(subject: Subject) -> str | None:
+def weights_finite(submission: Submission) -> str | None:
     """The weights are whole safetensors without NaN or infinity."""
-    if (entry := subject.model) is None or entry.weights is None or not entry.weights.is_file():
+    if (entry := submission.model) is None or entry.weights is None or not entry.weights.is_file():
         return None
     return f"{weights.check_finite(entry.weights)} tensors"
 
 
-def builds(subject: Subject) -> str | None:
+def builds(submission: Submission) -> str | None:
     """The architecture takes its arguments and the input."""
-    network = subject.build()
+    network = submission.build()
     if network is None:
         return None
     return f"{sum(p.numel() for p in network.parameters()):,} parameters"
 
 
-def weights_match(subject: Subject) -> str | None:
+def weights_match(submission: Submission) -> str | None:
     """The weights are those of the architecture: names, shapes, dtypes."""
-    entry, network = subject.model, subject.network
+    entry, network = submission.model, submission.network
     if entry is None or network is None or entry.weights is None:
         return None
     return f"{weights.check(network, entry.weights, entry.model.weights_prefix)} tensors"
 
 
-def runs(subject: Subject) -> str | None:
+def runs(submission: Submission) -> str | None:
     """The model gives finite values of the right shape for a few samples of the sample track."""
-    entry, network = subject.model, subject.network
-    if entry is None or network is None or not subject.dry_run:
+    entry, network = submission.model, submission.network
+    if entry is None or network is None or not submission.dry_run:
         return None
     import torch
 
     from bench.kinds.common.observing import observe
 
-    task, contract = subject.task, subject.contract
+    task, contract = submission.task, submission.contract
     try:
-        door = Door(contract, task.bands)
+        pipeline = InputPipeline(contract, task.bands)
         if entry.weights is not None:
             weights.fill(network, entry.weights, entry.model.weights_prefix)
     except BenchError as error:
-        raise Unmet from error
+        raise PreconditionError from error
     kind = kinds.kind_of(task)
     dataset = data.reader(task.dataset).open_dataset(
         data.ensure_sample(task.dataset, lambda text: None)
     )
     samples = dataset.ids(task.split)[:_SAMPLES]
-    batch = kind.load(task, dataset, door, samples)
+    batch = kind.load(task, dataset, pipeline, samples)
     with torch.inference_mode():
         device, schema = torch.device("cpu"), kind.schema(task)
         found = observe(task, kind, network.eval(), [batch], device, schema)
@@ -104,5 +104,5 @@ def runs(subject: Subject) -> str | None:
     return f"{len(samples)} samples"
 
 
-def _brings_none(subject: Subject) -> bool:
-    return subject.alone or "predictions" in subject.raw
+def _brings_none(submission: Submission) -> bool:
+    return submission.alone or "predictions" in submission.raw

@@ -7,40 +7,41 @@ from bench.data import Dataset
 from bench.evaluate import predictions
 from bench.kinds.common import scoring
 from bench.spec.entry import Predicted
-from bench.submissions.checks import Subject, Unmet
+from bench.submissions.checks import PreconditionError, Submission
 
 _ROWS = 64
 
 
-def columns(subject: Subject) -> str | None:
+def columns(submission: Submission) -> str | None:
     """A Parquet file with the columns of the task's schema, of bounded size."""
-    if (entry := subject.predicted) is None:
+    if (entry := submission.predicted) is None:
         return None
-    schema = predictions.form(entry.file, subject.task)
+    schema = predictions.form(entry.file, submission.task)
     return f"{parquet.rows(entry.file, schema):,} rows of {', '.join(schema.names)}"
 
 
-def values(subject: Subject) -> str | None:
+def values(submission: Submission) -> str | None:
     """Every value is there, finite and in its range."""
-    if (entry := subject.predicted) is None:
+    if (entry := submission.predicted) is None:
         return None
-    _require_columns(subject, entry)
-    found = predictions.tables(entry.file, subject.task)
+    _require_columns(submission, entry)
+    found = predictions.tables(entry.file, submission.task)
     return f"{sum(piece.num_rows for piece in found):,} rows"
 
 
-def samples(subject: Subject) -> str | None:
+def samples(submission: Submission) -> str | None:
     """Every sample of the scored split is predicted once, and nothing else."""
-    if (entry := subject.predicted) is None:
+    if (entry := submission.predicted) is None:
         return None
-    _require_columns(subject, entry)
-    task = subject.task
+    _require_columns(submission, entry)
+    task = submission.task
     found = predictions.samples(entry.file, task)
     declared = task.published(task.split)
     if (len(found), data.ids_sha256(found)) == (declared.size, declared.ids_sha256):
         return f"all {len(found):,} of the official track"
     known = {
-        track: predictions.expected(task, dataset) for track, dataset in _datasets(subject).items()
+        track: predictions.expected(task, dataset)
+        for track, dataset in _datasets(submission).items()
     }
     for track, ids in known.items():
         if sorted(found) == ids:
@@ -57,17 +58,17 @@ def samples(subject: Subject) -> str | None:
     return None
 
 
-def fit(subject: Subject) -> str | None:
+def fit(submission: Submission) -> str | None:
     """The first predictions fit their samples, where the data is here."""
-    if (entry := subject.predicted) is None or not subject.dry_run:
+    if (entry := submission.predicted) is None or not submission.dry_run:
         return None
-    task = subject.task
+    task = submission.task
     try:
         piece = next(predictions.tables(entry.file, task)).slice(0, _ROWS)
     except (BenchError, StopIteration) as error:
-        raise Unmet from error
+        raise PreconditionError from error
     asked = set(piece.column("sample").to_pylist())
-    for track, dataset in _datasets(subject).items():
+    for track, dataset in _datasets(submission).items():
         if asked <= set(predictions.expected(task, dataset)):
             found = predictions.kind_of(task).from_predictions(task, dataset, piece)
             scoring.check_scale(task, found)
@@ -75,18 +76,18 @@ def fit(subject: Subject) -> str | None:
     return None
 
 
-def _require_columns(subject: Subject, entry: Predicted) -> None:
+def _require_columns(submission: Submission, entry: Predicted) -> None:
     try:
-        parquet.rows(entry.file, predictions.form(entry.file, subject.task))
+        parquet.rows(entry.file, predictions.form(entry.file, submission.task))
     except BenchError as error:
-        raise Unmet from error
+        raise PreconditionError from error
 
 
-def _datasets(subject: Subject) -> dict[str, Dataset]:
+def _datasets(submission: Submission) -> dict[str, Dataset]:
     """The task's dataset on the tracks that are ready here; a dry run makes the sample track."""
-    name = subject.task.dataset
+    name = submission.task.dataset
     roots = {"official": data.official_root(name), "sample": data.sample_root(name)}
-    if subject.dry_run:
+    if submission.dry_run:
         data.ensure_sample(name, lambda text: None)
     return {
         track: data.reader(name).open_dataset(root)

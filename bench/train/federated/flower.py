@@ -47,15 +47,15 @@ from bench.base.paths import absolute
 from bench.base.version import __version__
 from bench.kinds.common.batch import Batch
 from bench.spec import task as tasks
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry, Held, Round
 from bench.spec.recipe import Federated
 from bench.spec.task import Task
 from bench.train.card import card
 from bench.train.federated import rounds, training
 from bench.train.federated.clients import Client, held, partition
-from bench.train.federated.steps import Lesson, State, Update, client_step, snapshot
-from bench.train.folder import Workshop
+from bench.train.federated.steps import FederatedSetup, State, Update, client_step, snapshot
+from bench.train.folder import WorkFolder
 from bench.train.loop import Progress
 
 # What is trained here is nobody else's business.
@@ -69,7 +69,7 @@ except ImportError as _error:
         "Flower (flwr) isn't installed here", 'pip install "rs-bench[federated]"'
     ) from _error
 
-Own = Callable[[Context], tuple[Lesson, Client, Held]]
+Own = Callable[[Context], tuple[FederatedSetup, Client, Held]]
 """What a node is: all that its client needs, by the node's and the run's configuration."""
 
 _WAIT = 1.0
@@ -88,14 +88,14 @@ def client_app(own: Own) -> ClientApp:
         return Message(RecordDict({"client": ConfigRecord(about)}), reply_to=message)
 
     def train(message: Message, context: Context) -> Message:
-        lesson, client, _ = own(context)
+        setup, client, _ = own(context)
         begun = time.perf_counter()
         before = context.state.get("sent")
         previous = before.to_torch_state_dict() if isinstance(before, ArrayRecord) else None
         state = message.content["state"].to_torch_state_dict()
-        update = client_step(lesson, state, client, int(message.content["round"]["turn"]), previous)
+        update = client_step(setup, state, client, int(message.content["round"]["turn"]), previous)
         sent = ArrayRecord(dict(update.state))
-        if lesson.recipe.algorithm == "moon":
+        if setup.recipe.algorithm == "moon":
             context.state["sent"] = sent
         numbers = {"samples": update.samples, "loss": update.loss}
         numbers["seconds"] = time.perf_counter() - begun
@@ -174,13 +174,13 @@ def introduced(grid: Grid, expected: int) -> dict[int, tuple[Client, Held]]:
 
 
 def serve(
-    grid: Grid, lesson: Lesson, expected: int, folder: Path, progress: Progress
+    grid: Grid, setup: FederatedSetup, expected: int, folder: Path, progress: Progress
 ) -> tuple[dict[str, Held], list[Round]]:
     """All rounds of a recipe with the clients of a grid; see `bench.train.federated.rounds.learn`.
 
     Args:
         grid: whose nodes are the clients.
-        lesson: its network holds the weights to begin with; nothing but shapes is read.
+        setup: its network holds the weights to begin with; nothing but shapes is read.
         expected: for how many nodes it waits.
         folder: where rounds are kept.
         progress: called after every round.
@@ -190,15 +190,15 @@ def serve(
     """
     known = introduced(grid, expected)
     nodes = {node: client for node, (client, _) in known.items()}
-    start = snapshot(lesson.network)
-    done = rounds.learn(lesson, list(nodes.values()), start, asking(grid, nodes), folder, progress)
+    start = snapshot(setup.network)
+    done = rounds.learn(setup, list(nodes.values()), start, asking(grid, nodes), folder, progress)
     return {client.name: holds for client, holds in known.values()}, done
 
 
 @lru_cache(maxsize=1)
 def _opened(
     name: str, model: str, track: Literal["official", "sample"], seed: int, device: str
-) -> tuple[Task, Entry, Federated, Lesson]:
+) -> tuple[Task, Entry, Federated, FederatedSetup]:
     """What server and clients have in common; its reader gives blank samples."""
     task = tasks.load(name)
     entry = models.find(model, task)
@@ -216,11 +216,11 @@ def _opened(
         targets = {"labels": torch.zeros(len(rows), classes), "client": [""] * len(rows)}
         return Batch([""] * len(rows), images, targets)
 
-    lesson = training.lesson_of(network, recipe, task, kind, blank, seed, device, "32-true")
-    return task, entry, recipe, lesson
+    setup = training.lesson_of(network, recipe, task, kind, blank, seed, device, "32-true")
+    return task, entry, recipe, setup
 
 
-def _from(config: Mapping[str, Any]) -> tuple[Task, Entry, Federated, Lesson]:
+def _from(config: Mapping[str, Any]) -> tuple[Task, Entry, Federated, FederatedSetup]:
     track = cast(Literal["official", "sample"], str(config["track"]))
     names = str(config["task"]), str(config["model"])
     return _opened(*names, track, int(config["seed"]), str(config["device"]))
@@ -229,35 +229,35 @@ def _from(config: Mapping[str, Any]) -> tuple[Task, Entry, Federated, Lesson]:
 @lru_cache(maxsize=1)
 def _all_clients(
     name: str, model: str, track: Literal["official", "sample"], seed: int, device: str
-) -> tuple[Lesson, list[Client], list[Held]]:
+) -> tuple[FederatedSetup, list[Client], list[Held]]:
     """Every client of a federation, with access to the samples that lie here."""
-    task, entry, recipe, lesson = _opened(name, model, track, seed, device)
+    task, entry, recipe, setup = _opened(name, model, track, seed, device)
     official = track == "official"
     root = data.official_root(task.dataset) if official else data.sample_root(task.dataset)
     data.require(root, task.dataset)
     dataset: Any = data.reader(task.dataset).open_dataset(root)
     samples = dataset.ids(task.training)
-    kind, door = kinds.kind_of(task), Door(entry.input, task.bands)
+    kind, pipeline = kinds.kind_of(task), InputPipeline(entry.input, task.bands)
 
     def read(rows: Sequence[int]) -> Batch:
-        return kind.load(task, dataset, door, [samples[row] for row in rows])
+        return kind.load(task, dataset, pipeline, [samples[row] for row in rows])
 
     labels = dataset.multilabels(samples)
     clients = partition(dataset.attributes(samples), recipe, seed)
-    return replace(lesson, read=read), clients, [held(client, labels) for client in clients]
+    return replace(setup, read=read), clients, [held(client, labels) for client in clients]
 
 
-def _own(context: Context) -> tuple[Lesson, Client, Held]:
+def _own(context: Context) -> tuple[FederatedSetup, Client, Held]:
     """The client that a node is, by its name or its partition."""
     run, node = context.run_config, context.node_config
     track = cast(Literal["official", "sample"], str(run["track"]))
-    lesson, clients, holds = _all_clients(
+    setup, clients, holds = _all_clients(
         str(run["task"]), str(run["model"]), track, int(run["seed"]), str(run["device"])
     )
     asked = node.get("client", node.get("partition-id"))
     for client, held_here in zip(clients, holds, strict=True):
         if asked in (client.name, client.number):
-            return lesson, client, held_here
+            return setup, client, held_here
     names = ", ".join(client.name for client in clients)
     raise RequestError(f"no client of this federation is {asked!r}", f"its clients are {names}")
 
@@ -265,26 +265,32 @@ def _own(context: Context) -> tuple[Lesson, Client, Held]:
 def main(grid: Grid, context: Context) -> None:
     """Train with the clients of a grid and leave the trained entry under the results folder."""
     config = context.run_config
-    task, entry, recipe, lesson = _from(config)
+    task, entry, recipe, setup = _from(config)
     trained = {
         "task": task.name,
         "track": str(config["track"]),
-        "seed": lesson.seed,
+        "seed": setup.seed,
         "recipe": recipe.model_dump(),
         "data": "",
         "harness": f"rs-bench {__version__}, torch {torch.__version__}, Flower",
     }
     digest = sha256_json({"entry": entry.digest(), "task": task.digest, "trained": trained})
-    name = f"{entry.name}-{config['track']}-{lesson.seed}-flower"
-    workshop = Workshop(absolute(str(config["results"])) / "entries" / task.name / name, digest)
-    workshop.open()
-    holds, done = serve(
-        grid, lesson, int(config["clients"]), workshop.folder, lambda done, total, text: print(text)
+    name = f"{entry.name}-{config['track']}-{setup.seed}-flower"
+    work_folder = WorkFolder(
+        absolute(str(config["results"])) / "entries" / task.name / name, digest
     )
-    federation, states = training.concluded(holds, done, workshop.folder, lesson.network)
-    whole = training.entry_of(entry, workshop.target, recipe, trained, federation)
-    workshop.export(whole, states, card(whole, task))
-    workshop.deliver()
+    work_folder.open()
+    holds, done = serve(
+        grid,
+        setup,
+        int(config["clients"]),
+        work_folder.folder,
+        lambda done, total, text: print(text),
+    )
+    federation, states = training.concluded(holds, done, work_folder.folder, setup.network)
+    whole = training.entry_of(entry, work_folder.target, recipe, trained, federation)
+    work_folder.export(whole, states, card(whole, task))
+    work_folder.deliver()
 
 
 # Flower looks for these names in the text, and finds plain assignments only.

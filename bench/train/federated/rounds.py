@@ -15,7 +15,7 @@ from bench.base.files import write_bytes
 from bench.spec.entry import Round
 from bench.train.federated.clients import Client
 from bench.train.federated.steps import (
-    Lesson,
+    FederatedSetup,
     State,
     Update,
     client_step,
@@ -47,23 +47,23 @@ Ask = Callable[[int, State], Iterable[Update | Failure]]
 """Has all clients train in a round, from 0, from global weights; answers in their order."""
 
 
-def in_process(lesson: Lesson, clients: Sequence[Client], folder: Path) -> Ask:
+def in_process(setup: FederatedSetup, clients: Sequence[Client], folder: Path) -> Ask:
     """Clients one after the other in this process.
 
     Args:
-        lesson: what they have in common.
+        setup: what they have in common.
         clients: who takes part.
         folder: where each one's last weights are kept for ``moon``.
     """
-    remembers = lesson.recipe.algorithm == "moon"
+    remembers = setup.recipe.algorithm == "moon"
 
     def ask(turn: int, state: State) -> Iterator[Update | Failure]:
         for client in clients:
             begun = time.perf_counter()
             before = folder / f"client-{client.number:05d}"
             try:
-                previous = _remembered(lesson.network, before, turn) if remembers else None
-                update = client_step(lesson, state, client, turn, previous)
+                previous = _remembered(setup.network, before, turn) if remembers else None
+                update = client_step(setup, state, client, turn, previous)
             except FAILURES as error:
                 yield Failure(client.name, reason(error))
                 continue
@@ -95,7 +95,7 @@ def reason(error: BaseException) -> str:
 
 
 def learn(
-    lesson: Lesson,
+    setup: FederatedSetup,
     clients: Sequence[Client],
     start: State,
     ask: Ask,
@@ -109,7 +109,7 @@ def learn(
     the round that it was in, with the same bits.
 
     Args:
-        lesson: what clients have in common.
+        setup: what clients have in common.
         clients: who takes part.
         start: the global weights before the first round.
         ask: how clients are run.
@@ -120,17 +120,17 @@ def learn(
         RequestError: ``moon`` was asked for a network without a classifier.
         BenchError: no client sent usable weights in a round.
     """
-    recipe = lesson.recipe
+    recipe = setup.recipe
     if recipe.algorithm == "moon":
-        with features(lesson.network):
+        with features(setup.network):
             pass
     done = kept(folder)
-    state = _read(lesson.network, weights_after(folder, len(done))) if done else start
+    state = _read(setup.network, weights_after(folder, len(done))) if done else start
     cost: dict[bool, int] = {}
     for turn in range(len(done), recipe.rounds):
         contrasted = recipe.algorithm == "moon" and turn > 0
         if contrasted not in cost:
-            cost[contrasted] = macs(lesson, start, clients[0], contrasted=contrasted)
+            cost[contrasted] = macs(setup, start, clients[0], contrasted=contrasted)
         begun = time.perf_counter()
         tally = Tally(state)
         try:
@@ -222,10 +222,10 @@ def kept(folder: Path) -> list[Round]:
     return _RECORDS.validate_json(path.read_bytes()) if path.is_file() else []
 
 
-def macs(lesson: Lesson, state: State, client: Client, *, contrasted: bool) -> int:
+def macs(setup: FederatedSetup, state: State, client: Client, *, contrasted: bool) -> int:
     """Multiply-accumulates of learning from one sample once: half of what PyTorch counts."""
     brief = {"local_epochs": 1, "batch": _COUNTED}
-    tried = replace(lesson, recipe=lesson.recipe.model_copy(update=brief))
+    tried = replace(setup, recipe=setup.recipe.model_copy(update=brief))
     few = replace(client, samples=client.samples[:_COUNTED])
     with FlopCounterMode(display=False) as counter:
         client_step(tried, state, few, 0, state if contrasted else None)

@@ -27,7 +27,7 @@ Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FederatedSetup:
     """What all clients of a federation have in common.
 
     Attributes:
@@ -67,7 +67,7 @@ class Update:
 
 
 def client_step(
-    lesson: Lesson, state: State, client: Client, turn: int, previous: State | None = None
+    setup: FederatedSetup, state: State, client: Client, turn: int, previous: State | None = None
 ) -> Update:
     """Local training of a client in one round, from the global weights.
 
@@ -76,7 +76,7 @@ def client_step(
     arguments: neither on other clients nor on when it is called.
 
     Args:
-        lesson: what all clients have in common.
+        setup: what all clients have in common.
         state: the global weights.
         client: which one.
         turn: the round, from 0.
@@ -88,7 +88,7 @@ def client_step(
     """
     if not len(client.samples):
         raise BenchError(f"client {client.name} has no samples", "leave it out of the federation")
-    recipe, network = lesson.recipe, lesson.network
+    recipe, network = setup.recipe, setup.network
     network.load_state_dict(state)
     network.train()
     device = next(network.parameters()).device
@@ -96,14 +96,14 @@ def client_step(
         [p for p in network.parameters() if p.requires_grad], lr=recipe.learning_rate
     )
     losses = []
-    with _objective(lesson, previous) as objective:
+    with _objective(setup, previous) as objective:
         for epoch in range(turn * recipe.local_epochs, (turn + 1) * recipe.local_epochs):
-            steps = _order(client, recipe, lesson.seed, epoch)
-            for step, batch in enumerate(ahead(lesson.read, steps)):
-                draw = generator(MODEL, lesson.seed, epoch, step, client.number)
+            steps = _order(client, recipe, setup.seed, epoch)
+            for step, batch in enumerate(ahead(setup.read, steps)):
+                draw = generator(MODEL, setup.seed, epoch, step, client.number)
                 torch.manual_seed(draw.initial_seed())
                 optimizer.zero_grad(set_to_none=True)
-                with arithmetic(device, lesson.precision):
+                with arithmetic(device, setup.precision):
                     loss = objective(to_device(batch, device))
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -184,11 +184,13 @@ def snapshot(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def _objective(lesson: Lesson, previous: State | None) -> Iterator[Callable[[Batch], torch.Tensor]]:
+def _objective(
+    setup: FederatedSetup, previous: State | None
+) -> Iterator[Callable[[Batch], torch.Tensor]]:
     """What a client minimises in a round, from the weights that its network holds now."""
-    recipe, network = lesson.recipe, lesson.network
+    recipe, network = setup.recipe, setup.network
     if previous is None or recipe.mu is None or recipe.temperature is None:
-        yield lambda batch: lesson.loss(network, batch)
+        yield lambda batch: setup.loss(network, batch)
         return
     mu, temperature = recipe.mu, recipe.temperature
     received, before = _frozen(network), _frozen(network)
@@ -196,7 +198,7 @@ def _objective(lesson: Lesson, previous: State | None) -> Iterator[Callable[[Bat
     with features(network) as own, features(received) as globally, features(before) as formerly:
 
         def objective(batch: Batch) -> torch.Tensor:
-            loss = lesson.loss(network, batch)
+            loss = setup.loss(network, batch)
             with torch.no_grad():
                 received(batch.inputs)
                 before(batch.inputs)

@@ -19,10 +19,10 @@ from bench.models.running import laid_out
 from bench.spec.entry import Entry, Federation, Held, Round, Trained
 from bench.spec.recipe import Federated
 from bench.spec.task import Task
-from bench.train.course import Course, settings
+from bench.train.context import TrainingContext, settings
 from bench.train.federated import rounds
 from bench.train.federated.clients import held, partition
-from bench.train.federated.steps import Lesson, State, snapshot
+from bench.train.federated.steps import FederatedSetup, State, snapshot
 from bench.train.folder import WEIGHTS
 from bench.train.loader import Read
 from bench.train.loop import Progress
@@ -36,33 +36,33 @@ class Labelled(Dataset, Protocol):
         ...
 
 
-def federate(course: Course, recipe: Federated) -> Entry:
+def federate(context: TrainingContext, recipe: Federated) -> Entry:
     """Follow a federated recipe; the entry holds the global model after each round.
 
     Raises:
         RequestError: several devices are asked for, or the recipe or the precision can't be used.
         BenchError: no client sent usable weights in a round.
     """
-    if course.devices * course.nodes > 1:
+    if context.devices * context.nodes > 1:
         raise RequestError("a federation is trained on one device", "leave out --devices")
     with settings(recipe.matmul_precision):
-        bench.base.torch_setup.deterministic(course.seed)
-        lesson = lesson_of(
-            course.network(),
+        bench.base.torch_setup.deterministic(context.seed)
+        setup = lesson_of(
+            context.network(),
             recipe,
-            course.task,
-            course.kind,
-            course.read(course.training),
-            course.seed,
-            course.device,
-            course.precision,
+            context.task,
+            context.kind,
+            context.read(context.training),
+            context.seed,
+            context.device,
+            context.precision,
         )
-        folder = course.workshop.folder
+        folder = context.work_folder.folder
         federation, states = follow(
-            lesson, course.dataset, course.training, folder, course.progress
+            setup, context.dataset, context.training, folder, context.progress
         )
-    whole = entry_of(course.entry, course.workshop.target, recipe, course.trained, federation)
-    course.deliver(whole, states)
+    whole = entry_of(context.entry, context.work_folder.target, recipe, context.trained, federation)
+    context.deliver(whole, states)
     return whole
 
 
@@ -75,7 +75,7 @@ def lesson_of(
     seed: int,
     device: str,
     precision: str,
-) -> Lesson:
+) -> FederatedSetup:
     """What clients have in common, with the network on its device.
 
     Raises:
@@ -87,16 +87,20 @@ def lesson_of(
             "use bf16-mixed or 32-true",
         )
     placed = laid_out(network.to(torch.device(device)))
-    return Lesson(recipe, placed, partial(kind.loss, task), read, seed, precision)
+    return FederatedSetup(recipe, placed, partial(kind.loss, task), read, seed, precision)
 
 
 def follow(
-    lesson: Lesson, dataset: Dataset, training: Sequence[str], folder: Path, progress: Progress
+    setup: FederatedSetup,
+    dataset: Dataset,
+    training: Sequence[str],
+    folder: Path,
+    progress: Progress,
 ) -> tuple[Federation, State]:
     """Train by a federated recipe in this process.
 
     Args:
-        lesson: what clients have in common; its network holds the weights to begin with.
+        setup: what clients have in common; its network holds the weights to begin with.
         dataset: that of the task.
         training: the ids of the training split.
         folder: where rounds are kept until all are done.
@@ -105,13 +109,13 @@ def follow(
     Returns:
         What happened, and the weights of `bench.models.rounds.Rounds`.
     """
-    clients = partition(dataset.attributes(training), lesson.recipe, lesson.seed)
+    clients = partition(dataset.attributes(training), setup.recipe, setup.seed)
     labels = cast(Labelled, dataset).multilabels(training)
-    start = snapshot(lesson.network)
-    ask = rounds.in_process(lesson, clients, folder)
-    done = rounds.learn(lesson, clients, start, ask, folder, progress)
+    start = snapshot(setup.network)
+    ask = rounds.in_process(setup, clients, folder)
+    done = rounds.learn(setup, clients, start, ask, folder, progress)
     known = {client.name: held(client, labels) for client in clients}
-    return concluded(known, done, folder, lesson.network)
+    return concluded(known, done, folder, setup.network)
 
 
 def concluded(

@@ -8,11 +8,11 @@ import pytest
 from bench.base.errors import BenchError
 from bench.base.files import new_folder
 from bench.data.simulate import words
-from bench.data.simulate.canvas import PAINT, SIZE, Canvas
+from bench.data.simulate.image import PAINT, SIZE, SceneImage
 from bench.data.simulate.noise import generator
 from bench.data.simulate.optics import SENTINEL_2
-from bench.data.simulate.painters import KINDS, Things
 from bench.data.simulate.pictures import CHANGING, Change, later, scene, twins, view
+from bench.data.simulate.renderers import KINDS, Objects
 
 
 def colours(picture: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_a_linear_probe_does_better(learned: tuple[np.ndarray, np.ndarray]) -> N
 def test_scenes_depend_on_their_key_alone(kind: str) -> None:
     one, again, other = scene(kind, 1, 2), scene(kind, 1, 2), scene(kind, 1, 3)
     assert np.array_equal(view(one), view(again))
-    assert one.things == again.things
+    assert one.objects == again.objects
     assert not np.array_equal(view(one), view(other))
     assert view(one).shape == (SIZE, SIZE, 3)
     assert view(one).dtype == np.uint8
@@ -75,8 +75,8 @@ def test_what_is_counted_is_seen(kind: str, colour: str, above: int | None) -> N
     agree = []
     for number in range(24):
         made = scene(kind, 3, number)
-        (things,) = made.things or (Things("", 0),)
-        if things.colour != colour:
+        (objects,) = made.objects or (Objects("", 0),)
+        if objects.colour != colour:
             continue
         picture = view(made).astype(int)
         if above is not None:
@@ -86,7 +86,7 @@ def test_what_is_counted_is_seen(kind: str, colour: str, above: int | None) -> N
             seen = ndimage.binary_closing(seen, iterations=2)
         labels, _ = ndimage.label(seen)
         areas = np.bincount(labels.ravel())[1:]
-        agree.append((areas > 8).sum() == things.count)
+        agree.append((areas > 8).sum() == objects.count)
     assert len(agree) >= 5
     assert np.mean(agree) > 0.6
 
@@ -104,9 +104,9 @@ def test_five_captions_that_are_true_and_vary() -> None:
             shared.setdefault(text, set()).add(index)
             assert text.endswith(" .")
             spoken = [word for word in text.split() if word in numbers]
-            counts = [numbers[some.count] for some in made.things if some.count < 7]
+            counts = [numbers[some.count] for some in made.objects if some.count < 7]
             assert all(word in counts for word in spoken)
-            for thing in made.things:
+            for thing in made.objects:
                 spoken = [colour for colour in PAINT if f"{colour} {thing.noun}" in text]
                 assert spoken in ([], [thing.colour])
             assert "road" not in text.split() or "road" in made.around
@@ -156,10 +156,10 @@ def test_the_place_before_is_left_as_it_was() -> None:
 
 
 def test_what_was_built_is_told() -> None:
-    change = Change("built", Things("house", 3, "red"), "upper left")
+    change = Change("built", Objects("house", 3, "red"), "upper left")
     told = " ".join(words.changes(change, "meadow", generator(0)))
     assert "three red houses" in told
-    one = Change("built", Things("building", 1, "blue"), "lower right")
+    one = Change("built", Objects("building", 1, "blue"), "lower right")
     texts = [t for n in range(9) for t in words.changes(one, "forest", generator(n))]
     assert not any("buildings" in text or "one blue building are" in text for text in texts)
 
@@ -183,13 +183,13 @@ def test_twins_show_one_scene() -> None:
 
 
 def test_places_keep_their_distance() -> None:
-    canvas = Canvas("places")
-    found = canvas.places(20, 0.08)
+    image = SceneImage("places")
+    found = image.places(20, 0.08)
     assert 5 < len(found) <= 20
     apart = [np.hypot(a - c, b - d) for a, b in found for c, d in found if (a, b) != (c, d)]
     assert min(apart) > 0.16
-    canvas.keep_free(np.ones_like(canvas.free))
-    assert canvas.places(3, 0.1) == []
+    image.keep_free(np.ones_like(image.free))
+    assert image.places(3, 0.1) == []
 
 
 def test_a_folder_appears_as_a_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_countries_are_those_of_the_dataset(real_data: Path) -> None:
 
 
 def test_codes_are_those_of_the_declaration() -> None:
-    path = Path(reben.__file__).parents[1] / "data" / "reben.toml"
+    path = Path(reben.__file__).with_name("reben.toml")
     declared = tomllib.loads(path.read_text(encoding="utf-8"))["classes"]
     assert list(CLASSES) == declared
 
@@ -232,7 +232,7 @@ def test_unlabelled_codes_are_there_and_few(patches: list[Patch]) -> None:
 
 
 def test_radiometry_is_near_the_published_statistics(patches: list[Patch]) -> None:
-    path = Path(reben.__file__).parents[1] / "data" / "reben.toml"
+    path = Path(reben.__file__).with_name("reben.toml")
     published = tomllib.loads(path.read_text(encoding="utf-8"))["statistics"]["120_nearest"]
     kept = [p for p in patches if not (p.acquisition.snow or p.acquisition.cloud)]
     for band, (mean, std) in published.items():

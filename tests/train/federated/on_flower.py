@@ -14,7 +14,7 @@ from bench.base.errors import BenchError
 from bench.spec.entry import Held
 from bench.train.federated import flower, rounds
 from bench.train.federated.steps import snapshot
-from tests.train.federated.tiny import MOON, clients, lesson
+from tests.train.federated.tiny import MOON, clients, setup
 
 CLIENTS = clients(4, 10, 10)
 
@@ -32,7 +32,7 @@ def own(changes):
     def find(context):
         client = CLIENTS[int(context.node_config["partition-id"])]
         holds = Held(samples=len(client.samples), classes=3)
-        return lesson(**changes), client, holds
+        return setup(**changes), client, holds
 
     return find
 
@@ -65,12 +65,12 @@ class Grid:
 @pytest.mark.usefixtures("identity")
 @pytest.mark.parametrize("changes", [{}, {"algorithm": "fedavg-weighted"}, MOON])
 def test_the_aggregate_is_that_of_one_process(tmp_path, changes):
-    made = lesson(**changes)
+    made = setup(**changes)
     ask = rounds.in_process(made, CLIENTS, tmp_path / "here")
     start = snapshot(made.network)
     rounds.learn(made, CLIENTS, start, ask, tmp_path / "here", lambda *news: None)
     grid = Grid(flower.client_app(own(changes)))
-    holds, done = flower.serve(grid, lesson(**changes), 3, tmp_path / "there", lambda *news: None)
+    holds, done = flower.serve(grid, setup(**changes), 3, tmp_path / "there", lambda *news: None)
     assert list(holds) == ["c0", "c1", "c2"]
     assert [one.clients for one in done] == [3, 3, 3]
     for count in (1, 2, 3):
@@ -85,7 +85,7 @@ def test_the_aggregate_is_that_of_one_process(tmp_path, changes):
 @pytest.mark.usefixtures("identity")
 def test_a_node_that_dies_is_left_out_and_named(tmp_path):
     grid = Grid(flower.client_app(own({})), dead={("train", 99)})
-    _, done = flower.serve(grid, lesson(), 3, tmp_path, lambda *news: None)
+    _, done = flower.serve(grid, setup(), 3, tmp_path, lambda *news: None)
     assert [one.left_out for one in done] == [{"c1": "it is dead"}] * 3
     grid.dead = {("query", 99)}
     with pytest.raises(BenchError, match="node 99 doesn't say which client it is: it is dead"):
@@ -102,14 +102,14 @@ def test_what_is_no_answer_is_a_failure_and_no_crash():
 
 
 def test_simulated_by_flower(tmp_path):
-    made = lesson()
+    made = setup()
     ask = rounds.in_process(made, CLIENTS, tmp_path / "here")
     start = snapshot(made.network)
     rounds.learn(made, CLIENTS, start, ask, tmp_path / "here", lambda *news: None)
     app = flower.ServerApp()
 
     def main(grid, context):
-        flower.serve(grid, lesson(), 3, tmp_path / "there", lambda *news: None)
+        flower.serve(grid, setup(), 3, tmp_path / "there", lambda *news: None)
 
     app.main()(main)
     resources = {"client_resources": {"num_cpus": 1, "num_gpus": 0.0}}

@@ -20,7 +20,7 @@ from bench.data.reben import simulate as simulated
 from bench.models import entries
 from bench.spec import task as tasks
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PYTHON = Path(os.environ.get("BENCH_FEDERATED_PYTHON", ROOT / ".venv-federated" / "bin" / "python"))
 pytestmark = pytest.mark.skipif(
     not PYTHON.is_file(), reason=f"no Flower at {PYTHON}: `make federated-env` puts it there"

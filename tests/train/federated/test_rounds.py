@@ -8,7 +8,7 @@ import torch
 from bench.base.errors import BenchError, RequestError
 from bench.train.federated import rounds
 from bench.train.federated.steps import Update, client_step, server_step, snapshot
-from tests.train.federated.tiny import MOON, clients, lesson
+from tests.train.federated.tiny import MOON, clients, setup
 
 CLIENTS = clients(4, 10, 10)
 
@@ -33,11 +33,11 @@ def bits(folder, count=3):
 
 @pytest.mark.parametrize("changes", [{}, {"algorithm": "fedavg-weighted"}, MOON])
 def test_a_resumed_training_ends_with_the_same_bits(tmp_path, changes):
-    learnt(tmp_path / "whole", lesson(**changes))
+    learnt(tmp_path / "whole", setup(**changes))
     torn = tmp_path / "torn"
     with pytest.raises(StoppedError):
-        learnt(torn, lesson(**changes), stop=1)
-    made = lesson(**changes)
+        learnt(torn, setup(**changes), stop=1)
+    made = setup(**changes)
     asked = rounds.in_process(made, CLIENTS, torn)
 
     def killed(turn, state):
@@ -47,20 +47,20 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, changes):
     with pytest.raises(StoppedError):
         learnt(torn, made, ask=killed)
     assert len(rounds.kept(torn)) == 1
-    found = learnt(torn, lesson(**changes))
+    found = learnt(torn, setup(**changes))
     assert len(found) == 3
     assert bits(torn) == bits(tmp_path / "whole")
-    assert learnt(torn, lesson(**changes)) == found
+    assert learnt(torn, setup(**changes)) == found
 
 
 def test_rounds_are_the_steps_one_after_the_other(tmp_path):
-    made = lesson(**MOON)
+    made = setup(**MOON)
     state, sent = snapshot(made.network), {}
     for turn in range(3):
         updates = [client_step(made, state, c, turn, sent.get(c.name)) for c in CLIENTS]
         sent = {update.client: update.state for update in updates}
         state = server_step(state, updates, weighted=False)
-    again = lesson(**MOON)
+    again = setup(**MOON)
     learnt(tmp_path, again)
     found = rounds._read(again.network, rounds.weights_after(tmp_path, 3))
     assert all(torch.equal(found[name], state[name]) for name in state)
@@ -94,7 +94,7 @@ def ruined(value):
     ],
 )
 def test_a_client_that_fails_in_a_round_is_left_out_of_it_and_named(tmp_path, spoil, why):
-    made = lesson()
+    made = setup()
     found = learnt(tmp_path, made, ask=spoilt(made, tmp_path, "c1", spoil))
     assert [one.left_out for one in found] == [{}, {"c1": why}, {}]
     assert [one.clients for one in found] == [3, 2, 3]
@@ -108,7 +108,7 @@ def test_a_client_that_fails_in_a_round_is_left_out_of_it_and_named(tmp_path, sp
 
 
 def test_a_client_that_raises_is_survived_and_all_of_them_are_not(tmp_path):
-    made = lesson()
+    made = setup()
 
     def read(rows):
         if min(rows) < 4:
@@ -132,14 +132,14 @@ def test_a_client_that_raises_is_survived_and_all_of_them_are_not(tmp_path):
 
 
 def test_moon_needs_to_know_the_classifier(tmp_path):
-    made = replace(lesson(**MOON), network=torch.nn.Linear(6, 3))
+    made = replace(setup(**MOON), network=torch.nn.Linear(6, 3))
     with pytest.raises(RequestError, match="Linear doesn't name"):
         learnt(tmp_path, made)
 
 
 def test_what_a_round_costs(tmp_path):
-    plain, moon = (learnt(tmp_path / n, lesson(**c)) for n, c in (("p", {}), ("m", MOON)))
-    numbers = sum(tensor.nbytes for tensor in snapshot(lesson().network).values())
+    plain, moon = (learnt(tmp_path / n, setup(**c)) for n, c in (("p", {}), ("m", MOON)))
+    numbers = sum(tensor.nbytes for tensor in snapshot(setup().network).values())
     assert plain[0].bytes_up == plain[0].bytes_down == 3 * numbers
     # Forward and backward of two layers, but for the gradient of the first one's input.
     assert plain[0].macs == 24 * 2 * (2 * 6 * 8 + 3 * 8 * 3)
@@ -150,6 +150,6 @@ def test_what_a_round_costs(tmp_path):
 
 
 def test_an_update_knows_nothing_of_time(tmp_path):
-    (update, *_) = rounds.in_process(lesson(), CLIENTS, tmp_path)(0, snapshot(lesson().network))
+    (update, *_) = rounds.in_process(setup(), CLIENTS, tmp_path)(0, snapshot(setup().network))
     assert isinstance(update, Update)
     assert update.seconds > 0

@@ -21,7 +21,7 @@ from bench.train.federated.steps import (
     snapshot,
 )
 from bench.train.loader import MODEL, ORDER, generator
-from tests.train.federated.tiny import MOON, Tiny, clients, lesson
+from tests.train.federated.tiny import MOON, Tiny, clients, setup
 
 ALL = clients(24)[0]
 
@@ -54,7 +54,7 @@ def by_hand(made, state, client, turn):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_fedavg_of_one_client_is_that_clients_training(weighted):
-    made = lesson(batch=5)
+    made = setup(batch=5)
     state = snapshot(made.network)
     update = client_step(made, state, ALL, 1)
     assert equal(update.state, by_hand(made, state, ALL, 1))
@@ -63,7 +63,7 @@ def test_fedavg_of_one_client_is_that_clients_training(weighted):
 
 
 def test_a_client_depends_on_its_arguments_alone():
-    made = lesson()
+    made = setup()
     state = snapshot(made.network)
     first, second = clients(10, 14)
     alone = client_step(made, state, second, 0)
@@ -97,7 +97,7 @@ def test_the_server_takes_the_mean(sent):
 
 
 def test_the_mean_of_weights_is_the_mean_of_changes():
-    made = lesson()
+    made = setup()
     state = snapshot(made.network)
     updates = [client_step(made, state, client, 0) for client in clients(10, 14)]
     found = server_step(state, updates, weighted=False)
@@ -125,7 +125,7 @@ def test_the_contrast_is_that_of_the_paper(seed, temperature, samples):
 
 
 def test_moon_without_a_previous_model_is_fedavg_and_with_one_is_not():
-    plain, moon = lesson(), lesson(**MOON)
+    plain, moon = setup(), setup(**MOON)
     state = snapshot(plain.network)
     expected = client_step(plain, state, ALL, 0)
     assert equal(client_step(moon, state, ALL, 0).state, expected.state)
@@ -145,7 +145,7 @@ def test_features_are_what_the_classifier_is_given():
 
 
 def test_a_client_with_one_class_or_one_sample_trains_and_one_without_samples_does_not():
-    made = lesson(inputs=torch.ones(24, 6), batch=12)
+    made = setup(inputs=torch.ones(24, 6), batch=12)
     state = snapshot(made.network)
     assert fault(state, client_step(made, state, ALL, 0)) == ""
     empty = Client("nobody", 0, np.array([], np.int64))

@@ -10,7 +10,7 @@ from torch import nn
 from bench.kinds.common.batch import Batch
 from bench.spec.recipe import Federated
 from bench.train.federated.clients import Client
-from bench.train.federated.steps import Lesson
+from bench.train.federated.steps import FederatedSetup
 
 SAMPLES, INPUTS, CLASSES = 24, 6, 3
 RECIPE = Federated(
@@ -46,13 +46,13 @@ def recipe(**changes: Any) -> Federated:
     return Federated.model_validate(RECIPE.model_dump() | changes)
 
 
-def lesson(inputs: torch.Tensor | None = None, seed: int = 3, **changes: Any) -> Lesson:
+def setup(inputs: torch.Tensor | None = None, seed: int = 3, **changes: Any) -> FederatedSetup:
     """A lesson on samples in memory; which classes occur follows from the inputs."""
     draw = torch.Generator().manual_seed(0)
     images = torch.randn(SAMPLES, INPUTS, generator=draw) if inputs is None else inputs
     targets = (images[:, :CLASSES] > 0).float()
     torch.manual_seed(1)
-    return Lesson(
+    return FederatedSetup(
         recipe(**changes),
         Tiny(),
         lambda network, batch: nn.functional.binary_cross_entropy_with_logits(

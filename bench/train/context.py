@@ -13,17 +13,17 @@ from bench import models
 from bench.base import weights
 from bench.data import Dataset
 from bench.kinds.common.protocol import Kind
-from bench.spec.contract import Door
+from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry, Trained
 from bench.spec.task import Task
 from bench.train.card import card
-from bench.train.folder import WEIGHTS, Workshop
+from bench.train.folder import WEIGHTS, WorkFolder
 from bench.train.loader import Read, reader
 from bench.train.loop import Best, Progress
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingContext:
     """A training: the arguments of `bench.train.train`, and what follows from them.
 
     Attributes:
@@ -31,7 +31,7 @@ class Course:
             there; the entry with the arguments that its recipe gives the architecture.
         training, validation: the ids of the splits.
         trained: what is known of how the entry comes to be before it has.
-        workshop: where it is built.
+        work_folder: where it is built.
     """
 
     entry: Entry
@@ -41,7 +41,7 @@ class Course:
     training: list[str]
     validation: list[str]
     trained: dict[str, Any]
-    workshop: Workshop
+    work_folder: WorkFolder
     device: str
     devices: int
     nodes: int
@@ -56,14 +56,16 @@ class Course:
         return int(self.trained["seed"])
 
     @property
-    def door(self) -> Door:
+    def pipeline(self) -> InputPipeline:
         """What the entry is fed through."""
-        return Door(self.entry.input, self.task.bands)
+        return InputPipeline(self.entry.input, self.task.bands)
 
     def read(self, samples: list[str]) -> Read:
         """Access to some samples."""
-        task, kind, dataset, door = self.task, self.kind, self.dataset, self.door
-        return reader(lambda chosen: kind.load(task, dataset, door, chosen), samples, kind.BATCH)
+        task, kind, dataset, pipeline = self.task, self.kind, self.dataset, self.pipeline
+        return reader(
+            lambda chosen: kind.load(task, dataset, pipeline, chosen), samples, kind.BATCH
+        )
 
     def network(self) -> torch.nn.Module:
         """The architecture with the weights that training begins with."""
@@ -93,7 +95,7 @@ class Course:
         model = self.entry.model.model_copy(update={"weights": WEIGHTS, "weights_prefix": ""})
         return self.entry.model_copy(
             update={
-                "folder": self.workshop.target,
+                "folder": self.work_folder.target,
                 "model": model,
                 "trained": Trained.model_validate(self.trained | facts | done),
             }
@@ -101,8 +103,8 @@ class Course:
 
     def deliver(self, whole: Entry, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put a trained entry in its place."""
-        self.workshop.export(whole, tensors, card(whole, self.task))
-        self.workshop.deliver()
+        self.work_folder.export(whole, tensors, card(whole, self.task))
+        self.work_folder.deliver()
 
 
 @contextlib.contextmanager

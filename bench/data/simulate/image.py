@@ -30,7 +30,7 @@ PAINT: dict[str, tuple[str, float]] = {
     "brown": ("dark soil", 1.2),
     "green": ("grass", 1.2),
 }
-"""Colours of made things: a material that looks so, and how much brighter it is."""
+"""Colours of artificial objects: a material that looks so, and how much brighter it is."""
 
 _FINE = 2  # points along a pixel
 _SIDE = SIZE * _FINE
@@ -38,7 +38,7 @@ _VISIBLE = ("B04", "B03", "B02")
 _INDEX = {name: index for index, name in enumerate(MATERIALS)}
 
 
-class Canvas:
+class SceneImage:
     """A plot of ground.
 
     Args:
@@ -46,7 +46,7 @@ class Canvas:
 
     Attributes:
         rng: for whatever is drawn on it.
-        free: where things may still be put.
+        free: where objects may still be put.
     """
 
     def __init__(self, *key: str | int) -> None:
@@ -172,17 +172,17 @@ def light(rng: np.random.Generator) -> Light:
     return float(rng.normal(1.0, 0.08)), float(abs(rng.normal(0.01, 0.01)))
 
 
-def photograph(canvas: Canvas, of: Light, rng: np.random.Generator) -> NDArray[np.uint8]:
+def photograph(image: SceneImage, of: Light, rng: np.random.Generator) -> NDArray[np.uint8]:
     """What a camera shows of a plot, uint8 [SIZE, SIZE, 3]: red, green, blue."""
     bands = {name: SENTINEL_2[name] for name in _VISIBLE}
-    seen = np.stack(list(_reflectance(canvas, of, rng, bands).values()), axis=2)
+    seen = np.stack(list(_reflectance(image, of, rng, bands).values()), axis=2)
     # A camera's tone curve: display values go with about the square root of the light.
     tone: NDArray[np.uint8] = np.rint(255 * (2.0 * seen).clip(0, 1) ** (1 / 2.2)).astype(np.uint8)
     return tone
 
 
 def multispectral(
-    canvas: Canvas, of: Light, rng: np.random.Generator
+    image: SceneImage, of: Light, rng: np.random.Generator
 ) -> dict[str, NDArray[np.uint16]]:
     """What Sentinel-2 would record of a plot: 12 bands in reflectance x 10,000.
 
@@ -190,12 +190,12 @@ def multispectral(
     """
     return {
         name: np.clip(np.rint(10_000 * band), 1, 65_535).astype(np.uint16)
-        for name, band in _reflectance(canvas, of, rng, SENTINEL_2).items()
+        for name, band in _reflectance(image, of, rng, SENTINEL_2).items()
     }
 
 
 def _reflectance(
-    canvas: Canvas,
+    image: SceneImage,
     of: Light,
     rng: np.random.Generator,
     bands: Mapping[str, tuple[float, float, int]],
@@ -204,7 +204,7 @@ def _reflectance(
     pure = _pure(tuple((centre, width) for centre, width, _ in bands.values()))
     seen: dict[str, Floats] = {}
     for name, spectrum in zip(bands, pure, strict=True):
-        fine = spectrum[canvas.material] * canvas.gain
+        fine = spectrum[image.material] * image.gain
         coarse = sum(fine[i::_FINE, j::_FINE] for i, j in np.ndindex(_FINE, _FINE)) / _FINE**2
         path = haze * (bands[name][0] / 550.0) ** -1.5
         band = factor * coarse + path * (1 - coarse)

@@ -15,7 +15,7 @@ Known = tuple[Run, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Contender:
+class Competitor:
     """An entry, or one run of it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Contender:
 
 def find(
     names: Sequence[str], task: Task, results: Path, track: str | None
-) -> tuple[list[Contender], list[str]]:
+) -> tuple[list[Competitor], list[str]]:
     """What names stand for.
 
     Args:
@@ -42,7 +42,7 @@ def find(
         track: the one to look at; None for official where all have it, else sample.
 
     Returns:
-        The contenders in the order of the names, all complete, of one task digest, on the same
+        The competitors in the order of the names, all complete, of one task digest, on the same
         samples of one track; and what is worth saying about the choice.
 
     Raises:
@@ -67,40 +67,40 @@ def find(
             "official and sample results are never compared",
         )
     chosen = min(shared)
-    contenders, remarks = [], []
+    competitors, remarks = [], []
     for name, group in zip(names, groups, strict=True):
         here = [pair for pair in group if pair[1]["track"] == chosen]
-        contender, said = _contender(name, here)
-        contenders.append(contender)
+        competitor, said = _contender(name, here)
+        competitors.append(competitor)
         remarks += said
-    _check_alike(contenders, task)
-    counts = [len(one.runs) for one in contenders]
+    _check_alike(competitors, task)
+    counts = [len(one.runs) for one in competitors]
     if max(counts) > min(counts) == 1:
         remarks.append("an entry with one run says nothing about other seeds of its training")
-    remarks += _same_model(contenders)
-    if verification.of_run(contenders[0].manifests[0]) == verification.UNVERIFIED:
+    remarks += _same_model(competitors)
+    if verification.of_run(competitors[0].manifests[0]) == verification.UNVERIFIED:
         remarks.append("the scored split is unverified: its samples were held to nothing published")
-    return _named(contenders), remarks
+    return _named(competitors), remarks
 
 
-def _named(contenders: Sequence[Contender]) -> list[Contender]:
+def _named(competitors: Sequence[Competitor]) -> list[Competitor]:
     """With the shortest names that tell all of them apart."""
 
-    def entry(one: Contender) -> str:
+    def entry(one: Competitor) -> str:
         name = str(one.manifests[0]["entry"]["name"])
         return one.name if one.name.startswith(f"{name}@") else name
 
-    def seeded(one: Contender) -> str:
+    def seeded(one: Competitor) -> str:
         return f"{entry(one)} (seed {', '.join(str(m['seed']) for m in one.manifests)})"
 
-    def whole(one: Contender) -> str:
+    def whole(one: Competitor) -> str:
         return ", ".join(run.name for run in one.runs)
 
     for name in (entry, seeded, whole):
-        names = [name(one) for one in contenders]
+        names = [name(one) for one in competitors]
         if len(set(names)) == len(names):
             break
-    return [replace(one, name=name) for one, name in zip(contenders, names, strict=True)]
+    return [replace(one, name=name) for one, name in zip(competitors, names, strict=True)]
 
 
 def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
@@ -143,7 +143,7 @@ def _one_run(name: str, task: Task, results: Path) -> Known:
     return run, manifest
 
 
-def _contender(name: str, group: Sequence[Known]) -> tuple[Contender, list[str]]:
+def _contender(name: str, group: Sequence[Known]) -> tuple[Competitor, list[str]]:
     """The runs of one entry, the latest of each model; what is to be said of the others.
 
     Raises:
@@ -173,13 +173,13 @@ def _contender(name: str, group: Sequence[Known]) -> tuple[Contender, list[str]]
         said.append(
             f"{name}: of runs of the same weights the latest counts{several} ({dropped} don't)"
         )
-    return Contender(name, run_of, manifest_of), said
+    return Competitor(name, run_of, manifest_of), said
 
 
-def _same_model(contenders: Sequence[Contender]) -> list[str]:
-    """Which contenders bring the same model under different names."""
+def _same_model(competitors: Sequence[Competitor]) -> list[str]:
+    """Which competitors bring the same model under different names."""
     names: dict[str, set[str]] = {}
-    for one in contenders:
+    for one in competitors:
         for manifest in one.manifests:
             names.setdefault(trainings.made(manifest).model, set()).add(one.name)
     return [
@@ -189,8 +189,10 @@ def _same_model(contenders: Sequence[Contender]) -> list[str]:
     ]
 
 
-def _check_alike(contenders: Sequence[Contender], task: Task) -> None:
-    known = [(run, m) for one in contenders for run, m in zip(one.runs, one.manifests, strict=True)]
+def _check_alike(competitors: Sequence[Competitor], task: Task) -> None:
+    known = [
+        (run, m) for one in competitors for run, m in zip(one.runs, one.manifests, strict=True)
+    ]
     if len({run.folder.resolve() for run, _ in known}) < len(known):
         raise RequestError("a run was to be compared with itself", "name another run or entry")
     first, reference = known[0]
