@@ -4,6 +4,7 @@ import multiprocessing
 import sys
 from pathlib import Path
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import pytest
 import torch

@@ -4,6 +4,7 @@ import statistics
 import time
 from types import SimpleNamespace
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import pytest
 import torch
 

@@ -2,6 +2,7 @@
 
 import copy
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import torch
 

@@ -12,7 +12,7 @@ from tests.report.leaderboard.fabricated import many
 RENDER = """
 import sys
 from pathlib import Path
-from bench import leaderboard
+from bench.report import leaderboard
 leaderboard.write(Path(sys.argv[1]), Path(sys.argv[2]))
 status = Path("/proc/self/status").read_text()
 print(int(status.partition("VmHWM:")[2].split()[0]) / 1000)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import pytest
 import torch

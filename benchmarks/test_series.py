@@ -3,6 +3,7 @@
 import json
 import time
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import pytest
 import torch

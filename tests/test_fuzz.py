@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import bench.base.torch_setup  # noqa: F401
 from bench import models
 from bench.base import bounded_toml, parquet, weights
 from bench.base.errors import BenchError
@@ -26,7 +27,7 @@ from bench.results import received
 from bench.spec import task as tasks
 from bench.spec.entry import Model, Predictions
 from bench.submissions.check import check
-from tests import submissions
+from tests import made_submissions as submissions
 from tests.made_submissions import declare, logits, model_entry, words
 
 TASK = tasks.load("reben-mlc")

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, linear
 
+import bench.base.torch_setup  # noqa: F401
+
 from .dates import dates_of, described
 
 _IGNORED = -100

@@ -6,6 +6,7 @@ Classification, IGARSS 2024, arXiv:2405.15405. In their published sizes three of
 the other.
 """
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 from timm.layers import GroupNorm1
 from timm.models import convmixer, metaformer, mlp_mixer, resnet
 from torch import nn

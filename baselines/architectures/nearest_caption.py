@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 
+import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
 

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+import bench.base.torch_setup  # noqa: F401
+
 
 class Size(NamedTuple):
     """Layers and channels of the four stages of an encoder; channels of its decoder."""

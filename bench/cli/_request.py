@@ -10,7 +10,6 @@ from bench.base.errors import RequestError
 from bench.base.paths import shown
 from bench.cli import _complete as complete
 from bench.cli._console import interval, number, print_line, print_table, results_folder
-from bench.results import runs
 
 if TYPE_CHECKING:
     from bench.evaluate.request import Request
@@ -158,10 +157,11 @@ def _name(score: dict[str, Any]) -> str:
 
 def _unranked(manifest: dict[str, Any], results: Path) -> str:
     from bench import kinds
+    from bench.results import integrity
     from bench.results.runs import Run
 
     run = Run(results / "runs" / manifest["run"])
-    return kinds.kind_of(runs.task_of(run, manifest)).UNRANKED
+    return kinds.kind_of(integrity.task_of(run, manifest)).UNRANKED
 
 
 def _by_label(heading: str, scores: Sequence[dict[str, Any]]) -> None:

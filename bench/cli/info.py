@@ -9,7 +9,6 @@ import typer
 from bench.base.errors import RequestError, unknown
 from bench.cli import _complete as complete
 from bench.cli._console import Json, print_json, print_line, print_table
-from bench.kinds.common.protocol import Prompted
 from bench.models import entries
 
 if TYPE_CHECKING:
@@ -164,6 +163,7 @@ def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool
 
 def _print_prompts(task: "Task", as_json: bool) -> None:
     from bench import kinds
+    from bench.kinds.common.protocol import Prompted
 
     kind: object = kinds.kind_of(task)
     if not isinstance(kind, Prompted):

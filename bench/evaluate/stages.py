@@ -106,7 +106,7 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
                 "restore its folder, or repeat the run with --force",
             )
         manifest = checked.manifest
-        task = runs.task_of(run, manifest)
+        task = integrity.task_of(run, manifest)
         if task.digest != manifest["task"]["digest"]:
             raise BenchError(
                 f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "

@@ -17,7 +17,7 @@ from bench.evaluate import data_contents as contents
 from bench.kinds.common import scoring
 from bench.kinds.common.protocol import Remarks
 from bench.models import entries
-from bench.results import integrity, runs
+from bench.results import integrity
 from bench.results.runs import Run
 from bench.spec import entry
 from bench.spec.contract import InputContract
@@ -89,7 +89,7 @@ def _hashes(what: str, noted: str, found: str) -> Compared:
 
 def _task(run: Run, manifest: dict[str, Any]) -> Task | None:
     try:
-        return runs.task_of(run, manifest)
+        return integrity.task_of(run, manifest)
     except BenchError:
         return None
 

@@ -23,6 +23,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import bench.base.torch_setup  # noqa: F401
 from bench.base import bounded_json, locks, weights
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import new_folder, sha256_file, sha256_json

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import open_clip  # type: ignore[import-untyped]
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import RequestError, unknown
 from bench.kinds.federated.rounds import ACCOUNT, Rounds
 from bench.models import baseline, timm

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import RequestError, in_words, unknown
 from bench.models import entries
 from bench.spec.contract import InputContract

@@ -5,6 +5,7 @@ run folder writes its hashes as well.
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ from pydantic import (
 from bench.base.errors import BenchError
 from bench.base.files import sha256_json
 from bench.results.runs import Run
+from bench.spec import task as tasks
 from bench.spec.task import in_one_line
 
 _Text = Annotated[str, StringConstraints(max_length=500)]
@@ -157,3 +159,14 @@ def _altered(run: Run, manifest: dict[str, Any], own: str) -> list[str]:
         elif noted[name] != there[name]:
             found.append(f"{name} has other content")
     return found
+
+
+def task_of(run: Run, manifest: Mapping[str, Any]) -> tasks.Task:
+    """The task of a run; only that of a run made here may be a file of the user's.
+
+    Raises:
+        RequestError: it isn't here, or is malformed.
+    """
+    about = manifest["task"]
+    path = "" if run.imported else str(about.get("file") or "")
+    return tasks.load(path) if path else tasks.named(str(about["name"]))

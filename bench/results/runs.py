@@ -24,7 +24,6 @@ from bench.base import bounded_json, locks
 from bench.base.errors import BenchError, RequestError, unknown
 from bench.base.files import atomic_path, sha256_file, sha256_json, sweep, write_json
 from bench.base.paths import absolute
-from bench.spec import task as tasks
 
 SCHEMA = 1
 """Version of ``run.json``."""
@@ -221,14 +220,3 @@ def check_coverage(run: Run, observations: pa.Table, samples: Sequence[str]) -> 
             f"({len(missing)} missing{', first ' + missing[0] if missing else ''})",
             "repeat it with --force",
         )
-
-
-def task_of(run: Run, manifest: Mapping[str, Any]) -> tasks.Task:
-    """The task of a run; only that of a run made here may be a file of the user's.
-
-    Raises:
-        RequestError: it isn't here, or is malformed.
-    """
-    about = manifest["task"]
-    path = "" if run.imported else str(about.get("file") or "")
-    return tasks.load(path) if path else tasks.named(str(about["name"]))

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
-from bench.results import received, runs
+from bench.results import integrity, received
 from bench.results.runs import Run
 
 
@@ -50,7 +50,7 @@ def check_observations(run: Run, manifest: dict[str, Any]) -> None:
 def _schema(run: Run, manifest: dict[str, Any]) -> pa.Schema | None:
     """The columns of a run's observations, if its task is here and means the same."""
     try:
-        task = runs.task_of(run, manifest)
+        task = integrity.task_of(run, manifest)
     except RequestError:
         return None
     same = task.digest == manifest["task"]["digest"]

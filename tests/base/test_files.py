@@ -21,7 +21,7 @@ from bench.base.files import (
 _REWRITE_FOREVER = """
 import sys
 from pathlib import Path
-from bench.files import write_bytes
+from bench.base.files import write_bytes
 letter = 0
 while True:
     write_bytes(Path(sys.argv[1]), bytes([97 + letter % 26]) * 3_000_000)

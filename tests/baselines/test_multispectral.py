@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import bench.base.torch_setup  # noqa: F401
 from bench import models
 from bench.base import weights
 from bench.base.errors import RequestError

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import pytest
 import timm
 import torch

@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import kinds
 from bench.base import parquet
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predictions
@@ -15,7 +14,7 @@ from bench.kinds.common import scoring, tables
 from bench.kinds.common.tables import SAMPLE, field
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from tests import submissions
+from tests import made_submissions as submissions
 from tests.made_submissions import predicted_entry
 
 TASK = tasks.load("reben-mlc")
@@ -28,7 +27,7 @@ CODES = pa.schema([SAMPLE, field("code", pa.binary(), "bytes", low=1, high=7, lo
 def _data(sample_data, monkeypatch):
     monkeypatch.setenv("BENCH_DATA", str(sample_data))
     # Intervals of so few resamples mean nothing, but are as equal as others.
-    monkeypatch.setattr(kinds, "RESAMPLES", 8)
+    monkeypatch.setattr(scoring, "RESAMPLES", 8)
 
 
 def request(model, results, task="reben-mlc", **changes):

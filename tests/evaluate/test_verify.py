@@ -21,7 +21,7 @@ from tests.tiny import brief, tiny
 def few_resamples():
     """Intervals of so few resamples mean nothing, but are as equal as others."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinds, "RESAMPLES", 8)
+        patch.setattr(scoring, "RESAMPLES", 8)
         yield
 
 

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
-from bench import kinds
 from bench.kinds import crops, segmentation
 from bench.kinds.common import scoring
 from bench.kinds.multilabel import schema as multilabel_schema
@@ -45,7 +44,7 @@ def table(targets, logits):
 
 
 def scored(targets, logits, monkeypatch):
-    monkeypatch.setattr(kinds, "RESAMPLES", 200)
+    monkeypatch.setattr(scoring, "RESAMPLES", 200)
     observed = table(targets, logits)
     places = pa.table({"sample": observed.column("sample"), "country": PLACES})
     found = scoring.score(MULTILABEL, observed, places)
@@ -174,7 +173,7 @@ def of_maps(task, matrices):
 
 @pytest.mark.parametrize("kind", [segmentation, crops])
 def test_kinds_of_maps_say_how_many_classes_have_a_pixel(kind, monkeypatch):
-    monkeypatch.setattr(kinds, "RESAMPLES", 8)
+    monkeypatch.setattr(scoring, "RESAMPLES", 8)
     task = tasks.load("reben-pixel" if kind is segmentation else "pastis-r-crop-mapping")
     classes = len(task.classes)
     matrices = np.zeros((4, classes, classes), np.int32)
@@ -192,7 +191,7 @@ def test_kinds_of_maps_say_how_many_classes_have_a_pixel(kind, monkeypatch):
 
 @pytest.mark.parametrize("name", ["zeroshot", "several classes", "federated", "multilabel"])
 def test_every_kind_says_how_many_classes_its_means_are_over(name, monkeypatch):
-    monkeypatch.setattr(kinds, "RESAMPLES", 8)
+    monkeypatch.setattr(scoring, "RESAMPLES", 8)
     found = case(name)
     observed = found.observe()
     shown = np.array(observed.column("targets").to_pylist()).any(axis=0).sum()
@@ -218,7 +217,7 @@ def test_the_number_of_classes_is_recorded_and_exported(tmp_path):
 
 
 def test_a_rare_class_has_the_interval_of_the_resamples_in_which_it_occurs(monkeypatch):
-    monkeypatch.setattr(kinds, "RESAMPLES", 400)
+    monkeypatch.setattr(scoring, "RESAMPLES", 400)
     targets, _ = some()
     targets[:, 3], targets[:, 4] = 0, 0
     targets[[10, 30], 3] = 1  # absent from one in seven resamples

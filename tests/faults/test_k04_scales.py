@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predictions
 from bench.kinds import depth, kind_of, multilabel, zeroshot
@@ -27,7 +26,7 @@ CLASSES = len(MULTILABEL.classes)
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch):
-    monkeypatch.setattr(kinds, "RESAMPLES", 8)
+    monkeypatch.setattr(scoring, "RESAMPLES", 8)
 
 
 def labels(samples, share=0.2, seed=0):

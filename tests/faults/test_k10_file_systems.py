@@ -38,7 +38,7 @@ def held_elsewhere(path, doing="is baking", soft=False):
     code = f"""
 import errno, fcntl, sys
 from pathlib import Path
-from bench import locks
+from bench.base import locks
 def refuse(*args): raise OSError(errno.ENOLCK, "none")
 if {soft}: fcntl.flock = refuse
 with locks.held(Path(sys.argv[1]), sys.argv[2]):
@@ -123,7 +123,7 @@ def test_the_forked_child_of_a_killed_process_does_not_keep_its_lock(tmp_path):
     code = """
 import os, sys
 from pathlib import Path
-from bench import locks
+from bench.base import locks
 locks.attempt(Path(sys.argv[1]), "is working")
 if os.fork():
     os.read(0, 1)
@@ -348,7 +348,7 @@ def test_what_killed_writers_left_is_removed_and_what_live_ones_write_is_not(tmp
     code = """
 import os, sys
 from pathlib import Path
-from bench.files import atomic_path
+from bench.base.files import atomic_path
 with atomic_path(Path(sys.argv[1])) as temporary:
     temporary.write_bytes(b"half")
     os.kill(os.getpid(), 9)

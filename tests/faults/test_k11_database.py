@@ -20,8 +20,8 @@ from tests.fabricated import fabricate
 RECORD = """
 import sys
 from pathlib import Path
-from bench import store
-from bench.runs import Run
+from bench.results import store
+from bench.results.runs import Run
 results = Path(sys.argv[1])
 for name in sys.argv[2:]:
     if name == "rebuild":

@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin
 from bench.base import bounded_json
 from bench.base.errors import BenchError
 from bench.kinds.common import pictures
-from bench.results import received, runs, sql, store
+from bench.results import integrity, received, runs, sql, store
 from bench.results.import_runs import MAX_PICTURES, Imported, import_runs
 from bench.results.runs import Run
 from bench.spec import task as tasks
@@ -350,7 +350,7 @@ def test_a_path_in_a_stranger_s_manifest_is_not_opened(
     for name in "ab":
         run = Run(here / "runs" / name)
         try:
-            runs.task_of(run, run.manifest())
+            integrity.task_of(run, run.manifest())
         except BenchError as error:
             assert "unknown task" in str(error)
     assert asked
@@ -362,10 +362,10 @@ def test_a_run_made_here_may_have_a_task_of_the_user_s(tmp_path: Path) -> None:
     manifest = run.manifest()
     manifest["task"]["file"] = str(tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text(tasks.find("reben-mlc").read_text())
-    assert runs.task_of(run, manifest).name == "reben-mlc"
+    assert integrity.task_of(run, manifest).name == "reben-mlc"
     (tmp_path / "mine.toml").unlink()
     with pytest.raises(BenchError, match="unknown task"):
-        runs.task_of(run, manifest)
+        integrity.task_of(run, manifest)
 
 
 TEXTS = {

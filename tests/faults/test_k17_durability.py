@@ -78,7 +78,7 @@ def test_what_a_process_left_that_was_killed_after_the_data_had_its_name_is_remo
     code = """
 import os, sys
 from pathlib import Path
-from bench import files
+from bench.base import files
 from bench.data import samples
 move = files.move
 def moving(source, target):
@@ -229,7 +229,7 @@ LIST = """
 import sys
 from pathlib import Path
 from bench.data.formats.tensor_lmdb import TensorStore
-from bench.errors import BenchError
+from bench.base.errors import BenchError
 for folder in sys.argv[1:]:
     try:
         print(len(list(TensorStore(Path(folder)).names())))

@@ -1,5 +1,6 @@
 """Augmentations of many bands, against torchvision on what it knows and against their formulas."""
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import pytest
 import torch

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import pyarrow as pa
 import pytest

@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import f1_score
 
 from bench import models
+from bench.base.errors import RequestError
 from bench.kinds import federated
 from bench.kinds.common import scoring
 from bench.kinds.common.batch import Batch
@@ -15,7 +16,7 @@ from bench.metrics.weighted_f1 import f1_scores, worst_f1
 from bench.models import entries
 from bench.models.rounds import stacked
 from bench.spec import task as tasks
-from bench.spec.entry import Federation, RequestError, Round, Trained
+from bench.spec.entry import Federation, Round, Trained
 
 TASK = tasks.load("reben-federated")
 SAMPLES, CLASSES = 40, 19

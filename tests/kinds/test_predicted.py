@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench import kinds
 from bench.base import parquet
 from bench.base.errors import BenchError
 from bench.evaluate import predictions
@@ -53,7 +52,7 @@ SMALL = {
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch):
-    monkeypatch.setattr(kinds, "RESAMPLES", 8)
+    monkeypatch.setattr(scoring, "RESAMPLES", 8)
 
 
 class Places(Fields):

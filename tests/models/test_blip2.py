@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import bench.base.torch_setup  # noqa: F401
 from bench import models
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError

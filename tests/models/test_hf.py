@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import bench.base.torch_setup  # noqa: F401
 from bench import models
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError

@@ -13,7 +13,7 @@ from bench.cli.check import verb
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION
 from bench.submissions.check import check, every
-from tests import submissions
+from tests import made_submissions as submissions
 from tests.made_submissions import declare, model_entry, predicted_entry, words
 
 MODEL = {"architecture": "timm:test_resnet", "weights": "model.safetensors"}

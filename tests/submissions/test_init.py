@@ -10,7 +10,7 @@ from bench.kinds.common.protocol import Predictable
 from bench.spec import task as tasks
 from bench.submissions import template
 from bench.submissions.check import check
-from tests import submissions
+from tests import made_submissions as submissions
 from tests.tiny import tiny
 
 OPEN = {"declaration.licence", "declaration.authors", "declaration.training_data"}

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import torch
 from torchvision.transforms.v2 import functional as library  # type: ignore[import-untyped]
 
