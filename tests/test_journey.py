@@ -1,4 +1,4 @@
-"""From an empty folder to a row on a leaderboard, by typing what README says.
+"""From an empty folder to a row on a leaderboard, by typing what the documentation says.
 
 Nothing here is ours but a folder, a Hub on the loopback interface and the simulated data: commands
 go through the installed program, each in a process of its own, with relative paths, the default
@@ -9,42 +9,40 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
 import tomli_w
 import torch
 from safetensors.torch import load_file
 
-from bench import cli
+from tests import pages
 from tests.hub.server import Hub, commit_of
 from tests.tiny import brief
 from tests.typed import Prompt
 
-README = Path(cli.__file__).parents[2] / "README.md"
 
-
-def blocks(heading: str) -> list[str]:
-    """The code below a heading of README, with the smallest network and the only user of our Hub.
+def blocks(page: str) -> list[str]:
+    """The commands of a page, with the smallest network and the only user of our Hub.
 
     The token that `hf auth login` would ask for is in the environment.
     """
-    if not README.is_file():
-        pytest.skip("README is in a checkout only")
-    text = README.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    text = text.replace("resnet18", "test_resnet").replace("me/my-entry", "alice/my-entry")
-    return re.findall(r"^```\n(.*?)^```$", text.replace("hf auth login\n", ""), re.M | re.S)
+    return [
+        block.replace("resnet18", "test_resnet")
+        .replace("me/my-entry", "alice/my-entry")
+        .replace("hf auth login\n", "")
+        for block in pages.blocks(page)
+    ]
 
 
 def test_from_an_empty_folder_to_a_row(bench: Prompt, hub: Hub, sample_data: Path) -> None:
     here = bench.folder
     assert not list(here.iterdir())
 
-    (bring,) = blocks("Bring a model")
+    (bring,) = blocks("docs/models.md")
     shown = bench.shell(bring)
     assert "my-test_resnet on reben-mlc, sample track" in shown.stdout
     assert "run reben-mlc.my-test_resnet.sample." in shown.stdout
     assert shown.stdout.splitlines()[-2].endswith(" in results/runs")
 
-    begin, submit, take_in = blocks("Submit your model")
+    begin, submit, take_in = blocks("docs/submit.md")
     assert "next: fill them in, then bench check my-entry" in bench.shell(begin).stdout
     path = here / "my-entry" / "entry.toml"
     told = tomllib.loads(path.read_text(encoding="utf-8"))

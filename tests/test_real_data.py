@@ -1,7 +1,5 @@
 """Real patches through the whole pipeline, scored on their real labels."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +16,7 @@ from bench.evaluate.request import Request
 from bench.models import baseline
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import pages
 from tests.tiny import TASK, tiny
 
 BOTH = (METADATA, FLAGGED)
@@ -137,9 +136,9 @@ def enmap(real_data):
 
 
 def told(codec):
-    """The cells of README's row of a codec on the real patch."""
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    table = text[text.index("On the one real EnMAP patch") :]
+    """The cells of the documented row of a codec on the real patch."""
+    text = pages.text("docs/findings/compression.md")
+    table = text[text.index("## One real EnMAP patch") :]
     return next(row.split(" | ")[1:] for row in table.split("\n") if row.startswith(f"| {codec} |"))
 
 
@@ -156,7 +155,7 @@ def told(codec):
         ),
     ],
 )
-def test_readme_of_a_codec_on_the_real_patch(real_data, codec, rate):
+def test_documented_row_of_a_codec_on_the_real_patch(real_data, codec, rate):
     image = enmap(real_data)
     module = baseline._load(f"architectures.{codec.rpartition('-')[2]}")
     made = getattr(module, codec.replace("-", "").upper())

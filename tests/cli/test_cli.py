@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import typer
 
 from bench import cli
 from bench.cli._console import plain, print_table
+from tests import pages
 from tests.tiny import TASK, brief, tiny
 from tests.typed import PROGRAM
 
@@ -35,13 +35,11 @@ def commands():
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_every_command_has_help_and_stands_in_the_readme(command, bench):
+def test_every_command_has_help_and_is_documented(command, bench):
     done = bench.in_process([*command, "--help"])
     described = done.stdout.split("Usage:")[1].strip().splitlines()
     assert len(described) > 2
-    readme = Path(cli.__file__).parents[2] / "README.md"
-    if readme.is_file():
-        assert f"bench {' '.join(command)}" in readme.read_text(encoding="utf-8")
+    assert f"bench {' '.join(command)}" in pages.text("docs/commands.md")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["data", "list"]])

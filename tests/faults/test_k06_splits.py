@@ -22,6 +22,7 @@ from bench.report.leaderboard.read import read
 from bench.results import export, store, verification
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import pages
 from tests.fabricated import fabricate
 
 ROOT = Path("data")
@@ -119,9 +120,9 @@ def test_what_is_published_is_no_part_of_a_tasks_meaning(monkeypatch):
     assert (task.digest, task.checked("test")) == (before, "count")
 
 
-def test_readme_says_of_every_task_what_its_scored_split_is_held_to():
+def test_documentation_says_of_every_task_what_its_scored_split_is_held_to():
     told = {}
-    for line in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").splitlines():
+    for line in pages.text("docs/tracks.md").splitlines():
         if found := re.fullmatch(r"\| (fingerprint|count|unverified) \| (.*) \|", line):
             told[found[1]] = re.findall(r"`([a-z0-9-]+)`", found[2])
     held = {name: tasks.load(name) for name in tasks.names()}

@@ -22,9 +22,9 @@ from PIL import Image
 from safetensors.numpy import save
 
 from bench.base.errors import RequestError
-from bench.base.paths import shipped
 from bench.submissions import content, submit
 from bench.submissions.check import check
+from tests import pages
 from tests.made_submissions import declare, words
 
 
@@ -137,9 +137,9 @@ def test_what_belongs_into_an_entry_is_no_pickle(folder: Path) -> None:
     (folder / "notes.txt").write_text("cat\nin a hat\n(so it goes)\nis here.\n", encoding="utf-16")
     (folder / ".gitattributes").write_text("*.safetensors filter=lfs\n")
     (folder / "empty").write_bytes(b"")
-    for readme in ("README.md", "SECURITY.md"):
-        if (path := shipped("tasks").parent / readme).is_file():
-            (folder / f"of-{readme}").write_bytes(path.read_bytes())
+    for page in pages.PAGES:
+        name = "-".join(page.relative_to(pages.ROOT).parts)
+        (folder / f"of-{name}").write_bytes(page.read_bytes())
     assert found(folder) == ""
     subprocess.run(["git", "init", "-q", folder], check=True)
     subprocess.run(["git", "-C", folder, "add", "."], check=True)

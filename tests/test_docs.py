@@ -1,0 +1,172 @@
+"""The pages of the documentation: links, commands and tables are those of the program."""
+
+import itertools
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from bench import cli, models
+from bench.base.paths import shipped
+from bench.spec import task as tasks
+from tests import pages
+from tests.tiny import tiny
+from tests.typed import Prompt
+
+README_LINES = 150
+
+names_of_pages = [str(page.relative_to(pages.ROOT)) for page in pages.PAGES]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", pages.without_blocks(page), re.M)
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {word.replace(" ", "-") for word in words}
+
+
+def links(page: Path) -> list[str]:
+    """Where the links of a page lead, except to other sites."""
+    found = re.findall(r"\]\(([^)\s]+)\)", pages.without_blocks(page))
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+@pytest.mark.parametrize("page", names_of_pages)
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: str) -> None:
+    here = pages.ROOT / page
+    for link in links(here):
+        path, _, anchor = link.partition("#")
+        there = (here.parent / path).resolve() if path else here
+        assert there.exists(), f"{page} links to {link}"
+        assert there.is_relative_to(pages.ROOT), f"{page} links to {link}"
+        assert not anchor or anchor in anchors(there), f"{page} links to {link}"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached: set[Path] = set()
+    left = [pages.ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        reached.add(page)
+        for link in links(page):
+            there = (page.parent / link.partition("#")[0]).resolve()
+            if there.suffix == ".md" and there not in reached:
+                left.append(there)
+    assert set(pages.PAGES) <= reached
+    index = pages.ROOT / "docs" / "index.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    assert set(index.parent.rglob("*.md")) - {index} <= linked
+
+
+def test_the_readme_is_short() -> None:
+    assert len(pages.text("README.md").splitlines()) <= README_LINES
+
+
+def found_command(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that words begin with, and the words that follow it."""
+    command = typer.main.get_command(cli._command_line())
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("page", names_of_pages)
+def test_every_command_exists_with_its_options_task_and_baselines(page: str) -> None:
+    for line in pages.commands(page):
+        words = re.split(r"[\s|]+", re.sub(r"[\[\]]|\.\.\.", " ", line).strip())
+        command, rest = found_command(words)
+        known = {name for option in command.params for name in option.opts}
+        known |= {"--help", "--install-completion"}
+        if isinstance(command, click.Group):
+            assert not rest or rest[0].startswith("--"), f"{page}: bench {line}"
+        given = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert given <= known, f"{page}: bench {line}"
+        after = dict(itertools.pairwise(rest))
+        asked = after.get("--task", rest[0] if command.name == "info" and rest else "")
+        if not re.fullmatch(r"[a-z][a-z0-9-]+", asked):
+            continue
+        task = tasks.load(asked)
+        named = [after.get("--model", "")]
+        if command.name in ("compare", "curves"):
+            named += itertools.takewhile(lambda word: not word.startswith("-"), rest)
+        for name in named:
+            if re.fullmatch(r"(?!my-)[a-z][a-z0-9_-]+", name):
+                models.find(name, task)
+
+
+def test_the_commands_of_the_pages_are_found() -> None:
+    found = {page: pages.commands(page) for page in names_of_pages}
+    assert "run --task reben-mlc --model resnet50" in found["README.md"]
+    assert "list --kind retrieval --names" in found["docs/findings/images-and-text.md"]
+    assert (
+        "robustness --task reben-cutmix --model cutmix-lp-map-s2 --noise dilate=16 "
+        "--noise swap=0.5,1 --noise flip=0.001"
+    ) in found["docs/findings/training-methods.md"]
+    assert "results [--task T] [--json|--csv]" in found["docs/commands.md"]
+
+
+def test_the_lines_that_the_readme_shows_are_those_of_the_first_run() -> None:
+    """The page behind it has all of them."""
+    whole = pages.blocks("docs/first-run.md")
+    (shown,) = (block for block in pages.blocks("README.md") if "ap_macro" in block)
+    following = iter("".join(whole).splitlines())
+    assert all(line in following for line in shown.splitlines())
+
+
+def test_the_readme_hands_in_as_the_page_does() -> None:
+    lines = "".join(pages.blocks("docs/submit.md")).splitlines()
+    typed = "".join(block for block in pages.blocks("README.md") if "my-entry" in block)
+    assert len(typed.splitlines()) == 5
+    following = iter(lines)
+    assert all(line in following for line in typed.splitlines())
+
+
+def test_the_table_of_kinds_is_that_of_the_tasks() -> None:
+    table = [row for row in pages.rows("README.md") if len(row) == 4 and row[0][0] == "`"]
+    said = {row[0].strip("`"): set(re.findall(r"`([^`]+)`", row[2])) for row in table}
+    kinds: dict[str, set[str]] = {}
+    ranked: dict[str, set[str]] = {}
+    for task in map(tasks.load, tasks.names()):
+        if not task.folds_of:
+            kinds.setdefault(task.kind, set()).add(task.name)
+        ranked.setdefault(task.kind, set()).add(task.primary)
+    assert said == kinds
+    for row in table:
+        metrics = set(re.findall(r"`([a-z0-9_]+)`", row[3]))
+        assert metrics == ranked[row[0].strip("`")]
+
+
+def test_the_table_of_tasks_names_each_with_its_kind() -> None:
+    said = [
+        (name, row[1])
+        for row in pages.rows("docs/tasks.md")
+        for name in re.findall(r"`([^`]+)`", row[0])
+    ]
+    kinds = [(name, tasks.load(name).kind) for name in tasks.names()]
+    assert sorted(said) == sorted(kinds)
+
+
+def test_the_table_of_land_cover_is_what_regress_expects() -> None:
+    path = shipped("baselines") / "reben-mlc" / "resnet18" / "expected.toml"
+    expected = tomllib.loads(path.read_text(encoding="utf-8"))
+    said = {row[0]: row[2:] for row in pages.rows("docs/findings/land-cover.md")}
+    for given, one in expected.items():
+        value, interval = said[f"resnet18-{given}"]
+        assert value == f"{one['value']:.3f}"
+        assert interval == f"{one['low']:.3f} to {one['high']:.3f}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_python_of_the_pages_runs(
+    page: str, bench: Prompt, sample_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a network of a few thousand weights in place of the one that is named."""
+    tiny(bench.folder / "resnet18-s1")
+    monkeypatch.chdir(bench.folder)
+    (code,) = pages.blocks(page, "python")
+    exec(code.replace('"resnet18-s1"', '"./resnet18-s1"'), {})
+    (run,) = (bench.folder / "results" / "runs").iterdir()
+    assert run.name.startswith("reben-mlc.tiny.sample.")
