@@ -149,14 +149,26 @@ def test_the_table_of_tasks_names_each_with_its_kind() -> None:
     assert sorted(said) == sorted(kinds)
 
 
-def test_the_table_of_land_cover_is_what_regress_expects() -> None:
-    path = shipped("baselines") / "reben-mlc" / "resnet18" / "expected.toml"
-    expected = tomllib.loads(path.read_text(encoding="utf-8"))
-    said = {row[0]: row[2:] for row in pages.rows("docs/findings/land-cover.md")}
-    for given, one in expected.items():
-        value, interval = said[f"resnet18-{given}"]
-        assert value == f"{one['value']:.3f}"
-        assert interval == f"{one['low']:.3f} to {one['high']:.3f}"
+@pytest.mark.parametrize(
+    ("page", "row", "baseline", "given", "digits"),
+    [
+        ("land-cover", "resnet18-s1", "reben-mlc/resnet18", "s1", 3),
+        ("land-cover", "resnet18-s2", "reben-mlc/resnet18", "s2", 3),
+        ("land-cover", "resnet18-s1s2", "reben-mlc/resnet18", "s1s2", 3),
+        ("dense", "stumpf-s2, Agia Napa", "magicbathy-bathymetry-agia-napa/stumpf", "s2", 2),
+        ("dense", "stumpf-s2, Puck Lagoon", "magicbathy-bathymetry-puck-lagoon/stumpf", "s2", 2),
+        ("images-and-text", "`rsicd-captioning`", "rsicd-captioning/nearest-caption", "clip", 2),
+    ],
+)
+def test_figures_are_what_regress_expects(
+    page: str, row: str, baseline: str, given: str, digits: int
+) -> None:
+    path = shipped("baselines") / baseline / "expected.toml"
+    expected = tomllib.loads(path.read_text(encoding="utf-8"))[given]
+    (cells,) = (found for found in pages.rows(f"docs/findings/{page}.md") if found[0] == row)
+    said = re.findall(r"\d+\.\d+", " ".join(cells))
+    for name in ("value", "low", "high"):
+        assert f"{expected[name]:.{digits}f}" in said
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
