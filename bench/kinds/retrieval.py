@@ -35,9 +35,16 @@ from bench.kinds.common.towers import embedded, vectors
 from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.embeddings import Embeddings, Indices
 from bench.metrics.nearest import top_k
-from bench.metrics.recalls import AT, hits, medians, recalls
-from bench.metrics.relevance import relevance_of_groups, relevance_of_pairs
-from bench.metrics.retrieval import rank_both_ways
+from bench.metrics.recalls import (
+    PROTOCOLS,
+    hits,
+    medians,
+    recall_metrics,
+    recall_rows,
+    recalls,
+    shares,
+)
+from bench.metrics.retrieval import query_ranks
 from bench.metrics.stats import weighted_sums
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
@@ -65,7 +72,6 @@ SAMPLE_SCORE = "mean of the six recalls of its own queries"
 
 _HASH = 16
 _LARGEST_SCALE = 100.0
-_VARIANTS = ("", "optimistic", "distinct")
 
 
 class Settings(BaseModel):
@@ -265,20 +271,12 @@ def settle(task: Task, observations: pa.Table) -> pa.Table:
     pictures, texts, captions, owner = _unpacked(observations)
     count = len(pictures)
     number = captions.dictionary_encode().indices.to_numpy().astype(np.int64)
-    kept = np.unique(number, return_index=True)[1]
-    texts = texts[kept][number]
-    own = relevance_of_groups(np.arange(count), owner)
     asked = np.ones(count, np.bool_)
     if _changes(task):
         asked = observations.column("changed").to_numpy()
-    usual = rank_both_ways(pictures, texts, own)
-    shared = relevance_of_pairs(owner, number, (count, len(kept)))
-    once = rank_both_ways(pictures, texts[kept], shared)
-    alike = np.bincount(number, asked[owner])[number]
-    share = np.divide(asked[owner], alike, out=np.zeros(len(owner)), where=alike > 0)
+    i2t, t2i = query_ranks(pictures, texts, number, owner)
+    share = shares(number, owner, asked)
     ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int32)
-    i2t = np.stack([usual[0].pessimistic, usual[0].optimistic, once[0].pessimistic], axis=1)
-    t2i = np.stack([usual[1].pessimistic, usual[1].optimistic, once[1].pessimistic[number]], axis=1)
     columns = {
         "sample": observations.column("sample"),
         "asked": pa.array(asked),
@@ -287,6 +285,8 @@ def settle(task: Task, observations: pa.Table) -> pa.Table:
         "share": pa.ListArray.from_arrays(ends, pa.array(share)),
     }
     if _changes(task):
+        # As for the ranks, equal captions have the embedding of the first of them.
+        texts = texts[np.unique(number, return_index=True)[1]][number]
         found = top_k(texts, pictures, 1)[0][:, 0], top_k(pictures, texts, 1)[0][:, 0]
         words = word_statistics(captions.to_pylist(), owner, *found)
         columns["words"] = pa.FixedSizeListArray.from_arrays(pa.array(words.ravel()), words[0].size)
@@ -309,20 +309,13 @@ def replicate(
     settled = settle(task, observations)
     i2t, t2i, share, owner, asked = _ranks(settled)
     count = len(asked)
-    everyone = np.arange(count)
-    ones = asked[owner].astype(np.float64)
-    columns = []
-    for variant, of_texts in enumerate((ones, ones, share)):
-        columns += [
-            hits(i2t[:, variant], everyone, asked.astype(np.float64), count),
-            hits(t2i[:, variant], owner, of_texts, count),
-        ]
     words = matrix(settled, "words") if _changes(task) else np.empty((count, 0))
-    rows = np.concatenate([*columns, words, words * asked[:, None]], axis=1)
+    recalled = recall_rows(i2t, t2i, share, owner, asked)
+    rows = np.concatenate([recalled, words, words * asked[:, None]], axis=1)
     middle = [f"median_rank_{way}" for way in _directions(task)]
     wants_medians = not names or not set(names).isdisjoint(middle)
     kept = asked[owner]
-    queries = ((i2t[asked, 0], everyone[asked]), (t2i[kept, 0], owner[kept]))
+    queries = ((i2t[asked, 0], np.flatnonzero(asked)), (t2i[kept, 0], owner[kept]))
     sums, middles = [], []
     for block in counts:
         sums.append(weighted_sums(block, rows))
@@ -353,30 +346,17 @@ def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
 def _metrics(task: Task, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
     """From sums over pictures [B, 24 and more] to metrics [B].
 
-    - ``recall_at_K_i2t``: share of pictures with one of their captions among the K best;
-      ``recall_at_K_t2i``: share of captions whose picture is among the K best. Ties count against
-      the model. ``recall_mean_i2t``, ``recall_mean_t2i``, ``recall_mean``: means of three and six.
-    - ``..._i2toptimistic`` ...: the same with ties for the model, where that differs.
-    - ``..._i2tdistinct`` ...: every distinct caption once, right for all pictures it was written
-      for, as SkyScript counts (Wang et al., AAAI 2024). Of composites, which are all distinct,
-      there is none, and the directions are ``rgb2ms`` and ``ms2rgb``.
+    - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`; ``optimistic`` where
+      that differs. Of composites, which are all distinct, there is no ``distinct``, and the
+      directions are ``rgb2ms`` and ``ms2rgb``.
     - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is found
       first, mean of both directions; ``..._retrievedchanged`` for the queries of changed pairs.
     """
-    found = {}
-    for index, variant in enumerate(_VARIANTS):
-        alone = variant == "distinct" and _of_composites(task)
-        if alone or (variant == "optimistic" and not tied):
-            continue
-        ways = {
-            way: recalls(sums[:, 8 * index + 4 * side :][:, :4])
-            for side, way in enumerate(_directions(task))
-        }
-        for way, values in ways.items():
-            for k, value in zip(AT, values.T, strict=True):
-                found[f"recall_at_{k}_{way}{variant}"] = value
-            found[f"recall_mean_{way}{variant}"] = values.mean(axis=1)
-        found[f"recall_mean{variant}"] = np.mean([v.mean(axis=1) for v in ways.values()], axis=0)
+    left_out = {"distinct"} if _of_composites(task) else set()
+    if not tied:
+        left_out.add("optimistic")
+    protocols = [name for name in PROTOCOLS if name not in left_out]
+    found = recall_metrics(sums[:, :24], _directions(task), protocols)
     words = sums[:, 24:]
     if words.shape[1]:
         for part, average in zip(np.split(words, 2, axis=1), ("", "changed"), strict=True):

@@ -20,7 +20,9 @@ from collections.abc import Sequence
 
 import torch
 
-DISTANCES = ("l1", "l2", "angle", "nearest", "z")
+from bench.metrics.deviation_ratios import DISTANCES, ORIGINAL
+
+__all__ = ["DISTANCES", "deviations", "sums_over"]
 
 _PIXELS = 1024
 """Pixels at once: what is made of four dates of ten bands of so many stays in a core's cache."""
@@ -51,6 +53,23 @@ def deviations(
             found.append(work.sums(candidate[..., part]))
     # One by one: what is equal stays so to the last bit.
     return torch.stack([_means(torch.cat(found, dim=-1), series.shape[1]) for found in sums])
+
+
+def sums_over(found: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sums of deviations over areas, and of the squares of those of the original.
+
+    Args:
+        found: [1 + M, T, distances, P], the original before M magnitudes, as `deviations` gives.
+        masks: bool [A, P], the pixels of each area.
+
+    Returns:
+        float64 [T, A, 1 + M, distances] and [T, A, distances]; NaN where undefined.
+    """
+    weights = masks.T.to(torch.float64)
+    exact = found.to(torch.float64)
+    # [1 + M, T, D, A] -> [T, A, 1 + M, D], and [T, D, A] -> [T, A, D].
+    sums = (exact @ weights).permute(1, 3, 0, 2)
+    return sums, (exact[ORIGINAL].square() @ weights).permute(0, 2, 1)
 
 
 def _means(sums: torch.Tensor, bands: int) -> torch.Tensor:

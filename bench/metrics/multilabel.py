@@ -34,7 +34,7 @@ about 17) and rounds the smallest positive ones to a probability of exactly 0.5.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +50,11 @@ from bench.metrics.areas import (
     lane_for,
     pack,
     rank,
-    ratio,
     unit_curve,
     weighted_curve,
 )
-from bench.metrics.macro import macro, where
+from bench.metrics.decisions import RATES, counted, means, of_samples
+from bench.metrics.macro import macro
 from bench.metrics.stats import weighted_sums
 
 Target = NDArray[np.uint8] | NDArray[np.bool_]
@@ -62,15 +62,6 @@ Counts = NDArray[np.uint16]
 
 _MICRO = -1
 _ENTRIES_PER_JOB = 1 << 16
-
-
-class _Decisions(NamedTuple):
-    """Numbers of true and false positives and negatives, all of one shape."""
-
-    tp: NDArray[Any]
-    fp: NDArray[Any]
-    fn: NDArray[Any]
-    tn: NDArray[Any]
 
 
 class _Thresholded(NamedTuple):
@@ -81,20 +72,11 @@ class _Thresholded(NamedTuple):
 
 
 _AREAS: dict[str, Callable[[Curve], Floats]] = {"ap": average_precision, "auroc": auroc}
-_RATES: dict[str, Callable[[_Decisions], Floats]] = {
-    "f1": lambda d: ratio(2 * d.tp, 2 * d.tp + d.fn + d.fp),
-    "f2": lambda d: ratio(5 * d.tp, 5 * d.tp + 4 * d.fn + d.fp),
-    "precision": lambda d: ratio(d.tp, d.tp + d.fp),
-    "recall": lambda d: ratio(d.tp, d.tp + d.fn),
-    "specificity": lambda d: ratio(d.tn, d.tn + d.fp),
-    "accuracy": lambda d: ratio(d.tp + d.tn, d.tp + d.fp + d.fn + d.tn),
-}
-
 NAMES: tuple[str, ...] = (
     *(f"{metric}_{average}" for metric in _AREAS for average in ("macro", "micro", "classes")),
     *(
         f"{metric}_{average}"
-        for metric in _RATES
+        for metric in RATES
         for average in ("macro", "micro", "samples", "classes")
     ),
 )
@@ -249,17 +231,18 @@ def _thresholded(
     names: Sequence[str], target: Target, scores: Scores, threshold: float
 ) -> _Thresholded | None:
     """The additive part of the threshold metrics; None where no name needs it."""
-    if not any(name.rsplit("_", 1)[0] in _RATES for name in names):
+    if not any(name.rsplit("_", 1)[0] in RATES for name in names):
         return None
     positive = target.view(np.bool_)
     predicted = scores > threshold
     correct = positive & predicted
-    tp, chosen, true = (part.sum(axis=1, dtype=np.int64) for part in (correct, predicted, positive))
-    decisions = _Decisions(tp, chosen - tp, true - tp, scores.shape[1] - chosen - true + tp)
+    parts = (correct, predicted, positive)
+    counts = np.stack([part.sum(axis=1, dtype=np.int64) for part in parts], axis=1)
+    decisions = of_samples(counts, scores.shape[1])
     metrics = [name.removesuffix("_samples") for name in names if name.endswith("_samples")]
     return _Thresholded(
-        np.concatenate([correct, predicted, positive], axis=1).view(np.uint8),
-        {metric: _RATES[metric](decisions) for metric in metrics},
+        np.concatenate(parts, axis=1).view(np.uint8),
+        {metric: RATES[metric](decisions) for metric in metrics},
     )
 
 
@@ -269,34 +252,10 @@ def _rates(thresholded: _Thresholded | None, counts: Counts) -> dict[str, Floats
         return {}
     total = counts.sum(axis=1, dtype=np.int64)[:, None]
     sums = weighted_sums(counts, thresholded.decisions)
-    tp, chosen, true = np.split(sums, 3, axis=1)
-    decisions = _Decisions(tp, chosen - tp, true - tp, total - chosen - true + tp)
-    pooled = _Decisions(*(part.sum(axis=1) for part in decisions))
-    rates = {
-        f"{metric}_classes": where(_defined(metric, decisions), rate(decisions))
-        for metric, rate in _RATES.items()
-    }
-    rates |= {
-        f"{metric}_micro": where(_defined(metric, pooled, one_class=False), rate(pooled))
-        for metric, rate in _RATES.items()
-    }
+    rates = counted(total, *np.split(sums, 3, axis=1))
     if thresholded.per_sample:
-        values = np.stack(list(thresholded.per_sample.values()), axis=1)
-        means = weighted_sums(counts, values) / total
-        keys = (f"{metric}_samples" for metric in thresholded.per_sample)
-        rates |= dict(zip(keys, means.T, strict=True))
+        rates |= means(thresholded.per_sample, counts)
     return rates
-
-
-def _defined(metric: str, of: _Decisions, *, one_class: bool = True) -> NDArray[np.bool_]:
-    """Where there is a positive, and for specificity a negative; of one class, it must occur."""
-    positives: NDArray[np.bool_] = of.tp + of.fn > 0
-    negatives: NDArray[np.bool_] = of.tn + of.fp > 0
-    if metric == "accuracy" and not one_class:
-        return positives | negatives
-    if metric != "specificity":
-        return positives
-    return positives & negatives if one_class else negatives
 
 
 def occurring(target: Target) -> dict[str, int]:
@@ -306,7 +265,7 @@ def occurring(target: Target) -> dict[str, int]:
     both = int((there & (positives < len(target))).sum())
     return {
         f"{metric}_macro": both if metric in ("auroc", "specificity") else int(there.sum())
-        for metric in (*_AREAS, *_RATES)
+        for metric in (*_AREAS, *RATES)
     }
 
 

@@ -4,6 +4,8 @@ What is resampled are samples (pictures); queries follow theirs. The gallery isn
 is a place among all that there is, and it stays what it was found to be.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ AT = (1, 5, 10)
 """The K of recall at K."""
 
 Floats = NDArray[np.float64]
+
+PROTOCOLS = ("", "optimistic", "distinct")
+"""The protocols of `bench.metrics.retrieval.query_ranks`."""
 
 _VALUES_AT_ONCE = 1 << 22
 
@@ -60,4 +65,70 @@ def medians(ranks: Indices, owner: Indices, counts: NDArray[np.uint16]) -> Float
             if whole := int(places[-1]):
                 middle = np.searchsorted(places, [(whole + 1) // 2, whole // 2 + 1])
                 found[row] = ascending[middle].mean()
+    return found
+
+
+def shares(number: Indices, owner: Indices, asked: NDArray[np.bool_]) -> Floats:
+    """One over how many texts that are asked about are the same, [T]; 0 for those that aren't.
+
+    Args:
+        number: [T] equal for equal texts.
+        owner: [T] the picture of each.
+        asked: [N] whether a picture's queries count.
+    """
+    alike = np.bincount(number, asked[owner])[number]
+    return np.divide(asked[owner], alike, out=np.zeros(len(owner)), where=alike > 0)
+
+
+def recall_rows(
+    i2t: Indices, t2i: Indices, share: Floats, owner: Indices, asked: NDArray[np.bool_]
+) -> Floats:
+    """What the recalls of both directions under all protocols are made of, [N, 24]; rows add up.
+
+    Args:
+        i2t: [N, 3] ranks of pictures as queries, a column for each of `PROTOCOLS`.
+        t2i: [T, 3] ranks of texts as queries.
+        share: [T] as `shares`.
+        owner: [T] the picture of each text.
+        asked: [N] whether a picture's queries count.
+    """
+    count = len(asked)
+    everyone, ones = np.arange(count), asked[owner].astype(np.float64)
+    columns = []
+    for protocol, of_texts in enumerate((ones, ones, share)):
+        columns += [
+            hits(i2t[:, protocol], everyone, asked.astype(np.float64), count),
+            hits(t2i[:, protocol], owner, of_texts, count),
+        ]
+    return np.concatenate(columns, axis=1)
+
+
+def recall_metrics(
+    sums: Floats, directions: tuple[str, str], protocols: Sequence[str] = PROTOCOLS
+) -> dict[str, Floats]:
+    """Recalls [B] by name from sums of `recall_rows` [B, 24].
+
+    - ``recall_at_K_i2t``: share of pictures with one of their texts among the K best;
+      ``recall_at_K_t2i``: share of texts whose picture is among the K best. Ties count against the
+      model. ``recall_mean_i2t``, ``recall_mean_t2i``, ``recall_mean``: means of three and six.
+    - ``..._i2toptimistic`` ...: the same with ties for the model.
+    - ``..._i2tdistinct`` ...: every distinct text once, right for all pictures it was written for,
+      as SkyScript counts (Wang et al., AAAI 2024).
+
+    Args:
+        sums: [B, 24].
+        directions: what the two are called, ``i2t`` and ``t2i`` above.
+        protocols: which of `PROTOCOLS`.
+    """
+    found = {}
+    for protocol in protocols:
+        first = 8 * PROTOCOLS.index(protocol)
+        ways = {
+            way: recalls(sums[:, first + 4 * side :][:, :4]) for side, way in enumerate(directions)
+        }
+        for way, values in ways.items():
+            for k, value in zip(AT, values.T, strict=True):
+                found[f"recall_at_{k}_{way}{protocol}"] = value
+            found[f"recall_mean_{way}{protocol}"] = values.mean(axis=1)
+        found[f"recall_mean{protocol}"] = np.mean([v.mean(axis=1) for v in ways.values()], axis=0)
     return found

@@ -43,7 +43,7 @@ from bench.metrics.embeddings import (
     unit_pair,
 )
 from bench.metrics.products import MANY, MEMORY, block_shape, product, threads_apart
-from bench.metrics.relevance import Relevance
+from bench.metrics.relevance import Relevance, relevance_of_groups, relevance_of_pairs
 
 _STRIP = 255  # rows, as many as eight bits can count
 _FEW = 1 / 256  # of a strip: more are cheaper to count than to list
@@ -118,6 +118,37 @@ def rank_both_ways(
     """
     there, back = _rank(images, texts, relevance, True, memory)
     return there, back
+
+
+def query_ranks(
+    images: Embeddings, texts: Embeddings, number: Indices, owner: Indices
+) -> tuple[Indices, Indices]:
+    """Ranks of images and of their texts as queries, under three protocols.
+
+    Equal texts have the embedding of the first of them, so that they tie whatever batches they were
+    in. The protocols are: every text, ties against the query; the same with ties for it; every
+    distinct text once, right for all images it was written for, ties against the query.
+
+    Args:
+        images: [N, D] embeddings.
+        texts: [T, D] embeddings.
+        number: [T] which distinct text each is, from 0 in order of first occurrence.
+        owner: [T] index of the image that each text was written for; every image has one.
+
+    Returns:
+        Image-to-text [N, 3] and text-to-image [T, 3], a column for each protocol.
+
+    Raises:
+        BenchError: as for :func:`rank`.
+    """
+    kept = np.unique(number, return_index=True)[1]
+    alike = texts[kept][number]
+    usual = rank_both_ways(images, alike, relevance_of_groups(np.arange(len(images)), owner))
+    shared = relevance_of_pairs(owner, number, (len(images), len(kept)))
+    once = rank_both_ways(images, texts[kept], shared)
+    found = (usual[0].pessimistic, usual[0].optimistic, once[0].pessimistic)
+    back = (usual[1].pessimistic, usual[1].optimistic, once[1].pessimistic[number])
+    return np.stack(found, axis=1), np.stack(back, axis=1)
 
 
 def recall_at(ranks: Indices, k: int) -> float:

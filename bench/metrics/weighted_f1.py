@@ -31,7 +31,17 @@ def f1_scores(
         ``weighted``, ``macro`` and ``micro`` [B], ``classes`` [B, C].
     """
     both = np.concatenate([targets & decisions, decisions, targets], axis=1)
-    correct, predicted, positive = np.split(weighted_sums(counts, both), 3, axis=1)
+    return f1_of_counts(*np.split(weighted_sums(counts, both), 3, axis=1))
+
+
+def f1_of_counts(
+    correct: NDArray[Any], predicted: NDArray[Any], positive: NDArray[Any]
+) -> dict[str, Floats]:
+    """F1 from numbers of decisions, [B, C] each: true positives, predicted, actual ones.
+
+    Returns:
+        ``weighted``, ``macro`` and ``micro`` [B], ``classes`` [B, C].
+    """
     classes = _f1(correct, predicted, positive)
     support = positive.sum(axis=1)
     with np.errstate(invalid="ignore"):

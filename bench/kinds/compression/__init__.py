@@ -33,7 +33,6 @@ from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.points import points_by
 from bench.kinds.compression import predictions as _codec_predictions
 from bench.kinds.compression.scores import (  # noqa: F401
-    SURFACES,
     Settings,
     labels,
     measure,
@@ -41,6 +40,7 @@ from bench.kinds.compression.scores import (  # noqa: F401
     replicate,
     sample_scores,
 )
+from bench.metrics.compression import SURFACES
 from bench.metrics.distortion import distortion, ssim
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
 from bench.kinds.common.tables import SAMPLE, field
-from bench.kinds.compression.scores import SURFACES
+from bench.metrics.compression import SURFACES
 
 _AREAS = 1 + len(SURFACES)
 _MOST_POINTS = 64

@@ -1,6 +1,5 @@
 """From what was observed of a codec to its scores; the other half of `bench.kinds.compression`."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
@@ -11,15 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.kinds.common.points import points_of
 from bench.kinds.common.protocol import Metrics
-from bench.metrics.rate_distortion import mean_quality, pareto, psnr
-from bench.metrics.stats import weighted_sums
+from bench.metrics.compression import (
+    LATENT_BITS,
+    SURFACES,
+    Observed,
+    Scale,
+    additive,
+    codec_metrics,
+    image_psnr,
+)
 from bench.spec.task import Task
-
-SURFACES = ("land", "water", "cloud")
-"""What `Scenes.regions` numbers from 0."""
-
-LATENT_BITS = 32
-"""Of a latent and of a source value in the nominal rate."""
 
 _AREAS = 1 + len(SURFACES)
 
@@ -42,7 +42,10 @@ class Settings(BaseModel):
 
 
 def measure(task: Task, observations: pa.Table) -> Metrics:
-    """PSNR over rates, and for each rate point all there is to know; see `_metrics`."""
+    """PSNR over rates, and for each rate point all there is to know.
+
+    See `bench.metrics.compression.codec_metrics`.
+    """
     ones = np.ones((1, observations.num_rows), np.uint16)
     return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
 
@@ -54,24 +57,15 @@ def replicate(
     names: Sequence[str] = (),
 ) -> Metrics:
     """The same of resampled images. Which points make a codec's curve isn't resampled."""
-    columns = _per_image(observations)
-    stacked = np.concatenate([part.reshape(len(part), -1) for part in columns.values()], axis=1)
-    sums = np.concatenate([weighted_sums(block, stacked) for block in counts])
-    parted, start = {}, 0
-    for name, part in columns.items():
-        size = math.prod(part.shape[1:])
-        parted[name] = sums[:, start : start + size].reshape(len(sums), *part.shape[1:])
-        start += size
-    largest = _array(observations, "largest", 2)[:, :, 0].max(axis=0)
-    curve = _curve(observations)
-    found = _metrics(task, parted, largest, curve, names or (task.primary, "psnr_nominalcurve"))
+    curves = names or (task.primary, "psnr_nominalcurve")
+    found = codec_metrics(_observed(observations), counts, _scale(task), curves)
     return {name: values for name, values in found.items() if not names or name in names}
 
 
 def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
     """Names of rate points; their rates, for what is drawn as a curve; bands of each point."""
     points = _points(observations)
-    ones = {name: part.sum(axis=0) for name, part in _per_image(observations).items()}
+    ones = {name: part.sum(axis=0) for name, part in additive(_observed(observations)).items()}
     if average == "actual":
         return [f"bpppc={rate:.5g}" for rate in 8 * ones["bytes"] / ones["values"]]
     if average == "nominal":
@@ -95,112 +89,27 @@ def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
 
 def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
     """PSNR of each image, mean over rate points, [N]; infinite where nothing is lost."""
-    mean: NDArray[np.float64] = _image_psnr(observations).mean(axis=1)
+    mean: NDArray[np.float64] = image_psnr(_observed(observations)).mean(axis=1)
     return mean
 
 
-def _metrics(
-    task: Task,
-    sums: Mapping[str, NDArray[np.float64]],
-    largest: NDArray[np.float64],
-    curve: NDArray[np.int64],
-    curves: Sequence[str],
-) -> dict[str, NDArray[np.float64]]:
-    """From sums over images [B, ...] to metrics; by rate point [B, R] where not said otherwise.
-
-    - ``psnr_curve``, ``psnr_nominalcurve`` [B]: PSNR averaged over the logarithm of the actual and
-      of the nominal rate between the task's bounds; two codecs' difference is their BD-PSNR there.
-      Above the highest rate that a codec makes any use of, its PSNR stays what it is.
-    - ``psnr_points``, ``psnr_actual``, ``psnr_nominal``: mean of the images' PSNR (peak 1).
-    - ``pooled_psnr_points``: PSNR of the mean squared error of all images.
-    - ``sa_points``: spectral angle in degrees, mean over pixels; ``ssim_points``; ``error_points``:
-      the largest absolute error of any value, which isn't resampled.
-    - ``bpppc_points``, ``cr_points``; ``nominal_bpppc_points``, ``nominal_cr_points``.
-    - ``band_psnr_bands`` [B, R * C].
-    """
+def _scale(task: Task) -> Scale:
     settings = Settings.model_validate(task.settings)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = sums["psnr"] / sums["images"]
-        # An image without loss has no PSNR: neither has the mean.
-        mean[sums["lossless"] > 0] = np.nan
-        squared = sums["squared_error"]  # [B, R, C]
-        band_values = sums["pixels"][..., None]
-        rate = 8 * sums["bytes"] / sums["values"]
-        latents = np.where(sums["latents"] > 0, sums["latents"], np.nan)
-        nominal = LATENT_BITS * latents / sums["values"]
-        found = {
-            "psnr_points": mean,
-            "psnr_actual": mean,
-            "psnr_nominal": mean[:, ~np.isnan(nominal[0])],
-            "pooled_psnr_points": _finite(psnr(squared.mean(axis=-1) / sums["pixels"])),
-            "sa_points": np.degrees(sums["angle"] / sums["pixels"]),
-            "ssim_points": sums["ssim"] / sums["ssim_images"],
-            "error_points": np.broadcast_to(largest, mean.shape),
-            "bpppc_points": rate,
-            "cr_points": settings.source_bits / rate,
-            "nominal_bpppc_points": nominal,
-            "nominal_cr_points": LATENT_BITS / nominal,
-            "band_psnr_bands": _finite(psnr(squared / band_values)).reshape(len(squared), -1),
-        }
-    if "psnr_curve" in curves:
-        rates, quality = _held(rate[:, curve], mean[:, curve], settings.bpppc[1])
-        found["psnr_curve"] = mean_quality(rates, quality, *settings.bpppc)
-    if "psnr_nominalcurve" in curves:
-        known = ~np.isnan(nominal[0])
-        found["psnr_nominalcurve"] = (
-            mean_quality(nominal[:, known], mean[:, known], *settings.nominal)
-            if known.any()
-            else np.full(len(mean), np.nan)
-        )
-    return found
+    return Scale(settings.bpppc, settings.nominal, settings.source_bits)
 
 
-def _held(
-    rates: NDArray[np.float64], quality: NDArray[np.float64], high: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Curves [B, P] that end below ``high`` go on level: more bits than needed do no harm."""
-    if rates.max() >= high:
-        return rates, quality
-    ends = np.full((len(rates), 1), high)
-    return np.append(rates, ends, axis=1), np.append(quality, quality[:, -1:], axis=1)
-
-
-def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isinf(values), np.nan, values)
-
-
-def _per_image(observations: pa.Table) -> dict[str, NDArray[np.float64]]:
-    """What adds up over images: arrays [N, ...]."""
-    count = observations.num_rows
-    pixels = _array(observations, "pixels", 1)[:, :1]
-    values = pixels * observations.column("channels").to_numpy()[:, None]
-    quality = _image_psnr(observations)
-    alike = _array(observations, "ssim", 1)
-    lossless = np.isinf(quality)
-    return {
-        "images": np.ones((count, 1)),
-        "pixels": pixels.astype(np.float64),
-        "values": values.astype(np.float64),
-        "bytes": _array(observations, "bytes", 1),
-        "latents": _array(observations, "latents", 1),
-        "psnr": np.where(lossless, 0.0, quality),
-        "lossless": lossless.astype(np.float64),
-        "squared_error": _array(observations, "squared_error", 3)[:, :, 0],
-        "angle": _array(observations, "angle", 2)[:, :, 0],
-        "ssim": np.nan_to_num(alike),
-        "ssim_images": (~np.isnan(alike)).astype(np.float64),
-    }
-
-
-def _image_psnr(observations: pa.Table) -> NDArray[np.float64]:
-    """PSNR of each image at each rate point, [N, R]."""
-    squared = _array(observations, "squared_error", 3)[:, :, 0]
-    return psnr(squared.mean(axis=2) / _array(observations, "pixels", 1)[:, :1])
-
-
-def _curve(observations: pa.Table) -> NDArray[np.int64]:
-    """The rate points that no other one beats, by rising actual rate."""
-    return pareto(_array(observations, "bytes", 1).sum(0), _image_psnr(observations).mean(0))
+def _observed(observations: pa.Table) -> Observed:
+    """What scores are made of, of whole images."""
+    return Observed(
+        pixels=_array(observations, "pixels", 1)[:, :1],
+        channels=observations.column("channels").to_numpy()[:, None].astype(np.float64),
+        bytes=_array(observations, "bytes", 1),
+        latents=_array(observations, "latents", 1),
+        squared_error=_array(observations, "squared_error", 3)[:, :, 0],
+        largest=_array(observations, "largest", 2)[:, :, 0],
+        angle=_array(observations, "angle", 2)[:, :, 0],
+        ssim=_array(observations, "ssim", 1),
+    )
 
 
 def _points(observations: pa.Table) -> list[str]:

@@ -28,7 +28,6 @@ from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.points import points_by
 from bench.kinds.common.protocol import NoOptions
 from bench.kinds.consistency.scores import (  # noqa: F401
-    ORIGINAL,
     WHOLE,
     Settings,
     labels,
@@ -38,7 +37,7 @@ from bench.kinds.consistency.scores import (  # noqa: F401
     replicate,
     sample_scores,
 )
-from bench.metrics.consistency import deviations
+from bench.metrics.consistency import deviations, sums_over
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
@@ -208,11 +207,7 @@ def _cells(
     masks = torch.stack(
         [torch.ones_like(classes, dtype=torch.bool), *(classes == a for a in there)]
     )
-    weights = masks.T.to(torch.float64)
-    exact = found.to(torch.float64)
-    # [1 + M, T, D, A] -> [T, A, 1 + M, D], and [T, D, A] -> [T, A, D].
-    sums = (exact @ weights).permute(1, 3, 0, 2)
-    squares = (exact[ORIGINAL].square() @ weights).permute(0, 2, 1)
+    sums, squares = sums_over(found, masks)
     return {
         "dates": [date for date in dates for _ in areas],
         "areas": areas * len(dates),

@@ -1,6 +1,5 @@
 """From observed deviations to scores; the other half of `bench.kinds.consistency`."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,12 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.kinds.common.points import points_of
 from bench.kinds.common.protocol import Metrics
-from bench.metrics.consistency import DISTANCES
-from bench.metrics.stats import weighted_sums
+from bench.metrics.deviation_ratios import DISTANCES, ORIGINAL, consistency_metrics
 from bench.spec.task import Task
-
-ORIGINAL = 0
-"""The place of the original signatures before those of the points."""
 
 WHOLE = -1
 """The area of all pixels."""
@@ -28,7 +23,6 @@ RECONSTRUCTION = (
 )
 
 _SEASONS = ("winter", "spring", "summer", "autumn")
-_L1 = DISTANCES.index("l1")
 
 
 class Settings(BaseModel):
@@ -51,11 +45,7 @@ class Settings(BaseModel):
 def measure(task: Task, observations: pa.Table) -> Metrics:
     """Deviations of original and augmented signatures, their ratio and the verdict.
 
-    For each distance D of `bench.metrics.consistency.DISTANCES`, pooled over pixels, dates and
-    locations: ``s_noaug_D`` of the original, ``spread_D`` the standard deviation of that,
-    ``s_aug_D`` of the augmented, mean over magnitudes, ``ratio_D`` of the two, ``consistent_D`` the
-    share of magnitudes at which the ratio is at most 1 + tolerance. At each magnitude (``points``)
-    ``s_aug``, ``ratio`` and ``consistent`` by L1, and ``ratio_D`` by every other distance.
+    See `bench.metrics.deviation_ratios`.
     """
     ones = np.ones((1, observations.num_rows), np.uint16)
     return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
@@ -72,13 +62,8 @@ def replicate(
     sums, squares, pixels = (
         cells.per_location(values) for values in (cells.sums, cells.squares, cells.known)
     )
-    stacked = np.concatenate(
-        [values.reshape(len(values), -1) for values in (sums, squares, pixels)], axis=1
-    )
-    drawn = np.concatenate([weighted_sums(block, stacked) for block in counts])
-    split = np.cumsum([math.prod(sums.shape[1:]), len(DISTANCES)])
-    sums_of, squares_of, pixels_of = np.split(drawn, split, axis=1)
-    found = _metrics(task, sums_of.reshape(-1, *sums.shape[1:]), squares_of, pixels_of)
+    tolerance = Settings.model_validate(task.settings).tolerance
+    found = consistency_metrics(sums, squares, pixels, counts, tolerance)
     return {name: values for name, values in found.items() if not names or name in names}
 
 
@@ -102,7 +87,7 @@ def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
 def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
     """Minus the ratio of each location by L1, mean over magnitudes, [N]; NaN where undefined."""
     cells = _cells(observations)
-    sums = cells.per_location(cells.sums)[..., _L1]
+    sums = cells.per_location(cells.sums)[..., DISTANCES.index("l1")]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios: NDArray[np.float64] = sums[:, 1:].mean(axis=1) / sums[:, ORIGINAL]
     return np.where(np.isfinite(ratios), -ratios, np.nan)
@@ -121,45 +106,6 @@ def remarks(task: Task, observations: pa.Table) -> list[str]:
         RECONSTRUCTION,
         f"at most {tolerance:.0%} more than original signatures deviate (L1): {', '.join(judged)}",
     ]
-
-
-def _metrics(
-    task: Task,
-    sums: NDArray[np.float64],
-    squares: NDArray[np.float64],
-    pixels: NDArray[np.float64],
-) -> dict[str, NDArray[np.float64]]:
-    """From sums [R, 1 + M, D], squares and numbers of pixels [R, D]; see `measure`."""
-    limit = 1 + Settings.model_validate(task.settings).tolerance
-    found: dict[str, NDArray[np.float64]] = {}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = sums / pixels[:, None]
-        noaug, aug = means[:, ORIGINAL], means[:, ORIGINAL + 1 :]
-        spread = np.sqrt(np.maximum(squares / pixels - noaug**2, 0))
-        ratio = aug / noaug[:, None]
-        consistent = np.where(
-            np.isnan(aug), np.nan, (aug <= limit * noaug[:, None]).astype(np.float64)
-        )
-        mean_ratio = aug.mean(axis=1) / noaug
-    ratio[np.isinf(ratio)] = np.nan
-    mean_ratio[np.isinf(mean_ratio)] = np.nan
-    for index, name in enumerate(DISTANCES):
-        found |= {
-            f"ratio_{name}": mean_ratio[:, index],
-            f"s_noaug_{name}": noaug[:, index],
-            f"spread_{name}": spread[:, index],
-            f"s_aug_{name}": aug[..., index].mean(axis=1),
-            f"consistent_{name}": consistent[..., index].mean(axis=1),
-        }
-    found |= {
-        "s_aug_points": aug[..., _L1],
-        "ratio_points": ratio[..., _L1],
-        "consistent_points": consistent[..., _L1],
-    }
-    for index, name in enumerate(DISTANCES):
-        if index != _L1:
-            found[f"ratio_{name}_points"] = ratio[..., index]
-    return found
 
 
 @dataclass(frozen=True)
