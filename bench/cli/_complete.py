@@ -12,9 +12,9 @@ Offered = list[str]
 
 def tasks(incomplete: str) -> Offered:
     """Names of the tasks that ship with the harness."""
-    from bench.base.paths import shipped
+    from bench.spec import declared
 
-    return _fitting((path.stem for path in shipped("tasks").glob("*.toml")), incomplete)
+    return _fitting(declared.tasks(), incomplete)
 
 
 def datasets(incomplete: str) -> Offered:
@@ -26,15 +26,13 @@ def datasets(incomplete: str) -> Offered:
 
 def models(context: typer.Context, incomplete: str) -> Offered:
     """Names of the baselines of the task that was typed, or of all; sources of other models."""
-    from bench.base import bounded_toml
     from bench.base.paths import shipped
+    from bench.spec import declared
 
-    folder, task = "*", context.params.get("task")
-    declaration = shipped("tasks") / f"{task}.toml"
-    if task and declaration.is_file():
-        declared = bounded_toml.read(declaration)
-        folder = declared.get("baselines", declared["name"])
-    found = {path.parent.name for path in shipped("baselines").glob(f"{folder}/*/entry.toml")}
+    folders = [*shipped("baselines").iterdir()]
+    if task := declared.tasks().get(context.params.get("task", "")):
+        folders = [shipped("baselines") / (task.get("baselines") or task["name"])]
+    found = {name for folder in folders for name, _, _ in declared.baselines(folder)}
     return _fitting({*found, *(f"{source}:" for source in SOURCES)}, incomplete)
 
 

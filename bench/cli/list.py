@@ -20,12 +20,10 @@ def verb(
     for t in $(bench list --kind retrieval --names); do bench run --task $t --model MODEL; done
     """
     from bench import data
-    from bench.base import bounded_toml
-    from bench.base.paths import shipped
+    from bench.spec import declared
 
     rows = []
-    for path in sorted(shipped("tasks").glob("*.toml")):
-        task = bounded_toml.read(path)
+    for task in declared.tasks().values():
         if kind not in (None, task["kind"]):
             continue
         official = data.is_there(data.official_root(task["dataset"]))

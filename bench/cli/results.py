@@ -254,10 +254,10 @@ def _day(text: str | None) -> "datetime.date | None":
 
 def _check_task(folder: Path, task: str | None) -> None:
     """Refuse the name of a task that neither ships with the harness nor has results."""
-    from bench.base.paths import shipped
     from bench.results import store
+    from bench.spec import declared
 
-    known = {path.stem for path in shipped("tasks").glob("*.toml")}
+    known = set(declared.tasks())
     if task is None or task in known:
         return
     if store.database(folder).is_file():

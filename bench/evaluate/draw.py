@@ -27,7 +27,7 @@ def draw(job: "Job") -> dict[str, str]:
     from bench.kinds.common.observing import arithmetic, to_device
     from bench.models.running import load_model, place
 
-    task = tasks.load(str(job.task))
+    task = tasks.load(job.task)
     kind = kinds.kind_of(task)
     if not isinstance(kind, Draws):
         return {}

@@ -54,7 +54,7 @@ class Job:
     """All that a process needs to make parts of a run.
 
     Attributes:
-        task: path of the task's file.
+        task: its name, or the path of the user's file.
         entry: whose model is run.
         root: folder of the dataset.
         samples: ids in the order of the observations.
@@ -65,7 +65,7 @@ class Job:
         seed: of whatever a process draws.
     """
 
-    task: Path
+    task: str
     entry: Entry
     root: Path
     samples: Sequence[str]
@@ -95,7 +95,7 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
         _rank, args=(job, devices), nprocs=devices, join=False, start_method="spawn"
     )
     run = Run(job.run)
-    batch = all_kinds.kind_of(tasks.load(str(job.task))).BATCH
+    batch = all_kinds.kind_of(tasks.load(job.task)).BATCH
     sizes = [sum(map(len, part)) for part in plan(job.samples, batch)]
     finished = False
     while not finished:
@@ -130,7 +130,7 @@ def _rank(rank: int, job: Job, world: int) -> None:
 def work(job: Job, rank: int, world: int, progress: Progress) -> None:
     """Make the missing ones of the parts whose index is ``rank`` modulo ``world``."""
     torch.set_num_threads(job.threads)
-    task = tasks.load(str(job.task))
+    task = tasks.load(job.task)
     kind = all_kinds.kind_of(task)
     run, parts = Run(job.run), plan(job.samples, kind.BATCH)
     missing = [i for i in range(rank, len(parts), world) if not run.part(i).is_file()]
@@ -187,7 +187,7 @@ def cost(job: Job) -> dict[str, Any]:
     """What the model of a job costs, measured on its first batch."""
     from bench.evaluate.cost import measure
 
-    task = tasks.load(str(job.task))
+    task = tasks.load(job.task)
     kind = all_kinds.kind_of(task)
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)

@@ -23,6 +23,7 @@ from bench.base.paths import shipped
 from bench.base.version import __version__
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
+from bench.spec import declared
 from bench.spec.task import in_one_line
 
 FILE = "expected.toml"
@@ -79,8 +80,8 @@ def expectations(
     found: dict[tuple[str, str], Expected] = {}
     for path in sorted(shipped("baselines").glob(f"*/*/{FILE}")):
         try:
-            for given, raw in bounded_toml.read(path).items():
-                name = f"{path.parent.name}-{given}"
+            for key, raw in bounded_toml.read(path).items():
+                name = key if _has_variants(path.parent) else f"{path.parent.name}-{key}"
                 found[path.parent.parent.name, name] = Expected.model_validate(raw)
         except ValidationError as error:
             raise RequestError(f"{path} holds no expectations: {in_one_line(error)}") from error
@@ -122,16 +123,23 @@ def check(
 def update(task: str, model: str, results: Path, report: Report = SILENT) -> Expected:
     """Run a baseline on the sample track and make what it gives the expectation."""
     name, _, given = model.rpartition("-")
-    path = shipped("baselines") / task / name / FILE
-    if not path.parent.is_dir():
+    places = {known: path for known, path, _ in declared.baselines(shipped("baselines") / task)}
+    if name not in places:
         raise RequestError(
             f"{model} is no baseline of {task} with its input", "such as resnet18-s1"
         )
     request = Request(task=task, model=model, track="sample", device="cpu", results=results)
     expected = observed(evaluate.run(request, report))
+    path = places[name].with_name(FILE)
     before = bounded_toml.read(path) if path.is_file() else {}
-    write_bytes(path, tomli_w.dumps(before | {given: expected.model_dump()}).encode())
+    key = model if _has_variants(path.parent) else given
+    write_bytes(path, tomli_w.dumps(before | {key: expected.model_dump()}).encode())
     return expected
+
+
+def _has_variants(folder: Path) -> bool:
+    """Whether expectations are named by model; those of a single baseline are by input."""
+    return list(declared.with_variants(folder / "entry.toml")) != [folder.name]
 
 
 def observed(manifest: dict[str, Any]) -> Expected:

@@ -35,7 +35,6 @@ from bench.models import entries
 from bench.results import integrity, recorded, runs, store, verification
 from bench.results.runs import Run
 from bench.spec import entry
-from bench.spec import task as tasks
 from bench.spec.entry import Entry, Predicted
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
@@ -298,7 +297,7 @@ def _evaluate(
             manifest = run.manifest()
         else:
             job = Job(
-                task=tasks.find(request.task),
+                task=request.task,
                 entry=model,
                 root=resolved.root,
                 samples=samples,

@@ -11,6 +11,7 @@ from bench.base.errors import RequestError, unknown
 from bench.base.files import write_bytes
 from bench.base.paths import shipped
 from bench.kinds.common.protocol import Accepts
+from bench.spec import declared
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION, Entry, Predicted
 from bench.spec.recipe import method_of
@@ -27,9 +28,8 @@ def baseline_folder(task: Task) -> Path:
 def baseline_names(task: Task) -> list[str]:
     """The names that ``--model`` takes for the baselines of a task."""
     names = []
-    for path in sorted(baseline_folder(task).glob("*/entry.toml")):
-        inputs = _read(path).get("inputs", task.inputs)
-        names += [path.parent.name, *(f"{path.parent.name}-{name}" for name in inputs)]
+    for name, _, raw in declared.baselines(baseline_folder(task)):
+        names += [name, *(f"{name}-{given}" for given in raw.get("inputs", task.inputs))]
     return names
 
 
@@ -39,17 +39,16 @@ def baseline(name: str, task: Task) -> Entry:
     Raises:
         RequestError: the task has no baseline of this name.
     """
-    for path in sorted(baseline_folder(task).glob("*/entry.toml")):
-        raw = _read(path)
+    for own, path, raw in declared.baselines(baseline_folder(task)):
         inputs = raw.pop("inputs", task.inputs)
         for given in inputs:
-            full = f"{path.parent.name}-{given}"
-            if name == full or (name == path.parent.name and given == inputs[0]):
+            full = f"{own}-{given}"
+            if name == full or (name == own and given == inputs[0]):
                 recipe = _completed(raw.pop("recipe", {}), recipes(task))
-                if own := raw.pop("options", {}):
+                if options := raw.pop("options", {}):
                     # What distinguishes it from others with the same recipes.
                     for track, one in recipe.items():
-                        recipe[track] = one | {"options": one.get("options", {}) | own}
+                        recipe[track] = one | {"options": one.get("options", {}) | options}
                 return _entry(
                     raw
                     | {"name": full, "task": task.name, "task_digest": task.digest}

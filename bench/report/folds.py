@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from bench.base import bounded_toml
-from bench.base.paths import shipped
 from bench.metrics.scales import direction
 from bench.results.trainings import Made, differ
+from bench.spec import declared
 
 
 def groups() -> dict[str, list[str]]:
@@ -22,10 +21,9 @@ def groups() -> dict[str, list[str]]:
     Declarations aren't validated: whoever looks at results needn't wait for that.
     """
     found: dict[str, list[str]] = {}
-    for path in sorted(shipped("tasks").glob("*.toml")):
-        raw = bounded_toml.read(path)
+    for name, raw in declared.tasks().items():
         if first := raw.get("folds_of"):
-            found.setdefault(first, [first]).append(path.stem)
+            found.setdefault(first, [first]).append(name)
     return found
 
 

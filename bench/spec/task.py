@@ -13,6 +13,7 @@ from bench.base.errors import RequestError, unknown
 from bench.base.files import sha256_json
 from bench.base.paths import absolute, shipped
 from bench.data import Checked
+from bench.spec import declared
 from bench.spec.contract import Band, InputContract
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -36,6 +37,19 @@ class Split(BaseModel):
     ids_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
+class Fold(BaseModel):
+    """What one more fold of a task has of its own; all else it shares with the first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    split: Name
+    training: Name
+    validation: Name
+    splits: dict[Name, Split]
+    digests: dict[str, str]
+
+
 class Task(BaseModel):
     """The declaration of a task.
 
@@ -56,6 +70,7 @@ class Task(BaseModel):
         primary: the metric that ranks, ``<metric>_<average>``.
         settings: what the kind needs to know to score, validated by the kind.
         digests: the digest of every version so far, the present one included.
+        folds: further folds by number: ``[folds.2]`` of the task NAME is the task ``NAME-fold2``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +93,7 @@ class Task(BaseModel):
     primary: str
     settings: dict[str, Any] = {}
     digests: dict[str, str]
+    folds: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]?$")], Fold] = {}
 
     @model_validator(mode="after")
     def _split_is_declared(self) -> Self:
@@ -173,22 +189,24 @@ class Task(BaseModel):
 
 def names() -> list[str]:
     """The names of all tasks that ship with the harness."""
-    return sorted(path.stem for path in shipped("tasks").glob("*.toml"))
+    return list(declared.tasks())
 
 
 def find(name: str) -> Path:
     """The file of a task: one that ships, or a path to a TOML file of the user's.
 
+    A fold stands in the file of its task.
+
     Raises:
         RequestError: there is none of this name.
     """
     if name.endswith(".toml"):
-        path = absolute(name)
+        path = declared.file_of(absolute(name))
         if path.is_file():
             return path
     if name not in names():
         raise unknown("task", name, names())
-    return shipped("tasks") / f"{name}.toml"
+    return declared.file_of(shipped("tasks") / f"{name}.toml")
 
 
 def load(name: str) -> Task:
@@ -198,20 +216,32 @@ def load(name: str) -> Task:
         RequestError: it doesn't exist, is malformed, or changed its meaning without a new version.
     """
     path = find(name)
+    raw = bounded_toml.read(path)
     try:
-        task = Task.model_validate(bounded_toml.read(path))
+        task = Task.model_validate(raw)
+        if number := _fold(name, path):
+            if number not in task.folds:
+                raise unknown("fold", number, task.folds, f"is declared in {path}")
+            task = Task.model_validate(declared.with_folds(raw)[f"{task.name}-fold{number}"])
     except ValidationError as error:
         raise RequestError(f"{path} is no task: {in_one_line(error)}") from error
-    declared = task.digests.get(str(task.version))
-    if declared != task.digest:
+    stated = task.digests.get(str(task.version))
+    if stated != task.digest:
+        table = f"[folds.{number}.digests]" if number else "[digests]"
         raise RequestError(
-            f"{path} declares digest {declared} for version {task.version}, "
+            f"{path} declares digest {stated} for version {task.version}, "
             f"but its meaning has digest {task.digest}",
-            f'raise the version and add {task.version + 1} = "{task.digest}" to [digests]'
-            if declared
-            else f'add {task.version} = "{task.digest}" to [digests]',
+            f'raise the version and add {task.version + 1} = "{task.digest}" to {table}'
+            if stated
+            else f'add {task.version} = "{task.digest}" to {table}',
         )
     return task
+
+
+def _fold(name: str, path: Path) -> str:
+    """The number of the fold that a name or path asks for; empty for the first."""
+    asked = Path(name).stem if name.endswith(".toml") else name
+    return asked.removeprefix(path.stem).removeprefix("-fold")
 
 
 def named(name: str) -> Task:

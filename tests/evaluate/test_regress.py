@@ -1,13 +1,14 @@
 """An injected regression is found and named."""
 
 import shutil
+import tomllib
 
 import pytest
 
 from bench.base.errors import BenchError, RequestError
-from bench.base.paths import shipped
 from bench.evaluate import regress
-from bench.spec import entry
+from bench.models import entries
+from bench.spec import task as tasks
 
 RECIPE = """
 [recipe.sample]
@@ -49,7 +50,7 @@ def baseline(first, tmp_path, monkeypatch):
 
 
 def ship(patch, root):
-    for module in (regress, entry):
+    for module in (regress, entries):
         patch.setattr(module, "shipped", lambda name: root)
 
 
@@ -103,7 +104,18 @@ def test_asking_for_what_has_no_expectation_gets_a_suggestion(baseline, tmp_path
         regress.update("reben-mlc", "tiny-s1", tmp_path)
 
 
+def test_expectations_of_variants_are_named_by_model(first, baseline, tmp_path):
+    text = baseline.read_text()
+    one = regress.expectations()["reben-mlc", "tiny-s1"]
+    baseline.write_text(f'{text}\n[variants.small]\ntitle = "x"\n[variants.tiny]\ntitle = "y"\n')
+    baseline.with_name(regress.FILE).unlink()
+    # Named as the baseline that was trained already, which is found again.
+    assert regress.update("reben-mlc", "tiny-s1", first[1]) == one
+    assert regress.expectations() == {("reben-mlc", "tiny-s1"): one}
+    assert set(tomllib.loads(baseline.with_name(regress.FILE).read_text())) == {"tiny-s1"}
+
+
 def test_what_ships_is_well_formed():
     for (task, model), expected in regress.expectations().items():
-        assert (shipped("baselines") / task / model.rpartition("-")[0]).is_dir()
+        assert model in entries.baseline_names(tasks.load(task))
         assert expected.low <= expected.value <= expected.high

@@ -17,7 +17,6 @@ from bench import api
 from bench.base import process_state, torch_setup
 from bench.base.errors import BenchError
 from bench.evaluate import predict
-from bench.spec import task as tasks
 from tests.tiny import brief, tiny
 
 _SWITCHES = (
@@ -180,7 +179,7 @@ def test_a_training_does_not_depend_on_its_caller(tmp_path, sample_data, unusual
 
 def test_a_rank_computes_with_the_settings_of_one_process(tmp_path):
     job = predict.Job(
-        task=tasks.find("reben-mlc"),
+        task="reben-mlc",
         entry=None,
         root=tmp_path,
         samples=[],

@@ -102,12 +102,18 @@ def test_the_rule_of_a_table_is_bounded_where_rows_are_long(bench):
     assert max(map(len, rules)) <= 120
 
 
+FOLDS = {f"pastis-crop-mapping-fold{number}" for number in range(2, 6)}
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
         ("bench run --task reben-ml", {"reben-mlc"}),
         ("bench info reben-ml", {"reben-mlc"}),
         ("bench run --task reben-mlc --model resnet18", {"resnet18"}),
+        ("bench run --task pastis-crop-mapping-fold", FOLDS),
+        ("bench run --task pastis-crop-mapping-fold3 --model tsv", {"tsvit", "tsvit-s"}),
+        ("bench run --task reben-cutmix --model cutmix-lp", {"cutmix-lp-gradcam", "cutmix-lp-map"}),
         ("bench run --task reben-mlc --model open", {"open_clip:"}),
         ("bench data sample hys", {"hyspecnet"}),
         ("bench score reben-mlc.", {"reben-mlc.some.sample.0123456789"}),

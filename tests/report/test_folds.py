@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from bench.base.errors import RequestError
 from bench.report import folds
 from bench.results import store
 from bench.spec import task as tasks
@@ -87,6 +88,78 @@ def test_folds_ask_the_same_of_other_samples():
         assert len({task.split for task in loaded}) == len(loaded) == 5
         assert len({(t.kind, t.dataset, t.primary, t.inputs, str(t.settings)) for t in loaded}) == 1
         assert {task.baselines for task in loaded[1:]} == {named[0]}
+
+
+FOLDS = """
+name = "mine"
+version = 1
+kind = "crops"
+title = "Mine, fold 1"
+about = ""
+protocol = ""
+dataset = "pastis"
+split = "test-1"
+training = "train-1"
+validation = "validation-1"
+splits = { train-1 = {}, validation-1 = {}, test-1 = {} }
+inputs = ["s2"]
+primary = "iou_macro"
+settings = { background = "Background" }
+digests = { 1 = "%s" }
+[folds.2]
+title = "Mine, fold 2"
+split = "test-2"
+training = "train-2"
+validation = "validation-2"
+splits = { train-2 = {}, validation-2 = {}, test-2 = {} }
+digests = { 1 = "%s" }
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """The path of a task of the user's with two folds, which mean what those of PASTIS do."""
+    path = tmp_path / "mine.toml"
+    path.write_text(FOLDS % tuple(tasks.load(name).digest for name in NAMES[:2]))
+    return path
+
+
+def test_a_fold_of_ones_own_task_is_named_after_its_file(mine):
+    first, second = tasks.load(str(mine)), tasks.load(str(mine.with_stem("mine-fold2")))
+    assert (first.name, first.split, first.title) == ("mine", "test-1", "Mine, fold 1")
+    assert (second.name, second.split, second.title) == ("mine-fold2", "test-2", "Mine, fold 2")
+    assert (second.folds_of, second.baselines, second.folds) == ("mine", "mine", {})
+    assert second.settings == first.settings
+    assert second.digest == tasks.load(NAMES[1]).digest
+
+
+def test_a_fold_that_is_not_declared_is_refused(mine):
+    with pytest.raises(RequestError, match="unknown fold '3'"):
+        tasks.load(str(mine.with_stem("mine-fold3")))
+    with pytest.raises(RequestError, match=f"unknown task '{FIRST}-fold6'"):
+        tasks.load(f"{FIRST}-fold6")
+
+
+def test_a_changed_fold_says_where_its_new_digest_belongs(mine):
+    mine.write_text(mine.read_text().replace('split = "test-2"', 'split = "validation-2"'))
+    assert tasks.load(str(mine)).split == "test-1"
+    with pytest.raises(RequestError, match="its meaning has digest") as caught:
+        tasks.load(str(mine.with_stem("mine-fold2")))
+    assert caught.value.hint.endswith("to [folds.2.digests]")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("[folds.2]", '[folds.2]\nprimary = "f1_macro"', r"folds\.2\.primary: Extra inputs"),
+        ("[folds.2]", "[folds.second]", r"folds\.second.*String should match"),
+        ('split = "test-2"', "", r"folds\.2\.split: Field required"),
+    ],
+)
+def test_a_fold_declares_its_splits_and_nothing_else(mine, old, new, fault):
+    mine.write_text(mine.read_text().replace(old, new))
+    with pytest.raises(RequestError, match=fault):
+        tasks.load(str(mine))
 
 
 def test_results_show_them(bench):

@@ -2,7 +2,6 @@ import pytest
 import tomli_w
 
 from bench.base.errors import BenchError, RequestError
-from bench.base.paths import shipped
 from bench.models import entries
 from bench.spec import entry
 from bench.spec import task as tasks
@@ -24,7 +23,7 @@ def folder_of(path, **changes):
     return path
 
 
-@pytest.mark.parametrize("task", sorted(p.stem for p in shipped("tasks").glob("*.toml")))
+@pytest.mark.parametrize("task", tasks.names())
 def test_every_baseline_is_a_valid_entry_with_recipes_for_both_tracks(task):
     loaded = tasks.load(task)
     names = entries.baseline_names(tasks.load(task))
@@ -49,6 +48,74 @@ def test_the_name_alone_means_the_first_input():
 def test_an_unknown_baseline_gets_a_suggestion():
     with pytest.raises(RequestError, match="did you mean resnet50"):
         entries.baseline("resnet5O", TASK)
+
+
+@pytest.fixture
+def variants(tmp_path, monkeypatch):
+    """A function that makes ``entry.toml`` of a folder the only baseline, and returns its path."""
+    path = tmp_path / "reben-mlc" / "net" / "entry.toml"
+    path.parent.mkdir(parents=True)
+    monkeypatch.setattr(entries, "shipped", lambda name: tmp_path)
+
+    def declare(text):
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return declare
+
+
+def test_variants_are_baselines_that_share_what_they_do_not_say(variants):
+    path = variants("""
+inputs = ["s2"]
+[model]
+architecture = "timm:resnet18"
+arguments = { drop_rate = 0.1, width = 2 }
+[recipe.sample]
+method = "fit"
+[variants.wide]
+title = "Wide"
+model.arguments = { width = 4 }
+[variants.b]
+inputs = ["s1", "s2"]
+model.architecture = "timm:resnet50"
+recipe.sample = { method = "start" }
+""")
+    assert entries.baseline_names(TASK) == ["b", "b-s1", "b-s2", "wide", "wide-s2"]
+    wide, other = (entries.baseline(name, TASK) for name in ("wide", "b"))
+    assert (wide.name, wide.title, wide.folder) == ("wide-s2", "Wide", path.parent)
+    assert wide.model.architecture == "timm:resnet18"
+    assert wide.model.arguments == {"drop_rate": 0.1, "width": 4}
+    assert wide.recipe["sample"].method == "fit"
+    assert (other.name, other.title) == ("b-s1", "")
+    assert other.model.architecture == "timm:resnet50"
+    assert other.model.arguments == {"drop_rate": 0.1, "width": 2}
+    assert other.recipe["sample"].method == "start"
+    # A folder of variants has no baseline of its own name.
+    with pytest.raises(RequestError, match="unknown model for task reben-mlc 'net'"):
+        entries.baseline("net", TASK)
+
+
+@pytest.mark.parametrize(
+    "own", ['colour = "red"', "model.colour = 1", 'model = "timm:x"', "[variants.a.variants.b]"]
+)
+def test_a_malformed_variant_is_refused_by_its_file(variants, own):
+    path = variants(f'[model]\narchitecture = "timm:resnet18"\n[variants.a]\n{own}\n')
+    with pytest.raises(RequestError, match=f"{path} is no entry"):
+        entries.baseline("a", TASK)
+
+
+@pytest.mark.parametrize("text", ["variants = 1", "[variants]\na = 1"])
+def test_variants_that_are_no_tables_are_refused_by_their_file(variants, text):
+    path = variants(text)
+    with pytest.raises(RequestError, match=f"{path}: expected variants as tables") as caught:
+        entries.baseline_names(TASK)
+    assert "[variants.NAME]" in caught.value.hint
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_no_two_baselines_of_a_task_have_the_same_name(task):
+    names = entries.baseline_names(tasks.load(task))
+    assert len(names) == len(set(names))
 
 
 def test_a_saved_entry_loads_as_it_was(tmp_path):

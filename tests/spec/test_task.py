@@ -8,8 +8,6 @@ from bench.base.errors import RequestError
 from bench.base.paths import shipped
 from bench.spec import task as tasks
 
-ALL = sorted(path.stem for path in shipped("tasks").glob("*.toml"))
-
 
 def written(folder, **changes):
     raw = tomllib.loads((shipped("tasks") / "reben-mlc.toml").read_text(encoding="utf-8"))
@@ -18,7 +16,7 @@ def written(folder, **changes):
     return str(path)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", tasks.names())
 def test_every_task_loads_and_names_what_exists(name):
     task = tasks.load(name)
     kind = kinds.kind_of(task)
