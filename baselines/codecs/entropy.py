@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from constriction import stream
 from numpy.typing import NDArray
 
+from bench.base import extras
 from bench.base.errors import BenchError
+
+stream = extras.load("constriction", "compression", "entropy coding").stream
 
 MAX_LEVELS = 1 << 16
 MAX_CHANNELS = 4_096

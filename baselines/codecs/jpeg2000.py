@@ -7,11 +7,13 @@ control has one slope for all of them. The component transform is off: it would 
 import math
 import struct
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base import extras
 from bench.base.errors import BenchError
+
+imagecodecs = extras.load("imagecodecs", "compression", "JPEG 2000")
 
 _SIZES = struct.Struct(">4sHHIIIIIIIIH")
 
@@ -29,7 +31,7 @@ def encode(components: NDArray[np.uint16], psnr: float | None) -> bytes:
     return bytes(
         imagecodecs.jpeg2k_encode(
             components,
-            level=level,  # type: ignore[arg-type]  # fractions are taken as well
+            level=level,
             codecformat="J2K",
             planar=True,
             reversible=psnr is None,

@@ -1,12 +1,14 @@
 """JPEG XL codestreams of single 16-bit bands, by libjxl through imagecodecs."""
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base import extras
 from bench.base.errors import BenchError
 
 from .stream import join, split
+
+imagecodecs = extras.load("imagecodecs", "compression", "JPEG XL")
 
 _START = b"\xff\x0a"
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bench import data, kinds, models
+from bench.base import extras
 from bench.base.errors import BenchError, RequestError
 from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
@@ -120,11 +121,13 @@ def resolve(
 
     Raises:
         RequestError: an option has a value that it can't have, there is no such task, model or
-            device, or the model can't run on the task.
+            device, the model can't run on the task, or what the task needs isn't installed.
         BenchError: the dataset isn't there, or isn't the official one.
     """
     _check_options(request)
     task = tasks.load(request.task)
+    if task.extra:
+        extras.require(task.extra, f"task {task.name}")
     kinds.kind_of(task)
     model = models.find(request.model, task)
     device = _device(request.device, request.devices)

@@ -22,9 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.base import extras
 from bench.base.errors import BenchError, unknown
 
 Floats = NDArray[np.float64]
+
+_CURVES = "interpolating rate-distortion curves"
 
 POINTS_NEEDED = {"akima": 3, "pchip": 3, "cubic": 4}
 """Methods of interpolation, and how many points each of them needs."""
@@ -118,7 +121,7 @@ def bd_rate(
 
     Raises:
         BenchError: a rate isn't positive and finite, or rates and qualities differ in number.
-        RequestError: there is no such method.
+        RequestError: there is no such method, or bjontegaard isn't installed.
     """
     anchor, codec = _curves(anchor_rates, anchor_quality), _curves(rates, quality)
     difference, overlap = _mean_difference(anchor[::-1], codec[::-1], method)
@@ -182,12 +185,11 @@ def mean_quality(
     Raises:
         BenchError: a rate isn't positive and finite, rates and qualities differ in number, or not
             0 < low < high.
-        RequestError: there is no such method.
+        RequestError: there is no such method, or bjontegaard isn't installed.
     """
     if not 0 < low < high:
         raise BenchError(f"expected an interval of rates above 0, found {low} to {high}")
-    from bjontegaard.interpolation import interpolate  # type: ignore[import-untyped]
-
+    interpolate = extras.load("bjontegaard.interpolation", "compression", _CURVES).interpolate
     x, y = _curves(rates, quality)
     covered = (x[..., 0] <= np.log10(low * (1 + _ROUNDING))) & (
         x[..., -1] >= np.log10(high * (1 - _ROUNDING))
@@ -204,8 +206,7 @@ def _mean_difference(
     anchor: tuple[Floats, Floats], codec: tuple[Floats, Floats], method: str
 ) -> Delta:
     """The mean of codec - anchor over the interval that both span; curves are (x, y) [..., P]."""
-    from bjontegaard import bd_linear  # type: ignore[import-untyped]
-
+    bd_linear = extras.load("bjontegaard", "compression", _CURVES).bd_linear
     known = _interpolable(*anchor, method) & _interpolable(*codec, method)
     (x0, y0), (x1, y1) = (
         tuple(np.broadcast_to(axis, (*known.shape, axis.shape[-1])) for axis in curve)

@@ -12,7 +12,6 @@ al., IEEE GRSM 2026): no prompt, five beams, at most 120 tokens.
 transformers and peft come with ``pip install 'rs-bench[blip]'`` and are imported on use.
 """
 
-import importlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import bench.base.torch_setup  # noqa: F401
-from bench.base import bounded_json, locks, weights
+from bench.base import bounded_json, extras, locks, weights
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import new_folder, sha256_file, sha256_json
 from bench.base.paths import data_root
@@ -180,12 +179,7 @@ def build(
 
 
 def _import(name: str) -> Any:
-    try:
-        module: Any = importlib.import_module(name)
-    except ImportError as error:
-        raise RequestError(
-            f"BLIP-2 needs {name}, which isn't installed", "pip install 'rs-bench[blip]'"
-        ) from error
+    module = extras.load(name, "blip", "BLIP-2")
     if name == "transformers":
         module.utils.logging.set_verbosity_error()
         module.utils.logging.disable_progress_bar()

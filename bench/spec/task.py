@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench import data
-from bench.base import bounded_toml
+from bench.base import bounded_toml, extras
 from bench.base.errors import RequestError, unknown
 from bench.base.files import sha256_json
 from bench.base.paths import absolute, shipped
@@ -56,8 +56,8 @@ class Task(BaseModel):
     Attributes:
         name, version: what it is called; a version never changes its meaning.
         kind: the family: a module of `bench.kinds`.
-        title, about, protocol, superseded_by: words; they don't enter the digest, nor does
-            ``baselines`` or ``folds_of``.
+        title, about, protocol, superseded_by: words; they don't enter the digest, nor do
+            ``baselines``, ``folds_of`` and ``extra``.
         dataset: a dataset of `bench.data`, whose classes, bands and statistics the task uses.
         split: the split that is scored.
         baselines: the task whose baselines this one shares, by name; its own where empty.
@@ -69,6 +69,7 @@ class Task(BaseModel):
             what a model gets that asks for nothing.
         primary: the metric that ranks, ``<metric>_<average>``.
         settings: what the kind needs to know to score, validated by the kind.
+        extra: the extra of rs-bench whose packages its models or scores need; none where empty.
         digests: the digest of every version so far, the present one included.
         folds: further folds by number: ``[folds.2]`` of the task NAME is the task ``NAME-fold2``.
     """
@@ -92,6 +93,7 @@ class Task(BaseModel):
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
     primary: str
     settings: dict[str, Any] = {}
+    extra: extras.Extra | Literal[""] = ""
     digests: dict[str, str]
     folds: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]?$")], Fold] = {}
 

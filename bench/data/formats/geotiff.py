@@ -42,6 +42,7 @@ from bench.data.formats.strips import (
     Layout,
     examine,
 )
+from bench.data.formats.tiff_codecs import damaged, decoding, deflated
 from bench.data.formats.tiff_tags import Said
 
 _HEADER_BYTES = 1 << 16
@@ -108,7 +109,7 @@ def read(
     if layout is None:
         pixels, told = _decode(path, data, shape, expected, within)
     elif len(data) < layout.end:
-        raise _damaged(path, f"expected at least {layout.end} bytes, found {len(data)}")
+        raise damaged(path, f"expected at least {layout.end} bytes, found {len(data)}")
     else:
         _compare(path, layout.shape, layout.dtype, shape, expected, within)
         pixels, told = np.ndarray(layout.shape, layout.dtype, data, layout.start), layout.said
@@ -134,14 +135,8 @@ def _content(path: str | os.PathLike[str], limit: int) -> bytes:
             "check that it is a file, that you may read it and that the disk is healthy",
         ) from error
     if len(data) > limit:
-        raise _damaged(path, f"expected at most {limit} bytes, found more")
+        raise damaged(path, f"expected at most {limit} bytes, found more")
     return data
-
-
-def _damaged(path: str | os.PathLike[str], finding: str) -> BenchError:
-    return BenchError(
-        f"{os.fspath(path)} is damaged or foreign: {finding}", "unpack or download it again"
-    )
 
 
 def _compare(
@@ -160,7 +155,7 @@ def _compare(
     size = "x".join(map(str, found_shape))
     wanted = ("x".join(map(str, shape)) + " " if shape else "") + "pixels"
     wanted += f" of {dtype}" if dtype else ""
-    raise _damaged(path, f"expected {wanted}, found {size} pixels of {found_dtype}")
+    raise damaged(path, f"expected {wanted}, found {size} pixels of {found_dtype}")
 
 
 def _decode(
@@ -172,23 +167,15 @@ def _decode(
 ) -> tuple[NDArray[Any], Said]:
     import tifffile
 
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page: Any = file.pages[0]
-            found = tuple(page.shape)
-            if len(found) != 2 or math.prod(found) * page.dtype.itemsize > _LARGEST:
-                raise _damaged(path, f"expected one band of modest size, found shape {found}")
-            _compare(path, found, page.dtype, shape, dtype, within)
-            told = tiff_tags.said_by(os.fspath(path), file)
-            pixels: NDArray[Any] = page.asarray()
-            pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    except BenchError:
-        raise
-    # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        finding = f"expected a TIFF, found {len(data)} bytes that are none ({reason})"
-        raise _damaged(path, finding) from error
+    with decoding(path), tifffile.TiffFile(io.BytesIO(data)) as file:
+        page: Any = file.pages[0]
+        found = tuple(page.shape)
+        if len(found) != 2 or math.prod(found) * page.dtype.itemsize > _LARGEST:
+            raise damaged(path, f"expected one band of modest size, found shape {found}")
+        _compare(path, found, page.dtype, shape, dtype, within)
+        told = tiff_tags.said_by(os.fspath(path), file)
+        pixels: NDArray[Any] = page.asarray()
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     pixels.flags.writeable = False
     return pixels, told
 
@@ -324,13 +311,16 @@ def _write_compressed(path: str | os.PathLike[str], array: NDArray[Any], geo: li
         length = len(values) if kind != "s" else 0
         content = values.rstrip(b"\0").decode("ascii") if isinstance(values, bytes) else values
         extra.append((code, kind, length, content, True))
+    rows = max(1, _STRIP_BYTES // (array.shape[1] * array.itemsize))
     tifffile.imwrite(
         os.fspath(path),
-        array,
+        deflated(array, rows, differenced=True),
+        shape=array.shape,
+        dtype=array.dtype,
         byteorder="<",
         compression="zlib",
         predictor=2,
-        rowsperstrip=max(1, _STRIP_BYTES // (array.shape[1] * array.itemsize)),
+        rowsperstrip=rows,
         photometric="minisblack",
         metadata=None,
         software=False,

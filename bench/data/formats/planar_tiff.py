@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bench.base.errors import BenchError
 from bench.data.formats import tiff_tags
+from bench.data.formats.tiff_codecs import damaged, decoding, deflated
 
 _SLACK = 1 << 20
 """Bytes a file may have beyond its pixels: directory, tables of strips, overhead of DEFLATE."""
@@ -52,45 +52,33 @@ def read(
 
     expected = np.dtype(dtype)
     limit = bands * side_at_most**2 * expected.itemsize + _SLACK
-    try:
+    with decoding(path):
         found = Path(path).stat().st_size
         if found > limit:
-            raise _damaged(path, f"expected at most {limit} bytes, found {found}")
+            raise damaged(path, f"expected at most {limit} bytes, found {found}")
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             shape, kind = tuple(page.shape), page.dtype
             fits = len(shape) == 3 and shape[0] == bands and 0 < max(shape[1:]) <= side_at_most
             if not fits or kind != expected:
-                raise _damaged(
+                raise damaged(
                     path,
                     f"expected {bands} bands of at most {side_at_most}x{side_at_most} pixels of "
                     f"{expected}, found {'x'.join(map(str, shape))} of {kind}",
                 )
             # What has no bytes would be filled in silently.
             if not all(page.databytecounts) or not all(page.dataoffsets):
-                raise _damaged(path, "expected all its pixels, found that some are left out")
+                raise damaged(path, "expected all its pixels, found that some are left out")
             told = tiff_tags.said_by(os.fspath(path), file)
             if pixel is not None:
                 tiff_tags.require_size(os.fspath(path), told, pixel)
             # Strips are a few hundred bytes: threads would only wait for each other.
             pixels: NDArray[Any] = page.asarray(maxworkers=1)
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    except (FileNotFoundError, BenchError):
-        raise
-    # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise _damaged(path, f"expected a TIFF, found none that can be read ({reason})") from error
     if pixels.shape != shape:
-        raise _damaged(path, f"expected {shape} pixels, as it says of itself, found {pixels.shape}")
+        raise damaged(path, f"expected {shape} pixels, as it says of itself, found {pixels.shape}")
     tiff_tags.require_data(os.fspath(path), pixels, told.nodata, nodata, axis=0)
     return pixels
-
-
-def _damaged(path: str | os.PathLike[str], finding: str) -> BenchError:
-    return BenchError(
-        f"{os.fspath(path)} is damaged or foreign: {finding}", "unpack or download it again"
-    )
 
 
 def write(
@@ -119,9 +107,12 @@ def write(
     # GeoTIFF 1.1: projected model, pixels are areas, the system by its code, metres.
     keys = [(1024, 0, 1, 1), (1025, 0, 1, 1), (3072, 0, 1, epsg), (3076, 0, 1, 9001)]
     directory = (1, 1, 0, len(keys), *(value for key in keys for value in key))
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     tifffile.imwrite(
         os.fspath(path),
-        array,
+        (strip for band in little for strip in deflated(band, array.shape[1])),
+        shape=array.shape,
+        dtype=little.dtype,
         byteorder="<",
         compression=_DEFLATE,
         planarconfig=_SEPARATE,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.base.errors import BenchError
 from bench.data.formats import tiff_tags
+from bench.data.formats.tiff_codecs import damaged, decoding
 
 _LARGEST = 1 << 25
 """Bytes of pixels; an aerial image in 64 bit floats has less than half of it."""
@@ -54,31 +54,22 @@ def read(path: Path) -> Raster:
     """
     import tifffile
 
-    try:
+    with decoding(path):
         size = path.stat().st_size
         if size > _LARGEST + _SLACK:
-            raise _damaged(path, f"expected at most {_LARGEST + _SLACK} bytes, found {size}")
+            raise damaged(path, f"expected at most {_LARGEST + _SLACK} bytes, found {size}")
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             shape = tuple(page.shape)
             if len(shape) not in (2, 3) or math.prod(shape) * page.dtype.itemsize > _LARGEST:
-                raise _damaged(path, f"expected an image of modest size, found shape {shape}")
+                raise damaged(path, f"expected an image of modest size, found shape {shape}")
             tags = tiff_tags.said_by(str(path), file)
             pixels: NDArray[Any] = page.asarray(maxworkers=1)
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
             if len(shape) == 3 and page.planarconfig == _SEPARATE:
                 pixels = pixels.transpose(1, 2, 0)
-        pixels.flags.writeable = False
-        return Raster(pixels, tags.epsg, tags.origin, tags.pixel, tags.nodata)
-    except (FileNotFoundError, BenchError):
-        raise
-    # tifffile raises errors of many types, of its own and of the codecs, on damaged files.
-    except Exception as error:
-        raise _damaged(path, f"expected a TIFF ({' '.join(str(error).split())[:200]})") from error
-
-
-def _damaged(path: Path, finding: str) -> BenchError:
-    return BenchError(f"{path} is damaged or foreign: {finding}", "unpack or download it again")
+    pixels.flags.writeable = False
+    return Raster(pixels, tags.epsg, tags.origin, tags.pixel, tags.nodata)
 
 
 def write(

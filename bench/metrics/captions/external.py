@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base import extras
 from bench.base.errors import BenchError
 from bench.metrics.captions.ngrams import check
 from bench.metrics.captions.tokens import Tokens
@@ -174,7 +175,7 @@ def _line(caption: Tokens) -> str:
 def _package() -> Path:
     found = importlib.util.find_spec("pycocoevalcap")
     if found is None or not found.submodule_search_locations:
-        raise _FailedError("pycocoevalcap isn't installed (pip install pycocoevalcap)")
+        raise _FailedError(f"pycocoevalcap isn't installed ({extras.install('captions')})")
     return Path(found.submodule_search_locations[0])
 
 
