@@ -178,7 +178,7 @@ def test_the_python_of_the_pages_runs(
     """With a network of a few thousand weights in place of the one that is named."""
     tiny(bench.folder / "resnet18-s1")
     monkeypatch.chdir(bench.folder)
-    (code,) = pages.blocks(page, "python")
+    code = "".join(pages.blocks(page, "python"))
     exec(code.replace('"resnet18-s1"', '"./resnet18-s1"'), {})
     (run,) = (bench.folder / "results" / "runs").iterdir()
     assert run.name.startswith("reben-mlc.tiny.sample.")
