@@ -182,3 +182,9 @@ def test_the_python_of_the_pages_runs(
     exec(code.replace('"resnet18-s1"', '"./resnet18-s1"'), {})
     (run,) = (bench.folder / "results" / "runs").iterdir()
     assert run.name.startswith("reben-mlc.tiny.sample.")
+
+
+def test_the_table_of_extras_is_that_of_the_package() -> None:
+    declared = tomllib.loads(pages.text("pyproject.toml"))["project"]["optional-dependencies"]
+    said = [row[0].strip("`") for row in pages.rows("docs/first-run.md")[1:]]
+    assert sorted(["dev", *said]) == sorted(declared)
