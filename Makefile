@@ -4,7 +4,7 @@ BENCH := $(VENV)/bin/bench
 READY := $(VENV)/.ready
 FEDERATED := $(VENV)-federated
 
-.PHONY: env federated-env run test soak lint types bench wheel clean
+.PHONY: env federated-env run test soak lint types schema bench wheel clean
 
 env: $(READY)
 
@@ -50,6 +50,10 @@ lint: env
 
 types: env
 	$(VENV)/bin/mypy
+
+# The JSON Schema of run.json, from the model that reads and writes it.
+schema: env
+	$(VENV)/bin/python scripts/manifest_schema.py
 
 bench: env
 	$(VENV)/bin/python -m pytest benchmarks --benchmark-columns=median,rounds --benchmark-json=benchmarks/latest.json

@@ -1,7 +1,6 @@
 """Scores with intervals from observations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from bench.kinds import kind_of
 from bench.kinds.common.protocol import Averages, Labels, Parts, Scaled, Settles
 from bench.metrics.scales import scale
 from bench.metrics.stats import percentile_interval, resample_counts
+from bench.spec.score import Score
 from bench.spec.task import Task
 
 if TYPE_CHECKING:
@@ -27,40 +27,6 @@ _COUNTS_AT_ONCE = 1 << 20
 
 MAX_SLICES = 32
 """An attribute with more values than these is no slicing but an address."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """One number of a run, with its uncertainty.
-
-    Attributes:
-        metric: such as ``ap``.
-        average: how it was aggregated: ``macro``, ``micro``, ``samples``, ``classes`` ...
-        label: the class for ``classes``, the point of a curve, such as ``bpppc=2.06``, for
-            ``points``, else empty.
-        value: the number; None where it is undefined.
-        low, high: the 95 % interval over samples; None where it is undefined. Of a class it is
-            that of the resamples in which the class occurs, where those are most.
-        samples: how many samples stand behind it.
-        slice: which samples, such as ``country=Portugal``; empty for all.
-        classes: how many classes stand behind an average over classes: those that occur among these
-            samples; None for what is no such average.
-    """
-
-    metric: str
-    average: str
-    label: str
-    value: float | None
-    low: float | None
-    high: float | None
-    samples: int
-    slice: str = ""
-    classes: int | None = None
-
-    @property
-    def name(self) -> str:
-        """The name a task's ``primary`` uses."""
-        return f"{self.metric}_{self.average}"
 
 
 def check_scale(task: Task, observations: pa.Table) -> None:

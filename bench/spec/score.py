@@ -1,0 +1,51 @@
+"""One number of a run, with its uncertainty: what scoring gives and ``run.json`` holds."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+_Text = Annotated[str, StringConstraints(strict=True, max_length=500)]
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_Count = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
+
+
+# A run has hundreds of them: with slots they take a third of the memory of a pydantic model. The
+# types say what pydantic accepts of a file; a score that is made here isn't validated.
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number of a run, with its uncertainty.
+
+    Attributes:
+        metric: such as ``ap``.
+        average: how it was aggregated: ``macro``, ``micro``, ``samples``, ``classes`` ...
+        label: the class for ``classes``, the point of a curve, such as ``bpppc=2.06``, for
+            ``points``, else empty.
+        value: the number, in the unit of the metric; None where it is undefined.
+        low: lower end of the 95 % interval over samples; None where it is undefined. Of a class the
+            interval is that of the resamples in which the class occurs, where those are most.
+        high: upper end of that interval.
+        samples: how many samples stand behind it.
+        slice: which samples, such as ``country=Portugal``; empty for all.
+        classes: how many classes stand behind an average over classes: those that occur among these
+            samples; None for what is no such average, and in runs of earlier versions.
+    """
+
+    # Without a configuration of its own it would take that of the model that it stands in, which is
+    # strict and so takes instances only.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    metric: _Text
+    average: _Text
+    label: _Text
+    value: _Number | None
+    low: _Number | None
+    high: _Number | None
+    samples: _Count
+    slice: _Text
+    classes: _Count | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that a task's ``primary`` uses, such as ``ap_macro``."""
+        return f"{self.metric}_{self.average}"
