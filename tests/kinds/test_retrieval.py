@@ -265,7 +265,7 @@ def test_words_of_what_is_found_first_agree_with_the_whole_set_form(real_data: P
 
 @pytest.mark.parametrize("name", RETRIEVAL)
 def test_tasks_have_a_baseline_and_rank_by_a_metric_there_is(name: str) -> None:
-    from bench.spec import entry as entries
+    from bench.models import entries
 
     task = tasks.load(name)
     learnt = "ms-aligned" if task.settings.get("composites") else "clip-finetuned"
