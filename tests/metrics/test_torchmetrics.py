@@ -24,6 +24,7 @@ from torchmetrics.image import SpectralAngleMapper
 
 from bench.base.errors import BenchError, RequestError
 from bench.metrics import torchmetrics as logged
+from tests import pages
 from tests.metrics.gathered import process
 from tests.metrics.logged import CASES, labelled, maps
 
@@ -545,6 +546,15 @@ def test_examples_print_what_they_say(module):
     named = [name for name in logged.__all__ if getattr(logged, name).__module__ == found.__name__]
     assert sorted(test.name.rpartition(".")[2] for test in examples) == sorted(named)
     assert doctest.testmod(found).failed == 0
+
+
+def test_the_example_of_the_documentation_runs_and_its_table_names_every_class():
+    (example,) = pages.blocks("docs/metrics.md", "python")
+    found = {}
+    exec(example, found)
+    assert sorted(found["values"]) == ["ap_macro", "f1_micro"]
+    rows = [cells[0].strip("`") for cells in pages.rows("docs/metrics.md")]
+    assert {cell for cell in rows if cell.endswith("Scores")} == set(logged.__all__)
 
 
 def test_metrics_by_themselves_import_no_torch():
