@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "results/README.md")),
+    ROOT / "submissions" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 )
 """README, the other pages beside it, and all of ``docs``."""

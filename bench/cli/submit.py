@@ -22,7 +22,13 @@ def verb(
     entry: Annotated[Path, typer.Argument(help="Folder of the entry.")],
     repo: Annotated[
         str, typer.Option("--repo", metavar="OWNER/NAME", help="Model repository on the Hub.")
-    ],
+    ] = "",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="DIR", help="Folder of submissions for a small entry, without the Hub."
+        ),
+    ] = None,
     leaderboard: Annotated[
         str,
         typer.Option(
@@ -38,10 +44,10 @@ def verb(
     as_json: Json = False,
     results: Results = None,
 ) -> None:
-    """Check an entry and publish it on the Hub with its run's scores, in one commit.
+    """Check an entry and publish it with its run's scores, on the Hub or into a folder.
 
-    Repeating it sends only what changed. The token is the one that `hf auth login` stored, or
-    $HF_TOKEN; a Hub of your own is $HF_ENDPOINT. Example:
+    Repeating it sends only what changed; on the Hub that is one commit. The token is the one that
+    `hf auth login` stored, or $HF_TOKEN; a Hub of your own is $HF_ENDPOINT. Example:
 
     bench submit my-entry --repo me/my-entry --dry-run
     """
@@ -49,7 +55,7 @@ def verb(
     from bench.submissions import submit
 
     folder = results_folder(results)
-    plan = submit.plan(entry, repo, folder, leaderboard)
+    plan = submit.plan(entry, repo, folder, leaderboard, to)
     if dry_run:
         _show(plan, as_json)
         return
@@ -65,11 +71,15 @@ def verb(
         )
         return
     state = f"changed {', '.join(done.changed)}" if done.changed else "was there already"
-    print_line(f"hf:{done.submission.repo}@{done.submission.revision}: {state}")
+    if plan.to:
+        print_line(f"{shown(plan.to / plan.entry.name)}: {state}")
+    else:
+        print_line(f"hf:{done.submission.repo}@{done.submission.revision}: {state}")
     if done.request:
         print_line(f"pull request {done.request}")
+    what = f"this file and {plan.entry.name}/" if plan.to else "this file"
     manifest = shown(done.manifest)
-    print_line(f"manifest {manifest}: for a leaderboard on GitHub, a pull request with this file")
+    print_line(f"manifest {manifest}: for a leaderboard on GitHub, a pull request with {what}")
 
 
 def _show(plan: "Plan", as_json: bool) -> None:

@@ -1,8 +1,8 @@
 """What a submission says of itself, and whether it holds.
 
-A submission is an entry in a repository of the Hub. It claims scores in the ``run.json`` of its run
-and, where it was handed in by name, in a manifest: a TOML file that pins the repository to a commit
-and its files to their hashes.
+A submission is an entry in a repository of the Hub, or in a folder beside its manifest. It claims
+scores in the ``run.json`` of its run and, where it was handed in by name, in the manifest: a TOML
+file that pins the repository to a commit and its files to their hashes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from bench.base import bounded_json, bounded_toml
 from bench.base.errors import BenchError, RequestError
@@ -50,8 +58,8 @@ class Submission(BaseModel):
     """The manifest of a submission: which files of which commit, and what they are to score.
 
     Attributes:
-        repo: OWNER/NAME on the Hub.
-        revision: the commit.
+        repo: OWNER/NAME on the Hub; empty where the files lie beside the manifest.
+        revision: the commit; empty as well.
         entry: what the entry is called.
         task: what it was made for.
         files: path in the repository to the SHA-256 of the content.
@@ -60,21 +68,27 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}$")]
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    repo: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96})?$")] = ""
+    revision: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = ""
     entry: _Text
     task: _Text
     files: Annotated[dict[_Text, _Hash], Field(max_length=100)]
     claims: Claims
 
+    @model_validator(mode="after")
+    def _pinned(self) -> "Submission":
+        if bool(self.repo) != bool(self.revision):
+            raise ValueError("a repository needs a commit, and a commit a repository")
+        return self
+
     @property
     def file_name(self) -> str:
-        """What the manifest is called: one name for each repository."""
-        return f"{self.repo.replace('/', '--')}.toml"
+        """What the manifest is called: one name for each repository, or for each entry."""
+        return f"{self.repo.replace('/', '--') or self.entry}.toml"
 
     def text(self) -> str:
         """The manifest as TOML."""
-        return tomli_w.dumps(self.model_dump(mode="json"))
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_defaults=True))
 
 
 def read_submission(path: Path) -> Submission:

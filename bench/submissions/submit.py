@@ -21,7 +21,7 @@ from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION, Entry, Predicted
 from bench.spec.task import Task
-from bench.submissions import check
+from bench.submissions import check, sources
 from bench.submissions.claims import Submission, claims_of
 from bench.submissions.content import MAX_TEXT
 
@@ -52,11 +52,12 @@ class Plan:
     """What submitting an entry comes to; nothing is sent to make one.
 
     Attributes:
-        repo: OWNER/NAME on the Hub.
+        repo: OWNER/NAME on the Hub; empty where it goes into a folder.
         entry: what is handed in.
         run: the run whose scores it claims.
         files: path in the repository to content.
         leaderboard: the dataset repository that is asked to list it; empty for none.
+        to: the folder of submissions that it goes into; None for the Hub.
     """
 
     repo: str
@@ -64,10 +65,14 @@ class Plan:
     run: Run
     files: Mapping[str, Content]
     leaderboard: str
+    to: Path | None = None
 
     @property
     def calls(self) -> list[str]:
-        """What is asked of the Hub, in words."""
+        """What is asked of the Hub, or written, in words."""
+        if self.to:
+            place = shown(self.to / self.entry.name)
+            return [f"write {place}.toml, and those of these files that differ to {place}"]
         found = [
             f"make the model repository {self.repo}, if it isn't there",
             f"commit to it, at once, those of these {len(self.files)} files that differ",
@@ -97,18 +102,27 @@ class Submitted:
     request: str
 
 
-def plan(folder: Path, repo: str, results: Path, leaderboard: str = "") -> Plan:
+def plan(
+    folder: Path, repo: str, results: Path, leaderboard: str = "", to: Path | None = None
+) -> Plan:
     """Check an entry and put together what is published of it.
 
     Args:
         folder: of the entry.
-        repo: OWNER/NAME on the Hub.
+        repo: OWNER/NAME on the Hub; empty for none.
         results: where its run is.
         leaderboard: OWNER/NAME of a dataset repository that lists submissions; empty for none.
+        to: a folder of submissions, which it goes into in place of the Hub.
 
     Raises:
         RequestError: it isn't fit to be published, or wasn't run yet.
     """
+    if bool(repo) == bool(to):
+        raise RequestError(
+            "expected a repository on the Hub or a folder of submissions, found "
+            + ("both" if repo else "neither"),
+            "write --repo OWNER/NAME or --to DIR",
+        )
     for name in filter(None, (repo, leaderboard)):
         if not hub.REPOSITORY.fullmatch(name):
             raise RequestError(f"{name!r:.100} names no repository", "write OWNER/NAME")
@@ -124,26 +138,28 @@ def plan(folder: Path, repo: str, results: Path, leaderboard: str = "") -> Plan:
     load = entries.load_predicted if "predictions" in declared else entries.load
     found = load(folder, task)
     run = _claimed(found, task, results)
-    return Plan(repo, found, run, _files(found, folder, repo, run, results), leaderboard)
+    files = _files(found, folder, repo, run, results)
+    if to:
+        # What the Hub alone shows.
+        files.pop(_EVALUATED, None)
+    return Plan(repo, found, run, files, leaderboard, to)
 
 
 def submit(plan: Plan, results: Path) -> Submitted:
     """Publish what a plan holds and, where it names a leaderboard, open a pull request there.
 
-    Repeating it changes nothing more: what is on the Hub already isn't sent again.
+    Or write it into the plan's folder. Repeating it changes nothing more: what is there already
+    isn't sent again.
 
     Raises:
         BenchError: the Hub refuses, or can't be reached; repeat it.
     """
+    if plan.to:
+        submission = _submission(plan)
+        changed = sources.write(plan.to, submission, plan.files)
+        return Submitted(submission, changed, plan.to / submission.file_name, "")
     published = hub.publish(plan.repo, plan.files, f"{plan.entry.name}: {plan.run.name}", _STALE)
-    submission = Submission(
-        repo=plan.repo,
-        revision=published.commit,
-        entry=plan.entry.name,
-        task=plan.entry.task,
-        files={path: hub.sha256(content) for path, content in plan.files.items()},
-        claims=claims_of(plan.run.manifest()),
-    )
+    submission = _submission(plan, published.commit)
     text = submission.text().encode()
     manifest = results / "submissions" / submission.file_name
     write_bytes(manifest, text)
@@ -155,6 +171,17 @@ def submit(plan: Plan, results: Path) -> Submitted:
             f"Submit {plan.repo}@{published.commit[:12]}",
         )
     return Submitted(submission, published.changed, manifest, request)
+
+
+def _submission(plan: Plan, commit: str = "") -> Submission:
+    return Submission(
+        repo=plan.repo,
+        revision=commit,
+        entry=plan.entry.name,
+        task=plan.entry.task,
+        files={path: hub.sha256(content) for path, content in plan.files.items()},
+        claims=claims_of(plan.run.manifest()),
+    )
 
 
 def _claimed(found: Entry | Predicted, task: Task, results: Path) -> Run:
@@ -266,5 +293,8 @@ def _introduction(found: Entry | Predicted, repo: str) -> str:
         lines += [", ".join(found.authors), ""]
     if found.note:
         lines += [found.note, ""]
-    command = f"bench run --task {found.task} --model hf:{repo}"
+    model = f"hf:{repo}" if repo else f"submissions/{found.name}"
+    if isinstance(found, Predicted) and not repo:
+        model = f"predictions:{model}"
+    command = f"bench run --task {found.task} --model {model}"
     return "\n".join([*lines, "An entry for rs-bench:", "", "```", command, "```", ""])

@@ -16,7 +16,6 @@ from bench import data
 from bench.base import bounded_json, bounded_toml, hub, locks
 from bench.base.errors import BenchError, RequestError, unknown
 from bench.base.files import link_or_copy, move, sha256_file, sha256_json, write_json
-from bench.base.hub import Repository
 from bench.base.version import __version__
 from bench.data.listing import is_left_behind
 from bench.models.entries import validated
@@ -25,10 +24,11 @@ from bench.results.runs import MAX_MANIFEST, RUN_ID, Run
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION, Predicted
 from bench.spec.task import Task
-from bench.submissions import sandbox
+from bench.submissions import sandbox, sources
 from bench.submissions.checks.files import MAX_BYTES
 from bench.submissions.claims import Claims, Submission, compare, read_claims, read_submission
 from bench.submissions.sandbox import Limits, SandboxJob
+from bench.submissions.sources import Source
 from bench.submissions.submit import WEIGHTS
 
 MOST = 1_000
@@ -43,14 +43,16 @@ class Found(NamedTuple):
     """A submission that is to be dealt with.
 
     Attributes:
-        repo: OWNER/NAME on the Hub.
+        repo: OWNER/NAME on the Hub, or the name of a folder beside its manifest.
         revision: the commit; None for the newest one.
         manifest: with which it was handed in; None for one that was found by its tag.
+        path: of the manifest, where the files lie beside it.
     """
 
     repo: str
     revision: str | None
     manifest: Submission | None = None
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,14 @@ def listed(folder: Path) -> tuple[list[Found], list[str]]:
     """
     if not folder.is_dir():
         raise RequestError(f"{folder} is no folder", "name the one that holds the manifests")
-    found: dict[tuple[str, str], tuple[Path, Submission]] = {}
+    found: dict[tuple[str, str], tuple[Path, Found]] = {}
     faults = []
     for path in sorted(folder.rglob("*.toml")):
         name = path.relative_to(folder)
         # A hidden manifest is one all the same; macOS writes a file ._NAME beside each NAME.
         if name.name.startswith("._") or any(map(is_left_behind, name.parts[:-1])):
+            continue
+        if path.parent != folder and _is_part(path):
             continue
         if path.is_symlink():
             faults.append(f"{name} is a symbolic link (a manifest is a file)")
@@ -121,15 +125,31 @@ def listed(folder: Path) -> tuple[list[Found], list[str]]:
         except RequestError as error:
             faults.append(str(error))
             continue
-        first, known = found.setdefault((manifest.repo, manifest.revision), (name, manifest))
-        if known != manifest:
+        if manifest.repo:
+            one = Found(manifest.repo, manifest.revision, manifest)
+        else:
+            try:
+                there = sources.beside(path)
+            except BenchError as error:
+                faults.append(str(error))
+                continue
+            one = Found(there.name, there.commit, manifest, path)
+        first, known = found.setdefault((one.repo, str(one.revision)), (name, one))
+        if known.manifest != manifest:
             faults.append(
-                f"{name} says something else of {manifest.repo}@{manifest.revision[:12]} than "
+                f"{name} says something else of {one.repo}@{str(one.revision)[:12]} than "
                 f"{first} (keep one of them)"
             )
-    return [
-        Found(repo, commit, manifest) for (repo, commit), (_, manifest) in found.items()
-    ], faults
+    return [one for _, one in found.values()], faults
+
+
+def _is_part(path: Path) -> bool:
+    """Whether a file is no manifest, but one of those that lie beside a manifest."""
+    manifest = path.parent.with_name(f"{path.parent.name}.toml")
+    try:
+        return manifest.is_file() and not read_submission(manifest).repo
+    except RequestError:
+        return True
 
 
 def tagged(tag: str) -> list[Found]:
@@ -182,7 +202,7 @@ def _process(
 ) -> Outcome:
     outcome = Outcome(found.repo, found.revision or "", "failed")
     try:
-        there = hub.look(found.repo, found.revision)
+        there = sources.look(found.repo, found.revision, found.path)
         outcome = replace(outcome, revision=there.commit)
         if (found.repo, there.commit) in already:
             return already[found.repo, there.commit]
@@ -211,7 +231,7 @@ def _process(
 
 def _tried(
     found: Found,
-    there: Repository,
+    there: Source,
     results: Path,
     limits: Limits,
     outcome: Outcome,
@@ -263,12 +283,12 @@ def _tried(
     )
 
 
-def _fetched(there: Repository, folder: Path) -> tuple[Task, dict[str, Any]]:
+def _fetched(there: Source, folder: Path) -> tuple[Task, dict[str, Any]]:
     """Fetch the files of an entry, and no others; its task and its declaration."""
     folder.mkdir(parents=True, exist_ok=True)
     if "entry.toml" not in there.files:
         raise _RefusedError(f"{there} holds no entry.toml")
-    path = hub.fetch(there, "entry.toml", MAX_DECLARATION, folder)
+    path = sources.fetch(there, "entry.toml", MAX_DECLARATION, folder)
     try:
         declared = bounded_toml.read(path, MAX_DECLARATION)
     except RequestError as error:
@@ -286,19 +306,19 @@ def _fetched(there: Repository, folder: Path) -> tuple[Task, dict[str, Any]]:
     for file in set(names) & set(there.files):
         limit = MAX_MANIFEST if file == "run.json" else MAX_BYTES[Path(file).suffix]
         _within(there, file, limit)
-        hub.fetch(there, file, limit, folder)
+        sources.fetch(there, file, limit, folder)
     # What the Hub's client notes of its downloads.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return tasks.load(named), declared
 
 
-def _within(there: Repository, file: str, limit: int) -> None:
+def _within(there: Source, file: str, limit: int) -> None:
     size = there.files[file].size
     if size is None or size > limit:
         raise _RefusedError(f"{file} has {size} bytes, at most {limit} are fetched")
 
 
-def _claims(found: Found, there: Repository, folder: Path) -> Claims | None:
+def _claims(found: Found, there: Source, folder: Path) -> Claims | None:
     """What is claimed: by the manifest of a submission, else by the run in its repository."""
     if found.manifest is None:
         path = folder / "run.json"
@@ -323,7 +343,7 @@ def _seed(declared: dict[str, Any]) -> int:
     return seed if isinstance(seed, int) and 0 <= seed < 1 << 32 else 0
 
 
-def _recorded(made: Run, there: Repository, results: Path, staged: Path) -> dict[str, Any]:
+def _recorded(made: Run, there: Source, results: Path, staged: Path) -> dict[str, Any]:
     """Take a run of the sandbox into the results, with where its entry is from."""
     checked = integrity.check(made)
     if checked.altered:
@@ -348,11 +368,11 @@ def _recorded(made: Run, there: Repository, results: Path, staged: Path) -> dict
     return run.manifest()
 
 
-def _workplace(results: Path, there: Repository) -> Path:
+def _workplace(results: Path, there: Source) -> Path:
     return results / "submissions" / "begun" / _folder_name(there)
 
 
-def _folder_name(there: Repository) -> str:
+def _folder_name(there: Source) -> str:
     return f"{there.name.replace('/', '--')}@{there.commit}"
 
 

@@ -180,3 +180,39 @@ def test_a_plan_asks_nothing_of_the_hub(mine, tmp_path, monkeypatch):
     run_of(mine, tmp_path)
     plan = submit.plan(mine, REPO, tmp_path)
     assert sha256(plan.files["model.safetensors"]) == sha256(b"weights")
+
+
+def test_a_small_entry_goes_into_a_folder_without_the_hub(mine, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "client", lambda: pytest.fail("the Hub was asked"))
+    run = run_of(mine, tmp_path, track="official")
+    to = tmp_path / "submissions"
+    plan = submit.plan(mine, "", tmp_path, to=to)
+    assert "bench run --task reben-mlc --model submissions/mine" in card(plan.files["README.md"])[1]
+    first, second = (submit.submit(plan, tmp_path) for _ in range(2))
+    names = {"entry.toml", "model.safetensors", "run.json", "README.md"}
+    assert (set(first.changed), second.changed) == (names, [])
+    assert first.manifest == to / "mine.toml"
+    pinned = read_submission(first.manifest)
+    assert pinned == first.submission
+    assert (pinned.repo, pinned.revision) == ("", "")
+    assert pinned.files == {name: sha256_file(to / "mine" / name) for name in names}
+    assert pinned.claims.run == run.name
+    (to / "mine" / "model.safetensors").write_bytes(b"others")
+    (to / "mine" / "left.bin").write_bytes(b"")
+    assert submit.submit(plan, tmp_path).changed == ["model.safetensors", "left.bin"]
+    assert {path.name for path in (to / "mine").iterdir()} == names
+
+
+def test_a_large_entry_belongs_on_the_hub(mine, tmp_path):
+    (mine / "model.safetensors").write_bytes(bytes(1 << 20))
+    run_of(mine, tmp_path)
+    plan = submit.plan(mine, "", tmp_path, to=tmp_path / "submissions")
+    with pytest.raises(RequestError, match=r"at most 1,048,576 go into a folder.*--repo"):
+        submit.submit(plan, tmp_path)
+    assert not (tmp_path / "submissions").exists()
+
+
+@pytest.mark.parametrize(("repo", "to"), [("", None), (REPO, "submissions")])
+def test_an_entry_goes_to_one_place(repo, to, mine, tmp_path):
+    with pytest.raises(RequestError, match=r"write --repo OWNER/NAME or --to DIR"):
+        submit.plan(mine, repo, tmp_path, to=to and tmp_path / to)
