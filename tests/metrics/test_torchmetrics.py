@@ -436,6 +436,19 @@ def test_bleu_of_plain_words_is_that_of_torchmetrics():
     assert ours.compute().item() == pytest.approx(theirs.compute().item(), abs=1e-6)
 
 
+def test_rouge_of_the_package_is_that_of_torchmetrics():
+    *_, (said, people) = CASES["captioning"]().batches
+    keys = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l_f": "rougeL"}
+    theirs = torchmetrics.text.ROUGEScore(rouge_keys=tuple(keys.values()), accumulate="best")
+    ours = logged.CaptionScores([f"{name}_corpus" for name in keys])
+    for metric in (ours, theirs):
+        metric.update(said, people)
+    found, expected = ours.compute(), theirs.compute()
+    for name, key in keys.items():
+        value = expected[f"{key}_fmeasure"].item()
+        assert found[f"{name}_corpus"].item() == pytest.approx(value, abs=1e-6)
+
+
 NAN = torch.tensor([[math.nan, 0.0]])
 
 

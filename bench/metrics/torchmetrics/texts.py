@@ -122,11 +122,11 @@ class RetrievalScores(ExactMetric):
 class CaptionScores(ExactMetric):
     """BLEU, ROUGE, CIDEr-D, METEOR and SPICE of sentences about images.
 
-    The values of tasks of the kind captioning: tokens and formulas are those of the COCO caption
-    evaluation (`bench.metrics.captions`), and of the ``rouge_score`` package for ``rouge_1``,
-    ``rouge_2`` and ``rouge_l_f``. torchmetrics' ``BLEUScore`` is ``bleu4_corpus`` for sentences of
-    plain lower-case words; it splits at spaces and keeps case and punctuation. Its ``ROUGEScore``
-    has the stemmer and the references of ``rouge_score`` in another order of means. METEOR and
+    The values of tasks of the kind captioning. Tokens and formulas are those of the COCO caption
+    evaluation (`bench.metrics.captions`); for ``rouge_1``, ``rouge_2`` and ``rouge_l_f`` those of
+    the ``rouge_score`` package, which are the F-measures of torchmetrics'
+    ``ROUGEScore(accumulate="best")``, while ``rouge_l`` weighs recall more. ``bleu4_corpus`` is
+    ``BLEUScore`` there for lower-case words alone: that keeps case and punctuation. METEOR and
     SPICE need Java and pycocoevalcap, and are NaN without.
 
     Memory: ten counts for BLEU; one to three numbers for each image for ROUGE; CIDEr-D, whose
