@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 import tomli_w
 
-from bench import kinds
 from bench.evaluate import predictions
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
+from bench.kinds.common import scoring
 from bench.results import runs, store
 from bench.spec import task as tasks
 from tests.hub.server import commit_of
@@ -42,7 +42,7 @@ def fill_in(folder, **changes):
 def _few_resamples():
     """Intervals of so few resamples mean nothing; the sandbox makes its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinds, "RESAMPLES", 8)
+        patch.setattr(scoring, "RESAMPLES", 8)
         yield
 
 

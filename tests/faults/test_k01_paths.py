@@ -12,11 +12,12 @@ import pytest
 import torch
 import typer
 
-from bench import cli, data, kinds, models
+from bench import cli, data, models
 from bench.base import paths
 from bench.base.errors import RequestError
 from bench.evaluate import predictions
 from bench.evaluate.request import Request
+from bench.kinds.common import scoring
 from bench.results import runs
 from bench.spec import task as tasks
 from bench.submissions import sandbox
@@ -32,7 +33,7 @@ ODD = "-a [1] *'\" näme"
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "RESAMPLES", 8)
+    monkeypatch.setattr(scoring, "RESAMPLES", 8)
 
 
 def test_every_path_can_be_relative_and_below_an_odd_name(bench: Prompt, sample_data: Path) -> None:
