@@ -6,6 +6,7 @@ Nothing here or at the top of such a module may import what is slow: names come 
 
 import functools
 import importlib
+import logging
 import os
 import pkgutil
 import sys
@@ -20,6 +21,7 @@ from bench.base.paths import absolute
 from bench.base.version import __version__
 
 DEBUG = "BENCH_DEBUG"
+_COMPLETING = "_BENCH_COMPLETE"
 _INTERRUPTED = 130
 
 
@@ -76,6 +78,9 @@ def _absolute_paths(verb: Callable[..., None]) -> Callable[..., None]:
 def main() -> None:
     """Run a command; errors end as one line and an exit code (1: it failed, 2: it was wrong)."""
     _open_streams()
+    if _COMPLETING in os.environ:
+        # Whatever there is to say of plug-ins would stand in the line that is typed.
+        logging.disable(logging.WARNING)
     try:
         try:
             _command_line()()

@@ -11,7 +11,7 @@ Offered = list[str]
 
 
 def tasks(incomplete: str) -> Offered:
-    """Names of the tasks that ship with the harness."""
+    """Names of the tasks."""
     from bench.spec import declared
 
     return _fitting(declared.tasks(), incomplete)
@@ -26,14 +26,17 @@ def datasets(incomplete: str) -> Offered:
 
 def models(context: typer.Context, incomplete: str) -> Offered:
     """Names of the baselines of the task that was typed, or of all; sources of other models."""
+    from bench.base import plugins
     from bench.base.paths import shipped
     from bench.spec import declared
 
-    folders = [*shipped("baselines").iterdir()]
     if task := declared.tasks().get(context.params.get("task", "")):
-        folders = [shipped("baselines") / (task.get("baselines") or task["name"])]
-    found = {name for folder in folders for name, _, _ in declared.baselines(folder)}
-    return _fitting({*found, *(f"{source}:" for source in SOURCES)}, incomplete)
+        known = [task.get("baselines") or task["name"]]
+    else:
+        known = [folder.name for folder in shipped("baselines").iterdir()]
+    found = {name for one in known for name, _, _ in declared.baselines_of(one)}
+    sources = [*SOURCES, *plugins.offered("sources", SOURCES)]
+    return _fitting({*found, *(f"{source}:" for source in sources)}, incomplete)
 
 
 SOURCES = ("blip2", "hf", "open_clip", "predictions", "python", "timm")

@@ -16,6 +16,7 @@ def verb(as_json: Json = False) -> None:
     from bench.base import provenance
     from bench.base.paths import data_root, results_root, shipped
     from bench.base.torch_setup import torchvision_advice
+    from bench.cli import _plugins
 
     found: dict[str, Any] = {
         "harness": provenance.harness(),
@@ -25,6 +26,11 @@ def verb(as_json: Json = False) -> None:
         "cuda devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "torchvision": torchvision_advice(),
         "tasks": str(shipped("tasks")),
+        "plugins": {
+            f"{row['group']} {row['name']}": f"{row['distribution']} {row['version']}, "
+            f"{row['state']}"
+            for row in _plugins.rows()
+        },
         "data": {
             name: {
                 "official": str(data.official_root(name))

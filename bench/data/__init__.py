@@ -1,7 +1,8 @@
 """Datasets: a declaration (``<name>.toml``) and a reader (``<name>.py``) for each.
 
 A reader is a module with the functions of `Reader`; what it opens is a `Dataset`. A kind may ask
-a dataset for more than `Dataset` has (its targets); it says so in its own module.
+a dataset for more than `Dataset` has (its targets); it says so in its own module. A dataset of a
+plug-in has the reader that its entry point names, and the declaration beside it.
 """
 
 import functools
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from bench.base import bounded_toml
+from bench.base import bounded_toml, plugins
 from bench.base.errors import RequestError, unknown
 from bench.base.paths import data_root
 from bench.data import listing, samples
@@ -68,12 +69,6 @@ class Check:
     passed: bool
     found: str
 
-    @classmethod
-    def of(cls, name: str, faults: Sequence[str], otherwise: str) -> "Check":
-        """A check that passes without faults; what was found is their number and the first."""
-        found = f"{len(faults)} faults, the first: {faults[0]}" if faults else otherwise
-        return cls(name, passed=not faults, found=found)
-
 
 class Reader(Protocol):
     """What the module of a dataset offers."""
@@ -95,15 +90,22 @@ class Reader(Protocol):
         ...
 
 
+_NEEDED = (
+    *("title", "licence", "citation", "url", "size", "sample_version", "layout"),
+    *("classes", "bands", "inputs", "preprocessing"),
+)
+"""What every declaration holds."""
+
+
 @functools.cache
-def _declarations() -> Mapping[str, Path]:
-    """The TOML file of each dataset, by its name."""
+def own() -> Mapping[str, Path]:
+    """The declarations of the datasets that the harness has itself, by name."""
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*/*.toml"))}
 
 
 def declared() -> list[str]:
     """The names of all datasets."""
-    return sorted(_declarations())
+    return sorted([*own(), *plugins.offered("datasets", own())])
 
 
 @functools.cache
@@ -111,11 +113,24 @@ def declaration(name: str) -> Mapping[str, Any]:
     """The declaration of a dataset as it stands in its TOML file, read once; not to be changed.
 
     Raises:
-        RequestError: no dataset has this name.
+        RequestError: no dataset has this name, or a plug-in's lacks what every declaration holds.
     """
-    if name not in _declarations():
+    if name in own():
+        return bounded_toml.read(own()[name])
+    path = plugins.declaration(_plugin(name))
+    found = bounded_toml.read(path)
+    if missing := [key for key in _NEEDED if key not in found]:
+        raise RequestError(
+            f"{path} declares no {', '.join(missing)}", "`bench data list` shows what they are for"
+        )
+    return found
+
+
+def _plugin(name: str) -> plugins.Plugin:
+    found = plugins.find("datasets", name, own())
+    if found is None:
         raise unknown("dataset", name, declared())
-    return bounded_toml.read(_declarations()[name])
+    return found
 
 
 def published(name: str) -> Mapping[str, Mapping[str, Any]]:
@@ -161,10 +176,13 @@ def reader(name: str) -> Reader:
 
     Raises:
         RequestError: no dataset has this name.
+        BenchError: the module of a plug-in can't be imported.
     """
-    declaration(name)
-    folder = _declarations()[name].parent.name
-    module: Any = importlib.import_module(f"bench.data.{folder}.{name.replace('-', '_')}")
+    if name in own():
+        folder = own()[name].parent.name
+        module: Any = importlib.import_module(f"bench.data.{folder}.{name.replace('-', '_')}")
+    else:
+        module = plugins.load(_plugin(name))
     return module  # type: ignore[no-any-return]
 
 

@@ -1,13 +1,17 @@
 """What the names of metrics mean: unit, range and direction.
 
 A metric is named ``<metric>_<average>``; the meaning belongs to ``<metric>``, whatever the average.
+That of a plug-in's metric is a TOML file named after it, in the package that its entry point names:
+it is read without running code of the plug-in, whoever's results name the metric.
 """
 
+import functools
 import math
 import re
 from dataclasses import dataclass
 
-from bench.base.errors import unknown
+from bench.base import bounded_toml, plugins
+from bench.base.errors import RequestError, unknown
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class Scale:
         low, high: what a value can be.
         higher_is_better: the direction.
     """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  of pydantic, for files of plug-ins
 
     unit: str
     low: float
@@ -73,8 +79,38 @@ _SCALES = {
 
 
 def known(metric: str) -> Scale | None:
-    """The scale of a metric, for what says so where it isn't known; nothing may be ranked then."""
-    return _SCALES.get(re.sub(r"_at_\d+$", "_at", metric))
+    """The scale of a metric, for what says so where it isn't known; nothing may be ranked then.
+
+    Raises:
+        RequestError: two plug-ins have this metric, or a plug-in's file is no scale.
+        BenchError: a plug-in lacks the file.
+    """
+    name = re.sub(r"_at_\d+$", "_at", metric)
+    if name in _SCALES:
+        return _SCALES[name]
+    plugin = plugins.find("metrics", name, _SCALES)
+    return _declared(plugin) if plugin else None
+
+
+def own() -> list[str]:
+    """The names of the metrics that the harness has itself."""
+    return sorted(_SCALES)
+
+
+@functools.cache
+def _declared(plugin: plugins.Plugin) -> Scale:
+    from pydantic import TypeAdapter, ValidationError
+
+    path = plugins.declaration(plugin)
+    try:
+        return TypeAdapter(Scale).validate_python(bounded_toml.read(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise RequestError(
+            f"{path} is no scale: {where}: {first['msg']}",
+            'write unit = "fraction", low = 0.0, high = 1.0, higher_is_better = true',
+        ) from error
 
 
 def scale(metric: str) -> Scale:
@@ -86,7 +122,11 @@ def scale(metric: str) -> Scale:
     found = known(metric)
     if found is None:
         raise unknown(
-            "metric", metric, _SCALES, "bench/metrics/scales.py lists their units and directions"
+            "metric",
+            metric,
+            [*_SCALES, *plugins.offered("metrics", _SCALES)],
+            "bench/metrics/scales.py lists their units and directions, "
+            "and an entry point of the group rs_bench.metrics adds one",
         )
     return found
 

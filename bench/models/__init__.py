@@ -5,7 +5,7 @@ offers ``entry(rest, task) -> Entry`` (or ``Predicted``); one that can stand bef
 entry's ``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``,
 and perhaps ``advice(rest) -> str``: what to do where an architecture doesn't take an input, and
 ``remarks(rest, arguments, contract) -> list[str]``: what users of a result must know.
-Nobody lists the sources.
+Nobody lists the sources; the module of a plug-in's is what its entry point names.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.base import paths
+from bench.base import paths, plugins
 from bench.base.errors import BenchError, RequestError, in_words, unknown
 from bench.models import entries
 from bench.spec.contract import InputContract
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     import torch
 
 
+def own() -> list[str]:
+    """The names of the sources that the harness has itself."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
 def sources() -> list[str]:
     """The names of all sources."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return sorted([*own(), *plugins.offered("sources", own())])
 
 
 def find(name: str, task: Task) -> Entry | Predicted:
@@ -37,7 +42,7 @@ def find(name: str, task: Task) -> Entry | Predicted:
     """
     name = absolute(name)
     source, colon, rest = name.partition(":")
-    if colon and source in sources():
+    if colon and _is_source(source):
         return _source(source, "entry", name).entry(rest, task)  # type: ignore[no-any-return]
     if Path(name).is_dir():
         return entries.load(Path(name), task)
@@ -61,7 +66,7 @@ def absolute(name: str) -> str:
     source, colon, rest = name.partition(":")
     if colon and source == "predictions":
         return f"predictions:{paths.absolute(rest)}"
-    if colon and source in sources():
+    if colon and _is_source(source):
         return name
     folder = paths.absolute(name)
     return str(folder) if folder.is_dir() else name
@@ -114,10 +119,20 @@ def remarks(model: Model, contract: InputContract) -> list[str]:
     return module.remarks(rest, model.arguments, contract) if hasattr(module, "remarks") else []
 
 
+def _is_source(name: str) -> bool:
+    return name in own() or name in plugins.offered("sources", own())
+
+
 def _source(name: str, ability: str, asked: str) -> Any:
-    if name in sources():
+    if name in own():
         module = importlib.import_module(f"bench.models.{name}")
         if hasattr(module, ability):
             return module
-    able = [s for s in sources() if hasattr(importlib.import_module(f"bench.models.{s}"), ability)]
+    elif (plugin := plugins.find("sources", name, own())) is not None:
+        module = plugins.load(plugin)
+        if hasattr(module, ability):
+            return module
+        raise RequestError(f"{plugin} has no function {ability}, in {asked}")
+    able = [s for s in own() if hasattr(importlib.import_module(f"bench.models.{s}"), ability)]
+    able += plugins.offered("sources", own())
     raise unknown("model source", name, able, f"in {asked}")

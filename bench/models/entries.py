@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from bench.base import bounded_toml
 from bench.base.errors import RequestError, unknown
 from bench.base.files import write_bytes
-from bench.base.paths import shipped
 from bench.kinds.common.protocol import Accepts
 from bench.spec import declared
 from bench.spec import task as tasks
@@ -20,15 +19,14 @@ from bench.spec.task import Task, in_one_line
 _Form = TypeVar("_Form", bound=BaseModel)
 
 
-def baseline_folder(task: Task) -> Path:
-    """Where the baselines of a task lie."""
-    return shipped("baselines") / (task.baselines or task.name)
+def _baselines(task: Task) -> list[tuple[str, Path, dict[str, Any]]]:
+    return declared.baselines_of(task.baselines or task.name)
 
 
 def baseline_names(task: Task) -> list[str]:
     """The names that ``--model`` takes for the baselines of a task."""
     names = []
-    for name, _, raw in declared.baselines(baseline_folder(task)):
+    for name, _, raw in _baselines(task):
         names += [name, *(f"{name}-{given}" for given in raw.get("inputs", task.inputs))]
     return names
 
@@ -37,13 +35,14 @@ def baseline(name: str, task: Task) -> Entry:
     """A baseline of a task.
 
     Raises:
-        RequestError: the task has no baseline of this name.
+        RequestError: the task has no baseline of this name, or two plug-ins have one.
     """
-    for own, path, raw in declared.baselines(baseline_folder(task)):
+    for own, path, raw in _baselines(task):
         inputs = raw.pop("inputs", task.inputs)
         for given in inputs:
             full = f"{own}-{given}"
             if name == full or (name == own and given == inputs[0]):
+                declared.check_single(task.baselines or task.name, own)
                 recipe = _completed(raw.pop("recipe", {}), recipes(task))
                 if options := raw.pop("options", {}):
                     # What distinguishes it from others with the same recipes.
@@ -66,8 +65,8 @@ def baseline(name: str, task: Task) -> Entry:
 
 def recipes(task: Task) -> dict[str, Any]:
     """The recipes of a task by track: what a model is trained with that brings none."""
-    path = baseline_folder(task) / "recipes.toml"
-    return _read(path) if path.is_file() else {}
+    path = declared.recipes_of(task.baselines or task.name)
+    return _read(path) if path else {}
 
 
 def _completed(own: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:

@@ -1,27 +1,80 @@
 """Tasks and baselines as their TOML files declare them, folds and variants written out.
 
-Nothing is validated and little is imported: what lists names or completes them needs no more.
+Nothing is validated and little is imported: what lists names or completes them needs no more. Of
+plug-ins only these files are read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bench.base import bounded_toml
-from bench.base.errors import RequestError
+from bench.base import bounded_toml, plugins
+from bench.base.errors import BenchError, RequestError
 from bench.base.paths import shipped
+from bench.base.plugins import Plugin
 
 Raw = dict[str, Any]
 """What stands in a TOML file."""
 
 
+_TEXTS = ("name", "kind", "title", "dataset", "primary")
+_LISTED = {**dict.fromkeys(_TEXTS, str), "version": int, "splits": dict}
+"""What lists of tasks show, and so the declaration of a plug-in's must hold, with its type."""
+
+
 def tasks() -> dict[str, Raw]:
-    """The declarations of all tasks that ship, by name; a fold is a task of its own."""
+    """The declarations of all tasks by name, those of plug-ins too; a fold is a task of its own."""
+    own = own_tasks()
+    found = {name: raw for _, _, added in _added_tasks(own) for name, raw in added.items()}
+    return dict(sorted({**found, **own}.items()))
+
+
+def own_tasks() -> dict[str, Raw]:
+    """The declarations of the tasks that ship, by name."""
     found: dict[str, Raw] = {}
     for path in shipped("tasks").glob("*.toml"):
         found |= with_folds(_task(path))
-    return dict(sorted(found.items()))
+    return found
+
+
+def file_of_task(name: str) -> Path | None:
+    """The file that declares a task; None where there is none of this name.
+
+    Raises:
+        RequestError: two plug-ins have this task.
+    """
+    own = own_tasks()
+    if name in own:
+        return file_of(shipped("tasks") / f"{name}.toml")
+    found = [(plugin, path) for plugin, path, added in _added_tasks(own) if name in added]
+    if len(found) > 1:
+        raise plugins.twice("task", name, [plugin for plugin, _ in found])
+    return found[0][1] if found else None
+
+
+def _added_tasks(own: Mapping[str, Raw]) -> Iterator[tuple[Plugin, Path, dict[str, Raw]]]:
+    """The tasks of plug-ins by file: its plug-in, its path, and the task and folds it declares."""
+    for plugin, folder in plugins.folders("tasks"):
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                raw = _task(path)
+            except BenchError as error:
+                plugins.warn(plugin, error.message)
+                continue
+            missing = [
+                name for name, form in _LISTED.items() if not isinstance(raw.get(name), form)
+            ]
+            if missing or not all(isinstance(split, dict) for split in raw["splits"].values()):
+                plugins.warn(
+                    plugin, f"{path} declares no {', '.join(missing) or 'splits as tables'}"
+                )
+            elif raw["name"] != path.stem:
+                plugins.warn(plugin, f"{path} declares a task of another name than its own")
+            elif raw["name"] in own:
+                plugins.warn(plugin, f"rs-bench has its own task {raw['name']}")
+            else:
+                yield plugin, path, with_folds(raw)
 
 
 def file_of(path: Path) -> Path:
@@ -57,6 +110,59 @@ def baselines(folder: Path) -> list[tuple[str, Path, Raw]]:
         for name, raw in with_variants(path).items()
     ]
     return sorted(found, key=lambda one: one[0])
+
+
+def baselines_of(task: str) -> list[tuple[str, Path, Raw]]:
+    """The baselines of a task as `baselines` has them: those that ship, then those of plug-ins."""
+    own = baselines(shipped("baselines") / task)
+    return own + [one for _, one in _added_baselines(task, {name for name, _, _ in own})]
+
+
+def check_single(task: str, baseline: str) -> None:
+    """Refuse a baseline that two plug-ins have.
+
+    Raises:
+        RequestError: they do.
+    """
+    own = {name for name, _, _ in baselines(shipped("baselines") / task)}
+    found = [plugin for plugin, (name, _, _) in _added_baselines(task, own) if name == baseline]
+    if len(found) > 1:
+        raise plugins.twice(f"baseline of task {task},", baseline, found)
+
+
+def recipes_of(task: str) -> Path | None:
+    """The file of the recipes of a task; None where it has none.
+
+    Raises:
+        RequestError: two plug-ins have recipes for it.
+    """
+    own = shipped("baselines") / task / "recipes.toml"
+    if own.is_file():
+        return own
+    found = [
+        (plugin, path)
+        for plugin, folder in plugins.folders("baselines")
+        if (path := folder / task / "recipes.toml").is_file()
+    ]
+    if len(found) > 1:
+        raise plugins.twice("recipes.toml of task", task, [plugin for plugin, _ in found])
+    return found[0][1] if found else None
+
+
+def _added_baselines(
+    task: str, own: Collection[str]
+) -> Iterator[tuple[Plugin, tuple[str, Path, Raw]]]:
+    for plugin, folder in plugins.folders("baselines"):
+        try:
+            found = baselines(folder / task)
+        except BenchError as error:
+            plugins.warn(plugin, error.message)
+            continue
+        for one in found:
+            if one[0] in own:
+                plugins.warn(plugin, f"rs-bench has its own baseline {one[0]} of task {task}")
+            else:
+                yield plugin, one
 
 
 def with_variants(path: Path) -> dict[str, Raw]:

@@ -11,7 +11,7 @@ from bench import data
 from bench.base import bounded_toml, extras
 from bench.base.errors import RequestError, unknown
 from bench.base.files import sha256_json
-from bench.base.paths import absolute, shipped
+from bench.base.paths import absolute
 from bench.data import Checked
 from bench.spec import declared
 from bench.spec.contract import Band, InputContract
@@ -190,25 +190,26 @@ class Task(BaseModel):
 
 
 def names() -> list[str]:
-    """The names of all tasks that ship with the harness."""
+    """The names of all tasks: those that ship with the harness and those of plug-ins."""
     return list(declared.tasks())
 
 
 def find(name: str) -> Path:
-    """The file of a task: one that ships, or a path to a TOML file of the user's.
+    """The file of a task by name, or a path to a TOML file of the user's.
 
     A fold stands in the file of its task.
 
     Raises:
-        RequestError: there is none of this name.
+        RequestError: there is none of this name, or two plug-ins have one.
     """
     if name.endswith(".toml"):
         path = declared.file_of(absolute(name))
         if path.is_file():
             return path
-    if name not in names():
+    found = declared.file_of_task(name)
+    if found is None:
         raise unknown("task", name, names())
-    return declared.file_of(shipped("tasks") / f"{name}.toml")
+    return found
 
 
 def load(name: str) -> Task:
@@ -247,7 +248,7 @@ def _fold(name: str, path: Path) -> str:
 
 
 def named(name: str) -> Task:
-    """A task that ships, by its name: what a stranger calls a task never opens another file.
+    """A task by its name alone: what a stranger calls a task never opens another file.
 
     Raises:
         RequestError: there is none of this name.

@@ -6,8 +6,10 @@ import tomllib
 import pytest
 
 from bench.base.errors import BenchError, RequestError
+from bench.base.paths import shipped
 from bench.evaluate import regress
 from bench.models import entries
+from bench.spec import declared
 from bench.spec import task as tasks
 
 RECIPE = """
@@ -50,8 +52,10 @@ def baseline(first, tmp_path, monkeypatch):
 
 
 def ship(patch, root):
-    for module in (regress, entries):
-        patch.setattr(module, "shipped", lambda name: root)
+    for module in (regress, declared):
+        patch.setattr(
+            module, "shipped", lambda name: root if name == "baselines" else shipped(name)
+        )
 
 
 def found(folder):

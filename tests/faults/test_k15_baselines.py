@@ -27,7 +27,7 @@ SLOW = {
 def _seen_by_models(task):
     return sha256_json(
         [
-            str(entries.baseline_folder(task)),
+            task.baselines or task.name,
             task.kind,
             task.classes,
             task.settings,

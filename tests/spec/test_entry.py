@@ -3,7 +3,7 @@ import tomli_w
 
 from bench.base.errors import BenchError, RequestError
 from bench.models import entries
-from bench.spec import entry
+from bench.spec import declared, entry
 from bench.spec import task as tasks
 
 TASK = tasks.load("reben-mlc")
@@ -55,7 +55,7 @@ def variants(tmp_path, monkeypatch):
     """A function that makes ``entry.toml`` of a folder the only baseline, and returns its path."""
     path = tmp_path / "reben-mlc" / "net" / "entry.toml"
     path.parent.mkdir(parents=True)
-    monkeypatch.setattr(entries, "shipped", lambda name: tmp_path)
+    monkeypatch.setattr(declared, "shipped", lambda name: tmp_path)
 
     def declare(text):
         path.write_text(text, encoding="utf-8")

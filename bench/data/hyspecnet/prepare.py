@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.base.errors import BenchError
+from bench.base.errors import BenchError, os_error
+from bench.base.files import move
 from bench.data import Progress, listing
-from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, finish
+from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter
 from bench.data.hyspecnet.blobs import LMDB, encoded
 from bench.data.hyspecnet.dataset import base, in_folders
 from bench.data.hyspecnet.patches import IMAGE, NOTHING, file, regions, sample_of_patch, spectra
-from bench.data.pooled import pooled
+from bench.data.reben.pooled import pooled
 
 _BATCH = 4
 """Patches committed at once; each has 6.6 MB."""
@@ -68,7 +69,14 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
             writer.put(blobs)
             done += len(blobs)
             progress(done, total)
-    finish(partial_, target)
+    try:
+        move(partial_, target)
+    except OSError as error:
+        raise os_error(
+            f"could not rename {partial_} to {target.name}",
+            error,
+            "repeat the command: it continues",
+        ) from error
     return target
 
 

@@ -1,0 +1,1 @@
+"""The nearest mean spectrum: a baseline for rs-bench."""

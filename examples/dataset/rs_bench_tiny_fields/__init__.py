@@ -1,0 +1,1 @@
+"""Tiny fields: a dataset for rs-bench."""
