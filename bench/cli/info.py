@@ -9,7 +9,6 @@ import typer
 from bench.base.errors import RequestError, unknown
 from bench.cli import _complete as complete
 from bench.cli._console import Json, print_json, print_line, print_table
-from bench.models import entries
 
 if TYPE_CHECKING:
     from bench.spec.task import Task
@@ -45,6 +44,7 @@ def verb(
 ) -> None:
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
     from bench import data, kinds
+    from bench.models import entries
     from bench.spec import task as tasks
 
     asked = tasks.load(task)
