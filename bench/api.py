@@ -79,7 +79,7 @@ def build(model: str, task: str) -> "torch.nn.Module":
     found = models.find(model, asked)
     if not isinstance(found, Entry):
         raise RequestError(f"{model} holds predictions, not a model", "name a model")
-    return models.build(found, kinds.kind_of(asked).outputs(asked))
+    return models.build(found, kinds.of(asked).outputs())
 
 
 def _request(options: dict[str, Any]) -> Request:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench import kinds
 from bench.evaluate import predict
 from bench.kinds import compression
 from bench.kinds.common.batch import Batch
@@ -45,7 +46,7 @@ class Ready:
         self.patches = torch.rand((4, *SHAPE), generator=draw)
         self.surfaces = torch.randint(0, 3, (1, *SHAPE[1:]), generator=draw).to(torch.uint8)
 
-    BATCH = compression.BATCH
+    BATCH = compression.Compression.batch_size
     schema = staticmethod(compression.schema)
     observe = staticmethod(compression.observe)
 
@@ -57,7 +58,7 @@ class Ready:
 def test_evaluator(benchmark, tmp_path):
     kind, model, run = Ready(), Identity(), Run(tmp_path / "run")
     samples = [f"{i:05d}" for i in range(PATCHES)]
-    parts = list(enumerate(predict.plan(samples, kind.BATCH)))
+    parts = list(enumerate(predict.plan(samples, kind.batch_size)))
 
     def ours():
         found = predict.observe_parts(TASK, kind, model, None, None, parts, CPU, PRECISION)
@@ -66,7 +67,7 @@ def test_evaluator(benchmark, tmp_path):
 
     def bare():
         for sample in samples:
-            batch = kind.load(TASK, None, None, [sample])
+            batch = kind.load(None, [sample])
             original = batch.inputs[0].numpy()
             made = model.decode(model.encode(batch.inputs[0], "raw")).numpy()
             distortion(original, made, batch.targets[0].numpy(), 3)
@@ -96,11 +97,11 @@ def _memory(queue):
     warm.decode = lambda stream: torch.from_numpy(
         np.frombuffer(stream, np.float32).reshape(202, 16, 16).copy()
     )
-    compression.observe(TASK, warm, small)
-    patch = kind.load(TASK, None, None, ["0"])
+    kinds.of(TASK).observe(warm, small)
+    patch = kind.load(None, ["0"])
     Path("/proc/self/clear_refs").write_text("5")  # The peak begins anew.
     before = _resident("VmRSS")
-    compression.observe(TASK, model, patch)
+    kinds.of(TASK).observe(model, patch)
     queue.put(_resident("VmHWM") - before)
 
 

@@ -8,7 +8,7 @@ import bench.base.torch_setup  # noqa: F401  # isort: skip
 import pytest
 import torch
 
-from bench import data, models
+from bench import data, kinds, models
 from bench.evaluate import predict
 from bench.kinds import multilabel
 from bench.kinds.common.batch import Batch
@@ -33,7 +33,7 @@ def network(name):
 def evaluated(run, kind, model, dataset, samples):
     """The predict stage as `bench run` goes through it, writing of the parts included."""
     pipeline = InputPipeline(TASK.input("s2"), TASK.bands)
-    parts = list(enumerate(predict.plan(samples, kind.BATCH)))
+    parts = list(enumerate(predict.plan(samples, kind.batch_size)))
     for index, table in predict.observe_parts(
         TASK, kind, model, dataset, pipeline, parts, CPU, PRECISION
     ):
@@ -61,17 +61,17 @@ def alternate(benchmark, ours, peer, rounds):
 def ready(count):
     """Batches that are in memory already, and a kind that only hands them out."""
     generator = torch.Generator().manual_seed(0)
-    shape = (multilabel.BATCH, 10, 120, 120)
+    shape = (multilabel.Multilabel.batch_size, 10, 120, 120)
     pixels = torch.randn(shape, generator=generator)
-    targets = torch.zeros(multilabel.BATCH, len(TASK.classes))
-    samples = [f"{i:05d}" for i in range(count * multilabel.BATCH)]
+    targets = torch.zeros(multilabel.Multilabel.batch_size, len(TASK.classes))
+    samples = [f"{i:05d}" for i in range(count * multilabel.Multilabel.batch_size)]
     batches = {
         part[0]: Batch(part, pixels, targets)
-        for start in range(0, len(samples), multilabel.BATCH)
-        for part in [samples[start : start + multilabel.BATCH]]
+        for start in range(0, len(samples), multilabel.Multilabel.batch_size)
+        for part in [samples[start : start + multilabel.Multilabel.batch_size]]
     }
     kind = SimpleNamespace(
-        BATCH=multilabel.BATCH,
+        BATCH=multilabel.Multilabel.batch_size,
         load=lambda task, dataset, pipeline, part: batches[part[0]],
         observe=multilabel.observe,
         schema=multilabel.schema,
@@ -119,11 +119,13 @@ def test_from_the_lmdb(benchmark, tmp_path, monkeypatch):
     data.reader("reben").prepare(root, 2, lambda done, total: None)
     dataset = data.reader("reben").open_dataset(root)
     assert dataset.layout == "lmdb"
-    samples = dataset.present(TASK.input("s2").bands)[: 4 * multilabel.BATCH]
+    samples = dataset.present(TASK.input("s2").bands)[: 4 * multilabel.Multilabel.batch_size]
     pipeline = InputPipeline(TASK.input("s2"), TASK.bands)
     batches = [
-        multilabel.load(TASK, dataset, pipeline, samples[start : start + multilabel.BATCH])
-        for start in range(0, len(samples), multilabel.BATCH)
+        kinds.of(TASK).load(
+            dataset, pipeline, samples[start : start + multilabel.Multilabel.batch_size]
+        )
+        for start in range(0, len(samples), multilabel.Multilabel.batch_size)
     ]
     model = network("resnet18")
     run = Run(tmp_path / "run")

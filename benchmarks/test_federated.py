@@ -31,7 +31,7 @@ def test_federated_round(benchmark, tmp_path):
     found = entries.baseline("resnet-fedavg-ds2", TASK).on("sample")
     recipe = found.recipe["sample"].model_copy(update={"rounds": 1, "local_epochs": 1})
     network = models.build(found, len(TASK.classes))
-    kind, own = kinds.kind_of(TASK), copy.deepcopy(network)
+    kind, own = kinds.of(TASK), copy.deepcopy(network)
     setup = training.lesson_of(own, recipe, TASK, kind, read, 0, "cpu", "32-true")
     ends = np.cumsum(SIZES)
     clients = [

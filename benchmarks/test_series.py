@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from bench import data
+from bench import data, kinds
 from bench.data.pastis import pastis
 from bench.data.pastis.dataset import file
 from bench.data.pastis.metadata import METADATA
@@ -82,10 +82,13 @@ def test_batches_from_the_store(benchmark, root):
     dataset = pastis.open_dataset(root)
     assert dataset.layout == "store"
     patches = [name for name in dataset.present(CONTRACT.bands) if "_" not in name]
-    batches = [patches[start : start + crops.BATCH] for start in range(0, PATCHES, crops.BATCH)]
+    batches = [
+        patches[start : start + crops.Crops.batch_size]
+        for start in range(0, PATCHES, crops.Crops.batch_size)
+    ]
 
     def ours():
-        return list(observing.ahead(lambda part: crops.load(TASK, dataset, DOOR, part), batches))
+        return list(observing.ahead(lambda part: kinds.of(TASK).load(dataset, DOOR, part), batches))
 
     own, peer = alternate(
         benchmark, {"ours": ours, "peer": lambda: [plainly(root, part) for part in batches]}, 5
@@ -117,7 +120,10 @@ def test_windows_from_the_store(benchmark, root):
             row, column = divmod(int(window.partition("_")[2]), 5)
             yield pixels[0, :, :, 24 * row : 24 * row + 24, 24 * column : 24 * column + 24]
 
-    calls = {"ours": lambda: crops.load(TASK, dataset, DOOR, chosen), "peer": lambda: list(peer())}
+    calls = {
+        "ours": lambda: kinds.of(TASK).load(dataset, DOOR, chosen),
+        "peer": lambda: list(peer()),
+    }
     own, other = alternate(benchmark, calls, 3)
     benchmark.extra_info.update(
         name="16 windows of PASTIS24 to a normalised batch",
@@ -126,7 +132,7 @@ def test_windows_from_the_store(benchmark, root):
         target=5,
         limit="a window's rows of 48 bytes lie 256 bytes apart in the store",
     )
-    found = crops.load(TASK, dataset, DOOR, chosen).inputs["S2"]
+    found = kinds.of(TASK).load(dataset, DOOR, chosen).inputs["S2"]
     for row, expected in zip(found, peer(), strict=True):
         torch.testing.assert_close(row[: len(expected)], expected, rtol=0, atol=1e-6)
 
@@ -199,12 +205,13 @@ def test_the_evaluator_on_tsvit(benchmark, tmp_path, monkeypatch):
     samples = [name for name in dataset.present(CONTRACT.bands) if "_" not in name]
     torch.manual_seed(0)
     model = baseline._load("architectures.tsvit").TSViT(10, 19, 24, dim=64, dim_head=16).eval()
-    parts_of = range(0, len(samples), crops.BATCH)
+    parts_of = range(0, len(samples), crops.Crops.batch_size)
     batches = [
-        crops.load(TASK, dataset, DOOR, samples[start : start + crops.BATCH]) for start in parts_of
+        kinds.of(TASK).load(dataset, DOOR, samples[start : start + crops.Crops.batch_size])
+        for start in parts_of
     ]
     run, device = Run(tmp_path / "run"), torch.device("cpu")
-    parts = list(enumerate(predict.plan(samples, crops.BATCH)))
+    parts = list(enumerate(predict.plan(samples, crops.Crops.batch_size)))
 
     def ours():
         for index, table in predict.observe_parts(

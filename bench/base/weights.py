@@ -1,16 +1,19 @@
 """Weights: safetensors into a model and out of it, every tensor checked."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from bench.base.errors import BenchError
 from bench.base.files import atomic_path
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_HEADER = 16 << 20
 """Largest header of a safetensors file that is read, in bytes."""
@@ -20,16 +23,16 @@ MAX_TENSORS = 100_000
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
 _DTYPES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
 }
 
 
@@ -96,6 +99,9 @@ def save(model: torch.nn.Module, path: Path) -> None:
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Write named tensors as `save` does."""
+    import torch
+    from safetensors.torch import save_file
+
     plain = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
@@ -125,6 +131,8 @@ def _check_all(path: Path, wanted: Mapping[str, torch.Tensor], stored: Any) -> N
 
 
 def _check_finite(path: Path, name: str, tensor: torch.Tensor) -> None:
+    import torch
+
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
         bad = int((~torch.isfinite(tensor)).sum())
         raise BenchError(
@@ -192,7 +200,7 @@ def _check_kind(
         raise BenchError(
             f"{path}: tensor {name} has shape {shape}, expected {list(target.shape)}", hint
         )
-    expected = _DTYPES.get(target.dtype, str(target.dtype))
+    expected = _DTYPES.get(str(target.dtype).removeprefix("torch."), str(target.dtype))
     if dtype != expected:
         raise BenchError(
             f"{path}: tensor {name} has dtype {dtype}, expected {expected}",

@@ -161,7 +161,7 @@ def _unranked(manifest: dict[str, Any], results: Path) -> str:
     from bench.results.runs import Run
 
     run = Run(results / "runs" / manifest["run"])
-    return kinds.kind_of(integrity.task_of(run, manifest)).UNRANKED
+    return kinds.of(integrity.task_of(run, manifest)).unranked
 
 
 def _by_label(heading: str, scores: Sequence[dict[str, Any]]) -> None:

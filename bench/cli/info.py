@@ -59,9 +59,9 @@ def verb(
     if schema_only:
         _show_predictions(asked, as_json)
         return
-    kind = kinds.kind_of(asked)
+    kind = kinds.of(asked)
     declared = asked.declaration
-    schema = {field.name: str(field.type) for field in kind.schema(asked)}
+    schema = {field.name: str(field.type) for field in kind.schema()}
     baselines = entries.baseline_names(asked)
     if as_json:
         print_json(
@@ -69,7 +69,7 @@ def verb(
             | {
                 "digest": asked.digest,
                 "classes": asked.classes,
-                "interface": kind.INTERFACE,
+                "interface": kind.interface,
                 "observation": schema,
                 "checked": {name: asked.checked(name) for name in asked.splits},
                 "published": {name: asked.published(name).model_dump() for name in asked.splits},
@@ -98,7 +98,7 @@ def verb(
         ["", ""],
         [
             ["kind", asked.kind],
-            ["a model is", kind.INTERFACE],
+            ["a model is", kind.interface],
             ["primary metric", asked.primary],
             ["classes", f"{len(asked.classes)}: " + "; ".join(asked.classes)],
             ["splits", f"{splits}; scored: {asked.split}"],
@@ -163,15 +163,14 @@ def _print_ids(task: "Task", split: str | None, track: str | None, as_json: bool
 
 def _print_prompts(task: "Task", as_json: bool) -> None:
     from bench import kinds
-    from bench.kinds.common.protocol import Prompted
 
-    kind: object = kinds.kind_of(task)
-    if not isinstance(kind, Prompted):
+    kind = kinds.of(task)
+    if kind.embedding_schema() is None:
         raise RequestError(
             f"no sentences name the classes of {task.name}",
             "those of kind zeroshot have such: `bench list --kind zeroshot`",
         )
-    sets = kind.sentences(task)
+    sets = kind.sentences()
     if as_json:
         print_json({"task": task.name, "prompts": sets})
         return

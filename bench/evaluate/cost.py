@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import Kind
+from bench.kinds.common.kind import Kind
 from bench.kinds.federated.rounds import Rounds
 from bench.spec.task import Task
 
@@ -23,7 +23,9 @@ _REPEATS = 10
 _SECONDS = 2.0
 
 
-def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dict[str, Any]:
+def measure(
+    kind: Kind[Any, Any], task: Task, model: torch.nn.Module, batch: Batch
+) -> dict[str, Any]:
     """Measure a model on one batch that is already on its device.
 
     Of the networks of a federation's rounds that is the last one.
@@ -41,7 +43,7 @@ def measure(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> dic
         parameters = _executed_parameters(kind, task, model, one)
         # Now what is done once for all samples, such as embedding the names of classes, is done.
         with FlopCounterMode(display=False) as counter:
-            kind.observe(task, model, one)
+            kind.observe(model, one)
         latency = _median_seconds(kind, task, model, one, device)
         alone = len(batch.samples) == 1
         seconds = latency if alone else _median_seconds(kind, task, model, batch, device)
@@ -88,20 +90,22 @@ class _Used(TorchFunctionMode):
         return result
 
 
-def _executed_parameters(kind: Kind, task: Task, model: torch.nn.Module, batch: Batch) -> int:
+def _executed_parameters(
+    kind: Kind[Any, Any], task: Task, model: torch.nn.Module, batch: Batch
+) -> int:
     with _Used() as used:
-        kind.observe(task, model, batch)
+        kind.observe(model, batch)
     return sum(used.sizes.values())
 
 
 def _median_seconds(
-    kind: Kind, task: Task, model: torch.nn.Module, batch: Batch, device: torch.device
+    kind: Kind[Any, Any], task: Task, model: torch.nn.Module, batch: Batch, device: torch.device
 ) -> float:
     taken: list[float] = []
     begun = time.perf_counter()
     while len(taken) < _REPEATS + 1 and time.perf_counter() - begun < _SECONDS:
         start = time.perf_counter()
-        kind.observe(task, model, batch)
+        kind.observe(model, batch)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - start)

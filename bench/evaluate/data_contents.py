@@ -48,7 +48,7 @@ def of(dataset: Dataset, task: Task, bands: Sequence[str], splits: Sequence[str]
         By name of band, and by the method of the dataset that gives the targets. What can't be read
         counts as empty: reading it in earnest will say why.
     """
-    target = getattr(kinds.kind_of(task), "TARGET", "")
+    target = kinds.of(task).target
     digests = {name: hashlib.sha256() for name in (*bands, *([target] if target else []))}
     for split in splits if digests else ():
         size = 0

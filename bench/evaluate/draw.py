@@ -9,7 +9,6 @@ import torch
 from bench import data, kinds
 from bench.base.files import write_bytes
 from bench.kinds.common import pictures
-from bench.kinds.common.protocol import Draws
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 
@@ -28,17 +27,17 @@ def draw(job: "Job") -> dict[str, str]:
     from bench.models.running import load_model, place
 
     task = tasks.load(job.task)
-    kind = kinds.kind_of(task)
-    if not isinstance(kind, Draws):
+    kind = kinds.of(task)
+    if not kind.drawn:
         return {}
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)
-    model = load_model(job.entry, kind.outputs(task), device)
+    model = load_model(job.entry, kind.outputs(), device)
     pipeline = InputPipeline(job.entry.input, task.bands)
-    chosen = pictures.spread(job.samples, kind.DRAWN)
-    batch = to_device(kind.load(task, dataset, pipeline, chosen), device)
+    chosen = pictures.spread(job.samples, kind.drawn)
+    batch = to_device(kind.load(dataset, pipeline, chosen), device)
     with torch.inference_mode(), arithmetic(device, job.precision):
-        drawn = kind.draw(task, dataset, model, batch)
+        drawn = kind.draw(dataset, model, batch)
     contents = {f"{_plain(name)}.png": pictures.png(drawn[name]) for name in drawn}
     for name, content in contents.items():
         write_bytes(job.run / "pictures" / name, content)

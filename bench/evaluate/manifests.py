@@ -13,7 +13,6 @@ from bench.base.errors import BenchError
 from bench.evaluate import predictions
 from bench.evaluate.request import Request, ResolvedRequest
 from bench.kinds.common import scoring
-from bench.kinds.common.protocol import Remarks
 from bench.results import runs, verification
 from bench.results.runs import Run
 from bench.spec.contract import InputContract, inputs_of
@@ -25,11 +24,7 @@ def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
     """Which bands decide a number: what a model gets, or what predictions are compared with."""
     if isinstance(model, Entry):
         return model.input.bands
-    return (
-        task.input(task.inputs[0]).bands
-        if getattr(kinds.kind_of(task), "SCORES_PIXELS", False)
-        else ()
-    )
+    return task.input(task.inputs[0]).bands if kinds.of(task).scores_pixels else ()
 
 
 def begun(
@@ -105,10 +100,12 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]
     Raises:
         BenchError: what the task ranks by is undefined.
     """
-    scoring.check_scale(task, observations)
-    found = scoring.score(task, observations, run.attributes())
+    kind = kinds.of(task)
+    if observations.num_rows:
+        kind.check_scale(observations)
+    found = scoring.score(kind, observations, run.attributes())
     known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
-    if not known and not kinds.kind_of(task).UNRANKED:
+    if not known and not kind.unranked:
         raise BenchError(
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",
             "does the split hold any positive sample?",
@@ -118,8 +115,7 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]
 
 def remarks(task: Task, observations: pa.Table, manifest: dict[str, Any]) -> list[str]:
     """What could not be computed or checked, and what the model doesn't see, in words."""
-    kind: object = kinds.kind_of(task)
-    own = kind.remarks(task, observations) if isinstance(kind, Remarks) else ()
+    own = kinds.of(task).remarks(observations)
     return [*own, *_of_model(manifest["entry"]), *_unverified(manifest)]
 
 

@@ -26,8 +26,8 @@ from bench import data
 from bench import kinds as all_kinds
 from bench.base.errors import BenchError
 from bench.data import Dataset
+from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, arithmetic, observe, to_device
-from bench.kinds.common.protocol import Kind
 from bench.models.running import load_model, place
 from bench.results.runs import Run
 from bench.spec import task as tasks
@@ -95,7 +95,7 @@ def predict(job: Job, devices: int, progress: Progress) -> None:
         _rank, args=(job, devices), nprocs=devices, join=False, start_method="spawn"
     )
     run = Run(job.run)
-    batch = all_kinds.kind_of(tasks.load(job.task)).BATCH
+    batch = all_kinds.of(tasks.load(job.task)).batch_size
     sizes = [sum(map(len, part)) for part in plan(job.samples, batch)]
     finished = False
     while not finished:
@@ -131,8 +131,8 @@ def work(job: Job, rank: int, world: int, progress: Progress) -> None:
     """Make the missing ones of the parts whose index is ``rank`` modulo ``world``."""
     torch.set_num_threads(job.threads)
     task = tasks.load(job.task)
-    kind = all_kinds.kind_of(task)
-    run, parts = Run(job.run), plan(job.samples, kind.BATCH)
+    kind = all_kinds.of(task)
+    run, parts = Run(job.run), plan(job.samples, kind.batch_size)
     missing = [i for i in range(rank, len(parts), world) if not run.part(i).is_file()]
     done = len(job.samples) - sum(len(b) for i in missing for b in parts[i]) if world == 1 else 0
     progress(done, len(job.samples))
@@ -140,7 +140,7 @@ def work(job: Job, rank: int, world: int, progress: Progress) -> None:
         return
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, rank)
-    model = load_model(job.entry, kind.outputs(task), device)
+    model = load_model(job.entry, kind.outputs(), device)
     pipeline = InputPipeline(job.entry.input, task.bands)
     for index, observations in observe_parts(
         task,
@@ -159,7 +159,7 @@ def work(job: Job, rank: int, world: int, progress: Progress) -> None:
 
 def observe_parts(
     task: Task,
-    kind: Kind,
+    kind: Kind[Any, Any],
     model: torch.nn.Module,
     dataset: Dataset,
     pipeline: InputPipeline,
@@ -174,13 +174,13 @@ def observe_parts(
     Yields:
         The index of each part and its observations.
     """
-    schema = kind.schema(task)
+    schema = kind.schema()
     batches = (batch for _, part in parts for batch in part)
-    loaded = ahead(lambda samples: kind.load(task, dataset, pipeline, samples), batches)
+    loaded = ahead(lambda samples: kind.load(dataset, pipeline, samples), batches)
     with contextlib.closing(loaded), torch.inference_mode(), arithmetic(device, precision):
         for index, part in parts:
             batches_of_part = itertools.islice(loaded, len(part))
-            yield index, observe(task, kind, model, batches_of_part, device, schema)
+            yield index, observe(kind, model, batches_of_part, device, schema)
 
 
 def cost(job: Job) -> dict[str, Any]:
@@ -188,12 +188,12 @@ def cost(job: Job) -> dict[str, Any]:
     from bench.evaluate.cost import measure
 
     task = tasks.load(job.task)
-    kind = all_kinds.kind_of(task)
+    kind = all_kinds.of(task)
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)
-    model = load_model(job.entry, kind.outputs(task), device)
+    model = load_model(job.entry, kind.outputs(), device)
     batch = kind.load(
-        task, dataset, InputPipeline(job.entry.input, task.bands), job.samples[: kind.BATCH]
+        dataset, InputPipeline(job.entry.input, task.bands), job.samples[: kind.batch_size]
     )
     with arithmetic(device, job.precision):
         return measure(kind, task, model, to_device(batch, device))

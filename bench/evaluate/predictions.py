@@ -13,20 +13,20 @@ from bench import data, kinds
 from bench.base import parquet
 from bench.base.errors import BenchError, RequestError
 from bench.data import Dataset
-from bench.kinds.common.protocol import Predictable, Prompted
+from bench.kinds.common.kind import Kind
 from bench.spec.task import Task
 
 _NAMED = 3
 
 
-def kind_of(task: Task) -> Predictable:
-    """The kind of a task, as far as it scores predictions.
+def kind_of(task: Task) -> Kind[Any, Any]:
+    """The kind of a task that scores predictions.
 
     Raises:
-        RequestError: it doesn't.
+        RequestError: its kind scores models only.
     """
-    kind: object = kinds.kind_of(task)
-    if not isinstance(kind, Predictable):
+    kind = kinds.of(task)
+    if kind.prediction_schema() is None:
         raise RequestError(
             f"tasks of kind {task.kind} take no files of predictions",
             f"submit the model: `bench init NAME --task {task.name}`",
@@ -40,7 +40,7 @@ def schema(task: Task) -> pa.Schema:
     Raises:
         RequestError: its kind takes none.
     """
-    return kind_of(task).prediction_schema(task)
+    return kind_of(task).prediction_schema()
 
 
 def form(path: Path, task: Task) -> pa.Schema:
@@ -49,11 +49,9 @@ def form(path: Path, task: Task) -> pa.Schema:
     Raises:
         BenchError: the file is no Parquet file, or too large.
     """
-    kind: object = kind_of(task)
-    if isinstance(kind, Prompted):
-        embeddings = kind.embedding_schema(task)
-        if set(parquet.names(path)) & (set(embeddings.names) - {"sample"}):
-            return embeddings
+    embeddings = kind_of(task).embedding_schema()
+    if embeddings is not None and set(parquet.names(path)) & set(embeddings.names[1:]):
+        return embeddings
     return schema(task)
 
 
@@ -63,28 +61,28 @@ def tables(path: Path, task: Task) -> Iterator[pa.Table]:
     Raises:
         BenchError: the file isn't as `form` says, or its embeddings don't fit each other.
     """
-    kind: object = kind_of(task)
+    kind = kind_of(task)
     pieces = parquet.pieces(path, form(path, task))
-    if not isinstance(kind, Prompted) or form(path, task) == schema(task):
+    if kind.embedding_schema() is None or form(path, task) == schema(task):
         yield from pieces
         return
-    known = pa.array(sorted(_sentences(kind, task)))
+    known = pa.array(sorted(_sentences(kind)))
     named = [piece.filter(pc.is_in(piece.column("sample"), known)) for piece in pieces]
     together = pa.concat_tables(named)
     for piece in parquet.pieces(path, form(path, task)):
         own = piece.filter(pc.invert(pc.is_in(piece.column("sample"), known)))
         if own.num_rows:
-            yield kind.from_embeddings(task, together, own)
+            yield kind.from_embeddings(together, own)
 
 
-def _sentences(kind: Prompted, task: Task) -> set[str]:
-    sets = kind.sentences(task).values()
+def _sentences(kind: Kind[Any, Any]) -> set[str]:
+    sets = kind.sentences().values()
     return {sentence for by_class in sets for several in by_class for sentence in several}
 
 
 def claimed(task: Task) -> bool:
     """Whether predictions of a task are all that is observed, so that nothing is computed here."""
-    return set(kinds.kind_of(task).schema(task).names) <= set(schema(task).names)
+    return set(kinds.of(task).schema().names) <= set(schema(task).names)
 
 
 def expected(task: Task, dataset: Dataset) -> list[str]:
@@ -102,12 +100,12 @@ def samples(path: Path, task: Task) -> list[str]:
     Raises:
         BenchError: the file isn't as `form` says.
     """
-    asked, kind = form(path, task), kinds.kind_of(task)
+    asked, kind = form(path, task), kinds.of(task)
     pieces = parquet.pieces(path, asked, ["sample"])
     found = [sample for piece in pieces for sample in piece.column("sample").to_pylist()]
-    if not isinstance(kind, Prompted) or asked == schema(task):
+    if kind.embedding_schema() is None or asked == schema(task):
         return found
-    known = _sentences(kind, task)
+    known = _sentences(kind)
     return [sample for sample in found if sample not in known]
 
 
@@ -145,7 +143,7 @@ def observations(path: Path, task: Task, dataset: Dataset, expected: Sequence[st
     found = samples(path, task)
     check_samples(path, found, expected)
     pieces = tables(path, task)
-    made = pa.concat_tables([kind.from_predictions(task, dataset, piece) for piece in pieces])
+    made = pa.concat_tables([kind.from_predictions(dataset, piece) for piece in pieces])
     row = {sample: index for index, sample in enumerate(found)}
     order = np.fromiter((row[sample] for sample in expected), np.int64, len(row))
     return made.take(pa.array(order)).combine_chunks()
@@ -181,10 +179,10 @@ def columns(task: Task) -> Iterator[dict[str, str]]:
 
     Where embeddings are taken as well, their column comes last.
     """
-    kind: object = kind_of(task)
+    embeddings = kind_of(task).embedding_schema()
     fields = list(schema(task))
-    if isinstance(kind, Prompted):
-        fields += list(kind.embedding_schema(task))[1:]
+    if embeddings is not None:
+        fields += list(embeddings)[1:]
     for field in fields:
         metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
         low, high = (f"{float(metadata[k]):g}" if k in metadata else "" for k in ("low", "high"))

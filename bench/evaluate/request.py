@@ -128,7 +128,7 @@ def resolve(
     task = tasks.load(request.task)
     if task.extra:
         extras.require(task.extra, f"task {task.name}")
-    kinds.kind_of(task)
+    kinds.of(task)
     model = models.find(request.model, task)
     device = _device(request.device, request.devices)
     there = data.is_there(data.official_root(task.dataset))

@@ -13,7 +13,7 @@ from bench import kinds, models
 from bench.base.errors import RequestError, unknown
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
-from bench.kinds.common.protocol import Kind
+from bench.kinds.common.kind import Kind
 from bench.kinds.multilabel.map_noise import NOISES
 from bench.models import entries
 from bench.spec import task as tasks
@@ -73,7 +73,7 @@ def points(
             f'name an entry whose recipe has the option strategy = "{_BY_MAPS}"',
         )
     variants = [
-        (noise, size, _noisy(entry, noise, size, kinds.kind_of(task)))
+        (noise, size, _noisy(entry, noise, size, kinds.of(task)))
         for noise, sizes in grid.items()
         for size in sizes
     ]
@@ -91,7 +91,7 @@ def _by_maps(recipe: object) -> bool:
     return isinstance(recipe, Recipe) and recipe.options.get("strategy") == _BY_MAPS
 
 
-def _noisy(entry: Entry, noise: str, magnitude: float, kind: Kind) -> Entry:
+def _noisy(entry: Entry, noise: str, magnitude: float, kind: Kind[Any, Any]) -> Entry:
     """An entry with errors in its maps."""
     from bench.train import check_options
 

@@ -30,7 +30,7 @@ from bench.evaluate.request import (
     resolve,
     samples_of,
 )
-from bench.kinds.common.protocol import Prepares
+from bench.kinds.common.kind import Kind
 from bench.models import entries
 from bench.results import integrity, recorded, runs, store, verification
 from bench.results.runs import Run
@@ -147,7 +147,7 @@ def _trained(
             checked[split] = held
             if held == verification.UNVERIFIED:
                 report.say(f"split {split}, which is learnt from, is unverified: nothing is known")
-    kind, recipe = kinds.kind_of(task), model.recipe[track]
+    kind, recipe = kinds.of(task), model.recipe[track]
     if isinstance(recipe, Recipe):
         check_options(model, kind, recipe)
     start = _start(request, model, track, report)
@@ -220,10 +220,10 @@ def _start(request: Request, model: Entry, track: Track, report: Report) -> Entr
 
 
 def _teacher(
-    request: Request, kind: object, recipe: object, track: Track, report: Report
+    request: Request, kind: Kind[Any, Any], recipe: object, track: Track, report: Report
 ) -> Entry | None:
     """The trained entry that a training learns from besides its samples, if it names one."""
-    if not (isinstance(recipe, Recipe) and isinstance(kind, Prepares)):
+    if not isinstance(recipe, Recipe):
         return None
     name = kind.teacher(recipe)
     if not name:
@@ -370,7 +370,7 @@ def _finish(run: Run, manifest: dict[str, Any], task: Task, samples: Sequence[st
     manifest |= {
         "status": "complete",
         "parts": run.hashes(),
-        "observations_sha256": run.observations_sha256(kinds.kind_of(task).VOLATILE),
+        "observations_sha256": run.observations_sha256(kinds.of(task).volatile),
         "scores": manifests.scores(task, run, observations),
         "remarks": manifests.remarks(task, observations, manifest),
         "scored_by": provenance.harness(),

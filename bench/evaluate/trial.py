@@ -13,8 +13,9 @@ import torch
 from bench import kinds, models
 from bench.base.errors import BenchError, RequestError, in_words
 from bench.base.files import sha256_json
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import described
-from bench.kinds.common.protocol import Kind
 from bench.spec.entry import Entry
 from bench.spec.recipe import Fit, Recipe
 from bench.spec.task import Task
@@ -44,7 +45,9 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     )
     if key in _tried:
         return
-    kind = kinds.kind_of(task)
+    kind = kinds.of(task)
+    if kind.blank(bare.input) is None:
+        return
     # What a user's module keeps between two calls must not be without values.
     own = bare.model.architecture.startswith("python:")
     # Whoever calls this draws from the same generators afterwards.
@@ -63,22 +66,30 @@ def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
     return entry.model_copy(update={"model": model, "folder": None})
 
 
-def _without_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trains: bool) -> bool:
+def _blank(kind: Kind[Any, Any], entry: Entry) -> Batch:
+    batch = kind.blank(entry.input)
+    assert batch is not None
+    return batch
+
+
+def _without_values(
+    entry: Entry, task: Task, kind: Kind[Any, Any], *, answers: bool, trains: bool
+) -> bool:
     """Whether nothing goes wrong on the meta device."""
     try:
         with torch.device("meta"):
-            model = models.build(entry, kind.outputs(task)).eval()
+            model = models.build(entry, kind.outputs()).eval()
     # Whatever it is, it is tried again on real numbers.
     except Exception:  # noqa: BLE001
         return False
     if not answers:
         return True
-    batch = kind.blank(task, entry.input).each(lambda tensor: tensor.to("meta"))
+    batch = _blank(kind, entry).each(lambda tensor: tensor.to("meta"))
     # With gradients, as in training: there nobody looks at single values.
     calls = [kind.loss] if trains else [kind.loss, kind.observe]
     for call in calls:
         try:
-            call(task, model, batch)
+            call(model, batch)
         except Exception as error:  # noqa: BLE001
             if call is kind.observe:
                 # It looks at values, which a meta tensor doesn't have: it came as far as that.
@@ -90,23 +101,25 @@ def _without_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trai
     return False
 
 
-def _with_values(entry: Entry, task: Task, kind: Kind, *, answers: bool, trains: bool) -> None:
+def _with_values(
+    entry: Entry, task: Task, kind: Kind[Any, Any], *, answers: bool, trains: bool
+) -> None:
     with torch.no_grad():
-        model = models.build(entry, kind.outputs(task)).eval()
+        model = models.build(entry, kind.outputs()).eval()
         if not answers:
             return
-        batch = kind.blank(task, entry.input)
+        batch = _blank(kind, entry)
         try:
-            kind.observe(task, model, batch)
+            kind.observe(model, batch)
             if trains:
-                kind.loss(task, model, batch)
+                kind.loss(model, batch)
         except Exception as error:
             raise _refused(entry, task, kind, error) from error
 
 
-def _refused(entry: Entry, task: Task, kind: Kind, error: Exception) -> RequestError:
-    name, batch = entry.model.architecture, kind.blank(task, entry.input)
-    interface = f"a model of kind {task.kind} is: {kind.INTERFACE}"
+def _refused(entry: Entry, task: Task, kind: Kind[Any, Any], error: Exception) -> RequestError:
+    name, batch = entry.model.architecture, _blank(kind, entry)
+    interface = f"a model of kind {task.kind} is: {kind.interface}"
     if task.kind in ("retrieval", "zeroshot"):
         interface += "; such as open_clip:ViT-B-32/openai"
     if isinstance(error, BenchError):

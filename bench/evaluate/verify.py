@@ -15,7 +15,6 @@ from bench.base.errors import BenchError
 from bench.base.files import sha256_file
 from bench.evaluate import data_contents as contents
 from bench.kinds.common import scoring
-from bench.kinds.common.protocol import Remarks
 from bench.models import entries
 from bench.results import integrity
 from bench.results.runs import Run
@@ -181,9 +180,9 @@ def _scores(manifest: dict[str, Any], task: Task | None, run: Run) -> Iterator[C
         observations = run.observations()
         noted = manifest.get("observations_sha256")
         if isinstance(noted, str):
-            hashed = run.observations_sha256(kinds.kind_of(task).VOLATILE)
+            hashed = run.observations_sha256(kinds.of(task).volatile)
             yield _hashes("observations", noted, hashed)
-        again = scoring.score(task, observations, run.attributes())
+        again = scoring.score(kinds.of(task), observations, run.attributes())
     except (BenchError, pa.ArrowException, ValueError, LookupError) as error:
         # What isn't as it was written fails as it happens to.
         yield Compared("scores", "differs", f"can't be scored: {error!s:.200}")
@@ -202,8 +201,7 @@ def _scores(manifest: dict[str, Any], task: Task | None, run: Run) -> Iterator[C
 
 def _remarks(manifest: dict[str, Any], task: Task, observations: pa.Table) -> list[str]:
     """What could be computed where the run was made, and can't be here."""
-    kind: object = kinds.kind_of(task)
-    found = kind.remarks(task, observations) if isinstance(kind, Remarks) else ()
+    found = kinds.of(task).remarks(observations)
     return [remark for remark in found if remark not in manifest.get("remarks", ())]
 
 

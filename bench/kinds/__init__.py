@@ -1,18 +1,21 @@
-"""Kinds: families of tasks. One module each, found by its name.
+"""Kinds: families of tasks. A module or package each, found by its name.
 
-A kind fixes what a model must be able to do, what is observed of one sample, and how observations
-become scores. Its module offers what `Kind` describes; nothing else in the harness knows of it.
+A kind defines what a model must be able to do, what is observed of one sample, and how observations
+become scores: see `bench.kinds.common.kind.Kind`. Nothing else in the harness knows of any of them.
 """
 
+from __future__ import annotations
+
+import functools
 import importlib
 import pkgutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from bench.base.errors import unknown
 
-from bench.base.errors import RequestError, unknown
-from bench.kinds.common.protocol import Kind
-from bench.spec.task import Task, in_one_line
+if TYPE_CHECKING:
+    from bench.kinds.common.kind import Kind
+    from bench.spec.task import Task
 
 
 def names() -> list[str]:
@@ -21,17 +24,26 @@ def names() -> list[str]:
     return sorted(name for name in found if name != "common")
 
 
-def kind_of(task: Task) -> Kind:
-    """The kind of a task; imports its module.
+@functools.cache
+def find(name: str) -> type[Kind[Any, Any]]:
+    """The class of a kind by name; imports its module.
+
+    Raises:
+        RequestError: there is no such kind.
+    """
+    if name not in names():
+        raise unknown("kind", name, names())
+    module = importlib.import_module(f"bench.kinds.{name}")
+    found: type[Kind[Any, Any]] = getattr(module, name.title().replace("_", ""))
+    return found
+
+
+def of(task: Task) -> Kind[Any, Any]:
+    """The kind of a task, bound to it; imports the module of the kind.
 
     Raises:
         RequestError: there is no such kind, or the task's settings aren't the kind's.
     """
     if task.kind not in names():
         raise unknown("kind", task.kind, names(), f"task {task.name} asks for it")
-    kind: Any = importlib.import_module(f"bench.kinds.{task.kind}")
-    try:
-        kind.Settings.model_validate(task.settings)
-    except ValidationError as error:
-        raise RequestError(f"task {task.name} has bad settings: {in_one_line(error)}") from error
-    return kind  # type: ignore[no-any-return]
+    return find(task.kind)(task)

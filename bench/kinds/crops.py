@@ -4,56 +4,36 @@ Observed per patch, as in segmentation: its confusion matrix over the labelled p
 called with samples that have equally many dates of each series, so that it meets no padding.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, Any, Protocol
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.data.series import Series, SeriesDataset, by_series
-from bench.kinds import segmentation
-from bench.kinds.common import pictures, returned
+from bench.kinds.common import class_maps, returned
 from bench.kinds.common.batch import Batch, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.class_maps import VOID, ClassMaps
+from bench.kinds.common.kind import Metrics
 from bench.kinds.common.predicted import beside, confusions, map_schema
-from bench.kinds.common.protocol import Metrics
-from bench.kinds.common.tables import matrix
-from bench.kinds.segmentation import outputs, sample_scores, schema
 from bench.metrics import confusion
-from bench.metrics.stats import weighted_sums
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
-__all__ = ["outputs", "sample_scores", "schema"]
+if TYPE_CHECKING:
+    import torch
 
-INTERFACE = (
-    "series by name, each (pixels float32 [N, dates, channels, H, W], days int64 [N, dates, 2]: "
-    "since the first day of the dataset, and of the year from 0) -> logits float32 "
-    "[N, classes, H, W]"
-)
-
-BATCH = 4
-
-UNRANKED = ""
-
-TARGET = "reference_map"
-
-VOLATILE = ()
-
-DRAWN = 3
-
-SAMPLE_SCORE = segmentation.SAMPLE_SCORE
 
 _DAYS = " days"
 _BLANK_DAYS = 2
 _NO_DATE = -1
-_AS_IT_IS = torch.nn.Identity()
 
 
 class Settings(BaseModel):
@@ -82,59 +62,158 @@ class Options(BaseModel):
     windows: Annotated[int, Field(ge=1, le=256)] = 1
 
 
-class Mapped(SeriesDataset, segmentation.Mapped, Protocol):
+class Mapped(SeriesDataset, class_maps.Mapped, Protocol):
     """A dataset of series that knows the class of every pixel."""
 
 
-def prediction_schema(task: Task) -> pa.Schema:
-    """``sample`` and ``map``: the pixels of the reference map, a byte each."""
-    return map_schema(len(task.classes), None)
+class Crops(ClassMaps[Mapped, Settings]):
+    """The crop at every pixel, from series of images."""
 
+    Settings = Settings
+    Options = Options
+    interface = (
+        "series by name, each (pixels float32 [N, dates, channels, H, W], days int64 [N, dates, "
+        "2]: since the first day of the dataset, and of the year from 0) -> logits float32 "
+        "[N, classes, H, W]"
+    )
+    batch_size = 4
 
-def from_predictions(task: Task, dataset: Mapped, table: pa.Table) -> pa.Table:
-    """The confusion matrix of each map with the reference map.
+    def prediction_schema(self) -> pa.Schema:
+        """``sample`` and ``map``: the pixels of the reference map, a byte each."""
+        return map_schema(len(self.task.classes), None)
 
-    Raises:
-        BenchError: a map has another number of pixels than its reference.
-    """
-    bands = task.input(task.inputs[0]).bands
-    samples = table.column("sample").to_pylist()
-    references = [dataset.reference_map(sample, bands) for sample in samples]
-    matrices = confusions(table, references, len(task.classes), segmentation.VOID)
-    return beside(schema(task), table, {"confusion": matrices})
+    def from_predictions(self, dataset: Mapped, table: pa.Table) -> pa.Table:
+        """The confusion matrix of each map with the reference map.
 
+        Raises:
+            BenchError: a map has another number of pixels than its reference.
+        """
+        bands = self.task.input(self.task.inputs[0]).bands
+        samples = table.column("sample").to_pylist()
+        references = [dataset.reference_map(sample, bands) for sample in samples]
+        matrices = confusions(table, references, len(self.task.classes), VOID)
+        return beside(self.schema(), table, {"confusion": matrices})
 
-def load(task: Task, dataset: Mapped, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
-    """Series brought to the contract, and reference maps uint8 [N, H, W].
+    def load(self, dataset: Mapped, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
+        """Series brought to the contract, and reference maps uint8 [N, H, W].
 
-    A series is float32 [N, longest, channels, H, W] under its name, where ``longest`` is the most
-    dates of any sample; behind its last date it is 0 and its days are -1.
+        A series is float32 [N, longest, channels, H, W] under its name, where ``longest`` is the
+        most dates of any sample; behind its last date it is 0 and its days are -1.
 
-    Raises:
-        BenchError: a series is missing, holds NaN or infinity, or isn't as large as the map.
-    """
-    found = [dataset.series(sample, pipeline.contract.bands) for sample in samples]
-    maps = np.stack([dataset.reference_map(sample, pipeline.contract.bands) for sample in samples])
-    inputs: dict[str, torch.Tensor] = {}
-    for name, longest in dataset.longest(pipeline.contract.bands).items():
-        own = [next(s for s in series if s.name == name) for series in found]
-        series_pipeline = _series_pipeline(task, pipeline, own[0].bands)
-        shape = series_pipeline.shape(dict(zip(own[0].bands, own[0].pixels[0], strict=True)))
-        if shape[1:] != maps.shape[1:]:
-            raise BenchError(
-                f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
-                f"images of {name} to {shape[1]} x {shape[2]} px",
-                "crops are scored on the pixels of the map: use a contract of its size",
+        Raises:
+            BenchError: a series is missing, holds NaN or infinity, or isn't as large as the map.
+        """
+        import torch
+
+        found = [dataset.series(sample, pipeline.contract.bands) for sample in samples]
+        maps = np.stack(
+            [dataset.reference_map(sample, pipeline.contract.bands) for sample in samples]
+        )
+        inputs: dict[str, torch.Tensor] = {}
+        for name, longest in dataset.longest(pipeline.contract.bands).items():
+            own = [next(s for s in series if s.name == name) for series in found]
+            series_pipeline = _series_pipeline(self.task, pipeline, own[0].bands)
+            shape = series_pipeline.shape(dict(zip(own[0].bands, own[0].pixels[0], strict=True)))
+            if shape[1:] != maps.shape[1:]:
+                raise BenchError(
+                    f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
+                    f"images of {name} to {shape[1]} x {shape[2]} px",
+                    "crops are scored on the pixels of the map: use a contract of its size",
+                )
+            # NumPy's zeros, in huge pages: where nothing is written they cost nothing, and
+            # elsewhere a third of torch's.
+            pixels = np.zeros((len(samples), longest, *shape), np.float32)
+            days = np.full((len(samples), longest, 2), _NO_DATE, np.int64)
+            for sample, series, out, when in zip(samples, own, pixels, days, strict=True):
+                when[: len(series.days)] = series.days
+                _apply(series_pipeline, sample, series, out)
+            inputs |= {name: torch.from_numpy(pixels), name + _DAYS: torch.from_numpy(days)}
+        return Batch(samples, inputs, torch.from_numpy(maps))
+
+    def blank(self, contract: InputContract) -> Batch:
+        """Series of made-up images on two days, all of the first class."""
+        import torch
+
+        declared = self.task.declaration["series"].items()
+        known = {name: own["bands"] if isinstance(own, Mapping) else own for name, own in declared}
+        inputs: dict[str, torch.Tensor] = {}
+        for name, bands in by_series(contract.bands, known).items():
+            own = contract.model_copy(update={"bands": tuple(bands)})
+            days = torch.arange(_BLANK_DAYS)[:, None].expand(_BLANK_DAYS, 2)
+            inputs |= {name: noise(own, 1, _BLANK_DAYS), name + _DAYS: days[None].clone()}
+        side = next(iter(inputs.values())).shape[-1]
+        return Batch([SAMPLE_ID], inputs, torch.zeros(1, side, side, dtype=torch.uint8))
+
+    def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+        """Mirror patches and cut windows out of them, as the recipe says, with their maps."""
+        import torch
+
+        options = Options.model_validate(recipe.options)
+        count, height, width = batch.targets.shape
+        if recipe.flips:
+            masks = mirrors(count, draw)
+            batch = _changed(batch, range(count), lambda pixels: mirrored(pixels, masks))
+        if side := min(options.window, height, width):
+            rows = [row for row in range(count) for _ in range(options.windows)]
+            tops = torch.randint(height - side + 1, (len(rows),), generator=draw).tolist()
+            lefts = torch.randint(width - side + 1, (len(rows),), generator=draw).tolist()
+            places = list(zip(rows, tops, lefts, strict=True))
+            batch = _changed(
+                batch,
+                rows,
+                lambda pixels: torch.stack(
+                    [pixels[row, ..., y : y + side, x : x + side] for row, y, x in places]
+                ),
             )
-        # NumPy's zeros, in huge pages: where nothing is written they cost nothing, and elsewhere a
-        # third of torch's.
-        pixels = np.zeros((len(samples), longest, *shape), np.float32)
-        days = np.full((len(samples), longest, 2), _NO_DATE, np.int64)
-        for sample, series, out, when in zip(samples, own, pixels, days, strict=True):
-            when[: len(series.days)] = series.days
-            _apply(series_pipeline, sample, series, out)
-        inputs |= {name: torch.from_numpy(pixels), name + _DAYS: torch.from_numpy(days)}
-    return Batch(samples, inputs, torch.from_numpy(maps))
+        return batch
+
+    def averaged(self, observations: pa.Table) -> Mapping[str, int]:
+        """The number of classes that have a pixel; over ``crops`` without the background."""
+        background = self.task.classes.index(self.settings.background)
+        pixels = np.delete(self.pooled(observations), background, axis=0)
+        of_crops = dict.fromkeys(("recall_crops", "iou_crops"), confusion.occurring(pixels))
+        return {**super().averaged(observations), **of_crops}
+
+    def scores(self, cells: NDArray[Any]) -> Metrics:
+        """As segmentation; and accuracy, recall and IoU over ``crops``.
+
+        These are over the pixels whose reference isn't background, and the means over the other
+        classes. A crop taken for background is an error; background taken for a crop isn't counted.
+        The scores "without background" of F. Follath et al., arXiv:2406.16513.
+        """
+        classes = len(self.task.classes)
+        background = self.task.classes.index(self.settings.background)
+        matrices = cells.reshape(*cells.shape[:-1], classes, classes).copy()
+        matrices[..., background, :] = 0
+        return {
+            **super().scores(cells),
+            "accuracy_crops": confusion.overall_accuracy(matrices),
+            "recall_crops": confusion.mean_class_accuracy(matrices),
+            "iou_crops": confusion.mean_iou(matrices),
+        }
+
+    def logits(
+        self, model: torch.nn.Module, batch: Batch, *, training: bool = False
+    ) -> torch.Tensor:
+        """The model's logits; it is called once for each number of dates.
+
+        Raises:
+            BenchError: as `bench.kinds.common.returned.tensor`.
+        """
+        import torch
+
+        order: list[int] = []
+        found = []
+        for rows, series in _groups(batch.inputs):
+            order += rows
+            shape = (len(rows), len(self.task.classes), *batch.targets.shape[1:])
+            own = [batch.samples[row] for row in rows]
+            hint = "a crop-mapping model returns one logit per sample, class and pixel"
+            found.append(
+                returned.tensor(model(series), shape, own, "logits", hint, training=training)
+            )
+        back = torch.tensor(order, device=found[0].device).argsort()
+        return found[0] if len(found) == 1 else torch.cat(found)[back]
 
 
 def _series_pipeline(task: Task, pipeline: InputPipeline, bands: Sequence[str]) -> InputPipeline:
@@ -166,41 +245,12 @@ def _apply(
             )
 
 
-def blank(task: Task, contract: InputContract) -> Batch:
-    """Series of made-up images on two days, all of the first class."""
-    declared = task.declaration["series"].items()
-    known = {name: own["bands"] if isinstance(own, Mapping) else own for name, own in declared}
-    inputs: dict[str, torch.Tensor] = {}
-    for name, bands in by_series(contract.bands, known).items():
-        own = contract.model_copy(update={"bands": tuple(bands)})
-        days = torch.arange(_BLANK_DAYS)[:, None].expand(_BLANK_DAYS, 2)
-        inputs |= {name: noise(own, 1, _BLANK_DAYS), name + _DAYS: days[None].clone()}
-    side = next(iter(inputs.values())).shape[-1]
-    return Batch([SAMPLE_ID], inputs, torch.zeros(1, side, side, dtype=torch.uint8))
-
-
-def _mapped(task: Task, model: torch.nn.Module, batch: Batch, *, training: bool = False) -> Batch:
-    """The batch with a model's logits [N, classes, H, W] in place of its inputs.
-
-    Raises:
-        BenchError: as `bench.kinds.common.returned.tensor`.
-    """
-    order: list[int] = []
-    found = []
-    for rows, series in _groups(batch.inputs):
-        order += rows
-        shape = (len(rows), len(task.classes), *batch.targets.shape[1:])
-        own = [batch.samples[row] for row in rows]
-        hint = "a crop-mapping model returns one logit per sample, class and pixel"
-        found.append(returned.tensor(model(series), shape, own, "logits", hint, training=training))
-    back = torch.tensor(order, device=found[0].device).argsort()
-    return replace(batch, inputs=found[0] if len(found) == 1 else torch.cat(found)[back])
-
-
 def _groups(
     inputs: Mapping[str, torch.Tensor],
 ) -> Iterator[tuple[list[int], dict[str, tuple[torch.Tensor, torch.Tensor]]]]:
     """The samples of equal lengths, and their series without what is behind their last dates."""
+    import torch
+
     names = [name for name in inputs if not name.endswith(_DAYS)]
     if inputs[names[0]].is_meta:
         # Made up, without values and so without padding.
@@ -222,45 +272,6 @@ def _groups(
         )
 
 
-def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
-    """The confusion matrix of each patch."""
-    return segmentation.observe(task, _AS_IT_IS, _mapped(task, model, batch))
-
-
-def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
-    return segmentation.loss(task, _AS_IT_IS, _mapped(task, model, batch, training=True))
-
-
-def draw(
-    task: Task, dataset: Mapped, model: torch.nn.Module, batch: Batch
-) -> dict[str, pictures.Picture]:
-    """The reference and the predicted map of each patch."""
-    return segmentation.draw(task, dataset, _AS_IT_IS, _mapped(task, model, batch))
-
-
-def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-    """Mirror patches and cut windows out of them, as the recipe says, with their maps."""
-    options = Options.model_validate(recipe.options)
-    count, height, width = batch.targets.shape
-    if recipe.flips:
-        masks = mirrors(count, draw)
-        batch = _changed(batch, range(count), lambda pixels: mirrored(pixels, masks))
-    if side := min(options.window, height, width):
-        rows = [row for row in range(count) for _ in range(options.windows)]
-        tops = torch.randint(height - side + 1, (len(rows),), generator=draw).tolist()
-        lefts = torch.randint(width - side + 1, (len(rows),), generator=draw).tolist()
-        places = list(zip(rows, tops, lefts, strict=True))
-        batch = _changed(
-            batch,
-            rows,
-            lambda pixels: torch.stack(
-                [pixels[row, ..., y : y + side, x : x + side] for row, y, x in places]
-            ),
-        )
-    return batch
-
-
 def _changed(
     batch: Batch, rows: Sequence[int], change: Callable[[torch.Tensor], torch.Tensor]
 ) -> Batch:
@@ -270,50 +281,3 @@ def _changed(
         for name, values in batch.inputs.items()
     }
     return Batch([batch.samples[row] for row in rows], inputs, change(batch.targets))
-
-
-def measure(task: Task, observations: pa.Table) -> Metrics:
-    """As segmentation; and accuracy, recall and IoU over ``crops``, see `_of_crops`."""
-    cells = matrix(observations, "confusion").sum(axis=0, dtype=np.int64)
-    return {**segmentation.scores(task, cells), **_of_crops(task, cells)}
-
-
-def replicate(
-    task: Task,
-    observations: pa.Table,
-    counts: Iterable[NDArray[np.uint16]],
-    names: Sequence[str] = (),
-) -> Metrics:
-    """The same of resampled observations."""
-    cells = matrix(observations, "confusion")
-    sums = np.concatenate([weighted_sums(block, cells) for block in counts])
-    found = {**segmentation.scores(task, sums), **_of_crops(task, sums)}
-    return {name: values for name, values in found.items() if not names or name in names}
-
-
-def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
-    """The number of classes that have a pixel; over ``crops`` without the background."""
-    classes = len(task.classes)
-    background = task.classes.index(Settings.model_validate(task.settings).background)
-    pooled = matrix(observations, "confusion").sum(axis=0, dtype=np.int64)
-    pixels = pooled.reshape(classes, classes)
-    crops = confusion.occurring(np.delete(pixels, background, axis=0))
-    of_crops = dict.fromkeys(("recall_crops", "iou_crops"), crops)
-    return {**segmentation.averaged(task, observations), **of_crops}
-
-
-def _of_crops(task: Task, cells: NDArray[Any]) -> Metrics:
-    """Over the pixels whose reference isn't background, and the means over the other classes.
-
-    A crop taken for background is an error; background taken for a crop isn't counted. The scores
-    "without background" of F. Follath et al., arXiv:2406.16513.
-    """
-    classes = len(task.classes)
-    background = task.classes.index(Settings.model_validate(task.settings).background)
-    matrices = cells.reshape(*cells.shape[:-1], classes, classes).copy()
-    matrices[..., background, :] = 0
-    return {
-        "accuracy_crops": confusion.overall_accuracy(matrices),
-        "recall_crops": confusion.mean_class_accuracy(matrices),
-        "iou_crops": confusion.mean_iou(matrices),
-    }

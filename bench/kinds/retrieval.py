@@ -10,17 +10,17 @@ The gallery is every picture (or every caption) of the split. It isn't resampled
 it smaller: intervals say how much scores depend on which pictures are asked about.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from torch.nn.functional import cross_entropy, normalize
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
@@ -28,8 +28,8 @@ from bench.kinds.common import composites
 from bench.kinds.common import embedded as _embedded
 from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
+from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.predicted import beside
-from bench.kinds.common.protocol import Metrics, NoOptions
 from bench.kinds.common.tables import matrix
 from bench.kinds.common.towers import embedded, vectors
 from bench.metrics.captions.retrieved import word_scores, word_statistics
@@ -50,25 +50,9 @@ from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
-INTERFACE = (
-    "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
-    "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the logarithm "
-    "of 1 / temperature. Where composites are asked for, encode_image embeds the bands behind the "
-    "first three, and encode_composite(images) -> [N, width] those three"
-)
+if TYPE_CHECKING:
+    import torch
 
-ACCEPTS = ("retrieval",)
-"""Kinds for whose tasks an entry may have been made that is run on a task of this one."""
-
-BATCH = 64
-
-UNRANKED = ""
-
-VOLATILE = ()
-
-Options = NoOptions
-
-SAMPLE_SCORE = "mean of the six recalls of its own queries"
 
 _HASH = 16
 _LARGEST_SCALE = 100.0
@@ -102,63 +86,254 @@ class Captioned(Dataset, Protocol):
         ...
 
 
-def outputs(task: Task) -> int:
-    """A model chooses the width of its embeddings itself."""
-    return 0
+class Retrieval(Kind[Captioned, Settings]):
+    """Images by sentences and sentences by images, or composites by bands of the same place."""
 
+    Settings = Settings
+    interface = (
+        "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
+        "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the "
+        "logarithm of 1 / temperature. Where composites are asked for, encode_image embeds the "
+        "bands behind the first three, and encode_composite(images) -> [N, width] those three"
+    )
+    accepts = ("retrieval",)
+    batch_size = 64
+    sample_score = "mean of the six recalls of its own queries"
 
-def schema(task: Task) -> pa.Schema:
-    """One row per picture or pair.
+    def outputs(self) -> int:
+        """A model chooses the width of its embeddings itself."""
+        return 0
 
-    ``image`` [width]; ``texts`` [captions * width]; ``captions``, which are the words where the
-    task scores words, else 16 digits of their SHA-256; there also ``changed``.
-    """
-    columns = {
-        "sample": pa.string(),
-        "image": pa.list_(pa.float32()),
-        "texts": pa.list_(pa.float32()),
-        "captions": pa.list_(pa.string()),
-    }
-    if _changes(task):
-        columns["changed"] = pa.bool_()
-    return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
+    def schema(self) -> pa.Schema:
+        """One row per picture or pair.
 
+        ``image`` [width]; ``texts`` [captions * width]; ``captions``, which are the words where the
+        task scores words, else 16 digits of their SHA-256; there also ``changed``.
+        """
+        columns = {
+            "sample": pa.string(),
+            "image": pa.list_(pa.float32()),
+            "texts": pa.list_(pa.float32()),
+            "captions": pa.list_(pa.string()),
+        }
+        if _changes(self.task):
+            columns["changed"] = pa.bool_()
+        return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
 
-def prediction_schema(task: Task) -> pa.Schema:
-    """``sample``, ``image`` float32 [width] and ``texts`` float32 [captions * width]."""
-    return _embedded.prediction_schema(of_composites=_of_composites(task))
+    def prediction_schema(self) -> pa.Schema:
+        """``sample``, ``image`` float32 [width] and ``texts`` float32 [captions * width]."""
+        return _embedded.prediction_schema(of_composites=_of_composites(self.task))
 
+    def from_predictions(self, dataset: Captioned, table: pa.Table) -> pa.Table:
+        """Embeddings as they are, beside captions from the dataset.
 
-def from_predictions(task: Task, dataset: Captioned, table: pa.Table) -> pa.Table:
-    """Embeddings as they are, beside captions from the dataset.
+        Raises:
+            BenchError: a picture doesn't have one embedding for each caption, all of one width, or
+                one of them is 0; or it isn't known whether a pair shows a change.
+        """
+        samples = table.column("sample").to_pylist()
+        texts = [[s] if _of_composites(self.task) else dataset.captions(s) for s in samples]
+        _embedded.check(table, list(map(len, texts)))
+        words = texts if _changes(self.task) else [list(map(_digest, own)) for own in texts]
+        known = {"captions": words, "changed": _changed(self.task, dataset, samples)}
+        return beside(self.schema(), table, known)
 
-    Raises:
-        BenchError: a picture doesn't have one embedding for each caption, all of one width, or one
-            of them is 0; or it isn't known whether a pair shows a change.
-    """
-    samples = table.column("sample").to_pylist()
-    texts = [[s] if _of_composites(task) else dataset.captions(s) for s in samples]
-    _embedded.check(table, list(map(len, texts)))
-    words = texts if _changes(task) else [list(map(_digest, own)) for own in texts]
-    known = {"captions": words, "changed": _changed(task, dataset, samples)}
-    return beside(schema(task), table, known)
+    def load(self, dataset: Captioned, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
+        """Images brought to the contract, their captions, and whether they show a change.
 
+        Of composites `bench.kinds.common.composites.load`.
 
-def load(task: Task, dataset: Captioned, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
-    """Images brought to the contract, their captions, and whether they show a change.
+        Raises:
+            RequestError: composites are asked for, and the contract has none.
+            BenchError: it isn't known whether a pair shows a change.
+        """
+        import torch
 
-    Of composites `bench.kinds.common.composites.load`.
+        if _of_composites(self.task):
+            return composites.load(self.task, dataset, pipeline, samples)
+        changed = torch.tensor(_changed(self.task, dataset, samples))
+        texts = [dataset.captions(sample) for sample in samples]
+        pixels = images(dataset, pipeline, samples)
+        return Batch(samples, {"images": pixels, "texts": texts}, changed)
 
-    Raises:
-        RequestError: composites are asked for, and the contract has none.
-        BenchError: it isn't known whether a pair shows a change.
-    """
-    if _of_composites(task):
-        return composites.load(task, dataset, pipeline, samples)
-    changed = torch.tensor(_changed(task, dataset, samples))
-    texts = [dataset.captions(sample) for sample in samples]
-    pixels = images(dataset, pipeline, samples)
-    return Batch(samples, {"images": pixels, "texts": texts}, changed)
+    def blank(self, contract: InputContract) -> Batch:
+        """One made-up picture or pair with a caption; of composites one that shows nothing."""
+        import torch
+
+        images = noise(contract, 1)
+        if _of_composites(self.task):
+            return Batch([SAMPLE_ID], {"images": images}, torch.zeros(1, len(self.task.classes)))
+        return Batch(
+            [SAMPLE_ID],
+            {"images": images, "texts": [["a picture"]]},
+            torch.ones(1, dtype=torch.bool),
+        )
+
+    def observe(self, model: torch.nn.Module, batch: Batch) -> Mapping[str, Any]:
+        """The embeddings of pictures and captions.
+
+        Raises:
+            BenchError: an embedding has another shape or width, is 0, NaN or infinite.
+        """
+        if _of_composites(self.task):
+            names = [[_digest(sample)] for sample in batch.samples]
+            return composites.observed(model, batch) | {"captions": names}
+        several = batch.inputs["texts"]
+        # People repeat each other: a sentence is embedded once.
+        first = {
+            text: sample for own, sample in zip(several, batch.samples, strict=True) for text in own
+        }
+        pictures = embedded(model, "encode_image", batch.inputs["images"], batch.samples, "picture")
+        sentences = embedded(
+            model, "encode_text", list(first), list(first.values()), "a caption of"
+        )
+        if pictures.shape[1] != sentences.shape[1]:
+            raise BenchError(
+                f"the model gives pictures embeddings of {pictures.shape[1]} numbers and captions "
+                f"of {sentences.shape[1]}, first for {batch.samples[0]}",
+                "both must come out of the same model's projections",
+            )
+        place = {text: index for index, text in enumerate(first)}
+        found: dict[str, Any] = {
+            "image": list(pictures),
+            "texts": [sentences[[place[text] for text in own]].ravel() for own in several],
+            "captions": several
+            if _changes(self.task)
+            else [list(map(_digest, own)) for own in several],
+        }
+        if _changes(self.task):
+            found["changed"] = batch.targets
+        return found
+
+    def loss(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """Symmetric InfoNCE (Radford et al. 2021) between pictures and the first caption of each.
+
+        Pairs of a batch whose captions are the same aren't negatives of each other. Each process of
+        a training on several devices contrasts its own part of a batch.
+
+        Of composites `bench.kinds.common.composites.loss`.
+        """
+        import torch
+        from torch.nn.functional import cross_entropy, normalize
+
+        if _of_composites(self.task):
+            return composites.loss(self.task, model, batch)
+        texts = [own[0] for own in batch.inputs["texts"]]
+        names, shown = batch.samples, batch.inputs["images"]
+        left = normalize(vectors(model, "encode_image", shown, names, "picture"), dim=-1)
+        right = normalize(vectors(model, "encode_text", texts, names, "a caption of"), dim=-1)
+        scale = model.logit_scale.exp().clamp(max=_LARGEST_SCALE)  # type: ignore[operator]
+        number = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+        group = torch.tensor([number[text] for text in texts], device=left.device)
+        alike = (group[:, None] == group) & ~torch.eye(
+            len(texts), dtype=torch.bool, device=left.device
+        )
+        scores = (scale * left @ right.T).float().masked_fill(alike, -torch.inf)
+        own = torch.arange(len(texts), device=left.device)
+        return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
+
+    def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+        """Draw a caption for each picture; mirror pictures as the recipe says, both dates alike."""
+        import torch
+
+        inputs = dict(batch.inputs)
+        if recipe.flips:
+            inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
+        if _of_composites(self.task):
+            return replace(batch, inputs=inputs)
+        drawn = torch.rand(len(batch.samples), generator=draw).tolist()
+        inputs["texts"] = [
+            [own[int(place * len(own))]] for own, place in zip(inputs["texts"], drawn, strict=True)
+        ]
+        return replace(batch, inputs=inputs)
+
+    def settle(self, observations: pa.Table) -> pa.Table:
+        """The ranks of each picture's queries among all there are; `measure` works from them.
+
+        Equal captions have the embedding of the first of them, so that they tie whatever batches
+        they were in.
+
+        Returns:
+            One row per picture: ``asked``, whether its queries count; for three ways of ranking (as
+            published with ties against the model, the same with ties for it, every distinct caption
+            once) ``i2t`` [3] and ``t2i`` [captions * 3]; ``share`` [captions], one over how many
+            asked captions are the same; where words are scored ``words`` [24], counts for both
+            directions.
+        """
+        if "share" in observations.column_names:
+            return observations
+        pictures, texts, captions, owner = _unpacked(observations)
+        count = len(pictures)
+        number = captions.dictionary_encode().indices.to_numpy().astype(np.int64)
+        asked = np.ones(count, np.bool_)
+        if _changes(self.task):
+            asked = observations.column("changed").to_numpy()
+        i2t, t2i = query_ranks(pictures, texts, number, owner)
+        share = shares(number, owner, asked)
+        ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(
+            np.int32
+        )
+        columns = {
+            "sample": observations.column("sample"),
+            "asked": pa.array(asked),
+            "i2t": pa.FixedSizeListArray.from_arrays(pa.array(i2t.ravel()), 3),
+            "t2i": pa.ListArray.from_arrays(3 * ends, pa.array(t2i.ravel())),
+            "share": pa.ListArray.from_arrays(ends, pa.array(share)),
+        }
+        if _changes(self.task):
+            # As for the ranks, equal captions have the embedding of the first of them.
+            texts = texts[np.unique(number, return_index=True)[1]][number]
+            found = top_k(texts, pictures, 1)[0][:, 0], top_k(pictures, texts, 1)[0][:, 0]
+            words = word_statistics(captions.to_pylist(), owner, *found)
+            columns["words"] = pa.FixedSizeListArray.from_arrays(
+                pa.array(words.ravel()), words[0].size
+            )
+        return pa.table(columns)
+
+    def replicate(
+        self,
+        observations: pa.Table,
+        counts: Iterable[NDArray[np.uint16]],
+        names: Sequence[str] = (),
+    ) -> Metrics:
+        """Recall at 1, 5 and 10 and the median rank, of either direction; see `_metrics`.
+
+        Pictures are resampled, each with its queries; ranks in the gallery stay.
+        """
+        settled = self.settle(observations)
+        i2t, t2i, share, owner, asked = _ranks(settled)
+        count = len(asked)
+        words = matrix(settled, "words") if _changes(self.task) else np.empty((count, 0))
+        recalled = recall_rows(i2t, t2i, share, owner, asked)
+        rows = np.concatenate([recalled, words, words * asked[:, None]], axis=1)
+        middle = [f"median_rank_{way}" for way in _directions(self.task)]
+        wants_medians = not names or not set(names).isdisjoint(middle)
+        kept = asked[owner]
+        queries = ((i2t[asked, 0], np.flatnonzero(asked)), (t2i[kept, 0], owner[kept]))
+        sums, middles = [], []
+        for block in counts:
+            sums.append(weighted_sums(block, rows))
+            if wants_medians:
+                middles.append([medians(ranks, owners, block) for ranks, owners in queries])
+        tied = bool((i2t[:, 0] != i2t[:, 1]).any() or (t2i[:, 0] != t2i[:, 1]).any())
+        found = _metrics(self.task, np.concatenate(sums), tied)
+        if wants_medians:
+            found |= dict(zip(middle, np.concatenate(middles, axis=1), strict=True))
+        return {name: values for name, values in found.items() if not names or name in names}
+
+    def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
+        """Recall at 1, 5 and 10 of each picture's own queries, mean of both directions, [N].
+
+        NaN for pairs that aren't asked about.
+        """
+        i2t, t2i, _, owner, asked = _ranks(self.settle(observations))
+        count, everyone = len(asked), np.arange(len(asked))
+        ways = [
+            hits(i2t[:, 0], everyone, asked.astype(np.float64), count),
+            hits(t2i[:, 0], owner, asked[owner].astype(np.float64), count),
+        ]
+        mean: NDArray[np.float64] = np.concatenate(list(map(recalls, ways)), axis=1).mean(axis=1)
+        return mean
 
 
 def _changed(task: Task, dataset: Captioned, samples: Sequence[str]) -> list[bool]:
@@ -172,175 +347,6 @@ def _changed(task: Task, dataset: Captioned, samples: Sequence[str]) -> list[boo
             "the task asks about changed pairs: use the published file of annotations",
         )
     return [flag == "yes" for flag in stated]
-
-
-def blank(task: Task, contract: InputContract) -> Batch:
-    """One made-up picture or pair with a caption; of composites one that shows nothing."""
-    images = noise(contract, 1)
-    if _of_composites(task):
-        return Batch([SAMPLE_ID], {"images": images}, torch.zeros(1, len(task.classes)))
-    return Batch(
-        [SAMPLE_ID], {"images": images, "texts": [["a picture"]]}, torch.ones(1, dtype=torch.bool)
-    )
-
-
-def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, Any]:
-    """The embeddings of pictures and captions.
-
-    Raises:
-        BenchError: an embedding has another shape or width, is 0, NaN or infinite.
-    """
-    if _of_composites(task):
-        names = [[_digest(sample)] for sample in batch.samples]
-        return composites.observed(model, batch) | {"captions": names}
-    several = batch.inputs["texts"]
-    # People repeat each other: a sentence is embedded once.
-    first = {
-        text: sample for own, sample in zip(several, batch.samples, strict=True) for text in own
-    }
-    pictures = embedded(model, "encode_image", batch.inputs["images"], batch.samples, "picture")
-    sentences = embedded(model, "encode_text", list(first), list(first.values()), "a caption of")
-    if pictures.shape[1] != sentences.shape[1]:
-        raise BenchError(
-            f"the model gives pictures embeddings of {pictures.shape[1]} numbers and captions of "
-            f"{sentences.shape[1]}, first for {batch.samples[0]}",
-            "both must come out of the same model's projections",
-        )
-    place = {text: index for index, text in enumerate(first)}
-    found: dict[str, Any] = {
-        "image": list(pictures),
-        "texts": [sentences[[place[text] for text in own]].ravel() for own in several],
-        "captions": several if _changes(task) else [list(map(_digest, own)) for own in several],
-    }
-    if _changes(task):
-        found["changed"] = batch.targets
-    return found
-
-
-def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Symmetric InfoNCE (Radford et al. 2021) between pictures and the first caption of each.
-
-    Pairs of a batch whose captions are the same aren't negatives of each other. Each process of a
-    training on several devices contrasts its own part of a batch.
-
-    Of composites `bench.kinds.common.composites.loss`.
-    """
-    if _of_composites(task):
-        return composites.loss(task, model, batch)
-    texts = [own[0] for own in batch.inputs["texts"]]
-    names, shown = batch.samples, batch.inputs["images"]
-    left = normalize(vectors(model, "encode_image", shown, names, "picture"), dim=-1)
-    right = normalize(vectors(model, "encode_text", texts, names, "a caption of"), dim=-1)
-    scale = model.logit_scale.exp().clamp(max=_LARGEST_SCALE)  # type: ignore[operator]
-    number = {text: index for index, text in enumerate(dict.fromkeys(texts))}
-    group = torch.tensor([number[text] for text in texts], device=left.device)
-    alike = (group[:, None] == group) & ~torch.eye(len(texts), dtype=torch.bool, device=left.device)
-    scores = (scale * left @ right.T).float().masked_fill(alike, -torch.inf)
-    own = torch.arange(len(texts), device=left.device)
-    return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
-
-
-def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-    """Draw a caption for each picture, and mirror pictures as the recipe says, both dates alike."""
-    inputs = dict(batch.inputs)
-    if recipe.flips:
-        inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
-    if _of_composites(task):
-        return replace(batch, inputs=inputs)
-    drawn = torch.rand(len(batch.samples), generator=draw).tolist()
-    inputs["texts"] = [
-        [own[int(place * len(own))]] for own, place in zip(inputs["texts"], drawn, strict=True)
-    ]
-    return replace(batch, inputs=inputs)
-
-
-def settle(task: Task, observations: pa.Table) -> pa.Table:
-    """The ranks of each picture's queries among all there are; `measure` works from them.
-
-    Equal captions have the embedding of the first of them, so that they tie whatever batches they
-    were in.
-
-    Returns:
-        One row per picture: ``asked``, whether its queries count; for three ways of ranking (as
-        published with ties against the model, the same with ties for it, every distinct caption
-        once) ``i2t`` [3] and ``t2i`` [captions * 3]; ``share`` [captions], one over how many asked
-        captions are the same; where words are scored ``words`` [24], counts for both directions.
-    """
-    if "share" in observations.column_names:
-        return observations
-    pictures, texts, captions, owner = _unpacked(observations)
-    count = len(pictures)
-    number = captions.dictionary_encode().indices.to_numpy().astype(np.int64)
-    asked = np.ones(count, np.bool_)
-    if _changes(task):
-        asked = observations.column("changed").to_numpy()
-    i2t, t2i = query_ranks(pictures, texts, number, owner)
-    share = shares(number, owner, asked)
-    ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int32)
-    columns = {
-        "sample": observations.column("sample"),
-        "asked": pa.array(asked),
-        "i2t": pa.FixedSizeListArray.from_arrays(pa.array(i2t.ravel()), 3),
-        "t2i": pa.ListArray.from_arrays(3 * ends, pa.array(t2i.ravel())),
-        "share": pa.ListArray.from_arrays(ends, pa.array(share)),
-    }
-    if _changes(task):
-        # As for the ranks, equal captions have the embedding of the first of them.
-        texts = texts[np.unique(number, return_index=True)[1]][number]
-        found = top_k(texts, pictures, 1)[0][:, 0], top_k(pictures, texts, 1)[0][:, 0]
-        words = word_statistics(captions.to_pylist(), owner, *found)
-        columns["words"] = pa.FixedSizeListArray.from_arrays(pa.array(words.ravel()), words[0].size)
-    return pa.table(columns)
-
-
-def measure(task: Task, observations: pa.Table) -> Metrics:
-    """Recall at 1, 5 and 10 and the median rank, of either direction; see `_metrics`."""
-    ones = np.ones((1, observations.num_rows), np.uint16)
-    return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
-
-
-def replicate(
-    task: Task,
-    observations: pa.Table,
-    counts: Iterable[NDArray[np.uint16]],
-    names: Sequence[str] = (),
-) -> Metrics:
-    """The same of resampled pictures, each with its queries; ranks in the gallery stay."""
-    settled = settle(task, observations)
-    i2t, t2i, share, owner, asked = _ranks(settled)
-    count = len(asked)
-    words = matrix(settled, "words") if _changes(task) else np.empty((count, 0))
-    recalled = recall_rows(i2t, t2i, share, owner, asked)
-    rows = np.concatenate([recalled, words, words * asked[:, None]], axis=1)
-    middle = [f"median_rank_{way}" for way in _directions(task)]
-    wants_medians = not names or not set(names).isdisjoint(middle)
-    kept = asked[owner]
-    queries = ((i2t[asked, 0], np.flatnonzero(asked)), (t2i[kept, 0], owner[kept]))
-    sums, middles = [], []
-    for block in counts:
-        sums.append(weighted_sums(block, rows))
-        if wants_medians:
-            middles.append([medians(ranks, owners, block) for ranks, owners in queries])
-    tied = bool((i2t[:, 0] != i2t[:, 1]).any() or (t2i[:, 0] != t2i[:, 1]).any())
-    found = _metrics(task, np.concatenate(sums), tied)
-    if wants_medians:
-        found |= dict(zip(middle, np.concatenate(middles, axis=1), strict=True))
-    return {name: values for name, values in found.items() if not names or name in names}
-
-
-def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
-    """Recall at 1, 5 and 10 of each picture's own queries, mean of both directions, [N].
-
-    NaN for pairs that aren't asked about.
-    """
-    i2t, t2i, _, owner, asked = _ranks(settle(task, observations))
-    count, everyone = len(asked), np.arange(len(asked))
-    ways = [
-        hits(i2t[:, 0], everyone, asked.astype(np.float64), count),
-        hits(t2i[:, 0], owner, asked[owner].astype(np.float64), count),
-    ]
-    mean: NDArray[np.float64] = np.concatenate(list(map(recalls, ways)), axis=1).mean(axis=1)
-    return mean
 
 
 def _metrics(task: Task, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:

@@ -15,10 +15,15 @@ than t, and y standardised per band, a signature v of date t has the deviations
   where a band doesn't change at all.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
+
 
 from bench.metrics.deviation_ratios import DISTANCES, ORIGINAL
 
@@ -42,6 +47,8 @@ def deviations(
     Returns:
         float32 [A, T, distances, P] in the order of `DISTANCES`; NaN where undefined.
     """
+    import torch
+
     pixels = series.shape[-1]
     size = math.ceil(pixels / math.ceil(pixels / _PIXELS))
     work = _Work(series, std, size)
@@ -74,6 +81,8 @@ def sums_over(found: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, t
 
 def _means(sums: torch.Tensor, bands: int) -> torch.Tensor:
     """From sums over bands, as `_Work.sums` gives them, to deviations [T, distances, P]."""
+    import torch
+
     others = len(sums) // 3
     squared, absolute, apart, z = torch.split(sums, [others, others, others, 1])
     # W. Kahan: 2 atan2(|u - v|, |u + v|) is exact for small angles, arccos isn't. Of unit vectors
@@ -101,6 +110,8 @@ class _Work:
     """
 
     def __init__(self, series: torch.Tensor, std: torch.Tensor, size: int) -> None:
+        import torch
+
         self.dates, bands = series.shape[:2]
         pairs = self.dates * (self.dates - 1), 1, -1
         self._scaled = (1 / std).expand(pairs)
@@ -116,6 +127,8 @@ class _Work:
 
     def compare_with(self, series: torch.Tensor) -> None:
         """Take the block [T, B, p] of the series, whose other dates `sums` will compare with."""
+        import torch
+
         dates, pixels = self.dates, series.shape[-1]
         if pixels < self._means.shape[-1]:
             for name in ("_values", "_other_units", "_means", "_units"):
@@ -132,6 +145,8 @@ class _Work:
         For each other date the squared and the absolute differences, both weighted, and the squared
         differences of unit vectors; and the weighted differences from the mean of the other dates.
         """
+        import torch
+
         dates, bands, pixels = reflectance.shape
         others = dates - 1
         out = reflectance.new_empty((3 * others + 1, dates, pixels))
@@ -154,6 +169,8 @@ class _Work:
 
         So nothing is at a right angle to something, and at none to nothing.
         """
+        import torch
+
         bands = signatures.shape[1]
         torch.mul(signatures, signatures, out=out[:, :bands])
         lengths = out[:, :bands].sum(dim=1).sqrt_()
@@ -170,6 +187,8 @@ def _rotations(values: torch.Tensor) -> torch.Tensor:
 
 def _sum(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor) -> None:
     """[S * T, 1, B] and [S, T, B, p] -> [S, T, p]."""
+    import torch
+
     torch.bmm(
         weights[: out.shape[0] * out.shape[1]],
         values.flatten(0, 1),
@@ -179,6 +198,8 @@ def _sum(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor) -> None
 
 def _spread(series: torch.Tensor) -> torch.Tensor:
     """For each date sigma of the others, [T, B]; NaN for all if it is unknown or 0 for any."""
+    import torch
+
     dates, bands, pixels = series.shape
     others = dates - 1
     squares = series.new_zeros((dates, dates, bands), dtype=torch.float64)

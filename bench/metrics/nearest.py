@@ -1,9 +1,11 @@
 """The k best items of each query by cosine, exactly and in a fixed order."""
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from bench.base.errors import RequestError
 from bench.metrics.embeddings import (
@@ -16,6 +18,9 @@ from bench.metrics.embeddings import (
     unit_pair,
 )
 from bench.metrics.products import MANY, MEMORY, block_shape, product, threads_apart
+
+if TYPE_CHECKING:
+    pass
 
 
 def top_k(
@@ -60,6 +65,8 @@ def top_k(
 
 def _best_of_rows(left: Vectors, right: Vectors, k: int, width: int) -> tuple[Indices, Scores]:
     """The k best items of some queries: what may be among them is scored exactly, by blocks."""
+    import torch
+
     error = np.float32(float32_error(left.shape[1]))
     buffer = np.empty(len(left) * width, np.float32)
     rows = items = np.empty(0, np.int64)

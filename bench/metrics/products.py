@@ -1,13 +1,17 @@
 """Float32 products of unit vectors in blocks, each block by one thread."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isqrt
-
-import torch
+from typing import TYPE_CHECKING
 
 from bench.base.errors import RequestError
 from bench.metrics.embeddings import Vectors
+
+if TYPE_CHECKING:
+    pass
 
 MEMORY = 64 << 20
 MANY = 1 / 64  # of a block: more are cheaper by a float64 product than one by one
@@ -18,6 +22,8 @@ _BYTES_PER_SCORE = 8
 
 def product(left: Vectors, right: Vectors, out: Vectors) -> Vectors:
     """[rows, columns] in the beginning of ``out``; torch's BLAS keeps to the calling thread."""
+    import torch
+
     block = out[: len(left) * len(right)].reshape(len(left), len(right))
     torch.mm(torch.from_numpy(left), torch.from_numpy(right).T, out=torch.from_numpy(block))
     return block
@@ -38,6 +44,8 @@ def threads_apart() -> Iterator[int]:
     Threads that share a product wait for each other after every one, which on a busy machine costs
     more than the product. A precision below float32 would break the error bound.
     """
+    import torch
+
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("highest")

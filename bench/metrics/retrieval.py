@@ -23,13 +23,14 @@ computed in float64, where it is exact. So ranks depend neither on block size, t
 nor on how a BLAS rounds.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
@@ -44,6 +45,9 @@ from bench.metrics.embeddings import (
 )
 from bench.metrics.products import MANY, MEMORY, block_shape, product, threads_apart
 from bench.metrics.relevance import Relevance, relevance_of_groups, relevance_of_pairs
+
+if TYPE_CHECKING:
+    pass
 
 _STRIP = 255  # rows, as many as eight bits can count
 _FEW = 1 / 256  # of a strip: more are cheaper to count than to list
@@ -65,7 +69,7 @@ class _Bar(NamedTuple):
     above: Indices  # [N] items with a higher score
     level: Indices  # [N] items with the same score
 
-    def part(self, own: slice) -> "_Bar":
+    def part(self, own: slice) -> _Bar:
         """Views of some of the N."""
         return _Bar(self.best[own], self.low[own], self.high[own], self.above[own], self.level[own])
 
@@ -286,6 +290,8 @@ def _compare_exactly(
     axis: int,
 ) -> tuple[Indices, Indices]:
     """The counts of :func:`_compare` from a float64 product, where nearly all scores agree."""
+    import torch
+
     above, level = np.zeros(len(best), np.int64), np.zeros(len(best), np.int64)
     some = torch.from_numpy(left[begin[0] : begin[0] + shape[0]]).double()
     for first in range(0, shape[1], _STRIP):

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from bench.base import bounded_toml
 from bench.base.errors import RequestError, unknown
 from bench.base.files import write_bytes
-from bench.kinds.common.protocol import Accepts
 from bench.spec import declared
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION, Entry, Predicted
@@ -126,8 +125,7 @@ def _adopted(entry: Entry, task: Task, path: Path) -> Entry:
     """
     from bench import kinds
 
-    kind: object = kinds.kind_of(task)
-    accepted = kind.ACCEPTS if isinstance(kind, Accepts) else ()
+    accepted = kinds.of(task).accepts
     if entry.task not in tasks.names() or tasks.load(entry.task).kind not in accepted:
         raise RequestError(
             f"{path} is an entry for task {entry.task}, not {task.name}",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench import kinds
 from bench.base.errors import BenchError, unknown
-from bench.kinds.common.protocol import Kind
+from bench.kinds.common.kind import Kind
 from bench.kinds.common.scoring import RESAMPLES
 from bench.metrics import stats
 from bench.metrics.scales import direction
@@ -191,7 +191,7 @@ def compare(
         BenchError: a run can't be read.
     """
     asked = tasks.load(task)
-    kind = kinds.kind_of(asked)
+    kind = kinds.of(asked)
     entries, remarks = competitors.find(names, asked, results, track)
     reference = entries[0].runs[0]
     samples = reference.observations().column("sample").to_pylist()
@@ -275,7 +275,7 @@ def _measure(
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, _Measured], Floats]:
     """The wanted metrics of one entry, and its score of each sample, mean over its runs."""
-    kind, count = kinds.kind_of(task), len(samples)
+    kind, count = kinds.of(task), len(samples)
     groups = 0 if several else min(GROUPS, count if labels is None else len(set(labels)))
     rows = 1 + RESAMPLES + groups
 
@@ -300,8 +300,8 @@ def _measure(
                 f"run {run.name} observed its samples in another order than the first one",
                 "repeat it with --force",
             )
-        found.append(kind.replicate(task, observations, counts(number), wanted))
-        scores.append(kind.sample_scores(task, observations))
+        found.append(kind.replicate(observations, counts(number), wanted))
+        scores.append(kind.sample_scores(observations))
     measured = {}
     for name in wanted:
         values = np.stack([each[name] for each in found])
@@ -370,7 +370,7 @@ def _verdict(found: Difference, p: float | None, metric: str) -> str:
 
 
 def _per_sample(
-    kind: Kind, samples: Sequence[str], one: Floats, other: Floats, several: bool
+    kind: Kind[Any, Any], samples: Sequence[str], one: Floats, other: Floats, several: bool
 ) -> PerSample:
     gain = one - other
     order = np.argsort(-gain, kind="stable")
@@ -382,7 +382,7 @@ def _per_sample(
     binary = not several and bool(np.isin([one, other], (0, 1)).all())
     ahead, behind = int((gain > 0).sum()), int((gain < 0).sum())
     return PerSample(
-        score=kind.SAMPLE_SCORE,
+        score=kind.sample_score,
         ahead=ahead,
         behind=behind,
         even=int((gain == 0).sum()),

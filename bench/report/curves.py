@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from bench import kinds
 from bench.base.errors import RequestError
-from bench.kinds.common import scoring
 from bench.kinds.common.scoring import RESAMPLES
 from bench.metrics import rate_distortion, stats
 from bench.metrics.rate_distortion import Delta
@@ -154,14 +153,14 @@ def against(
 
 
 def _draw(task: Task, entry: Competitor, rate: Rate) -> _Drawn:
-    kind, wanted = kinds.kind_of(task), [_RATES[rate], "psnr_points"]
+    kind, wanted = kinds.of(task), [_RATES[rate], "psnr_points"]
     rates, psnr, points = [], [], list[str]()
     for run in entry.runs:
         observations = run.observations()
         count = observations.num_rows
         blocks = [np.ones((1, count), np.uint16), *stats.resample_counts(count, RESAMPLES)]
-        found = kind.replicate(task, observations, blocks, wanted)
-        points = list(scoring.labels_of(task, observations, "points"))
+        found = kind.replicate(observations, blocks, wanted)
+        points = list(kind.labels(observations, "points"))
         rates.append(found[wanted[0]])
         psnr.append(found[wanted[1]])
     mean_rates, mean_psnr = np.mean(rates, axis=0), np.mean(psnr, axis=0)

@@ -54,4 +54,4 @@ def _schema(run: Run, manifest: dict[str, Any]) -> pa.Schema | None:
     except RequestError:
         return None
     same = task.digest == manifest["task"]["digest"]
-    return kinds.kind_of(task).schema(task) if same else None
+    return kinds.of(task).schema() if same else None

@@ -60,7 +60,7 @@ def convert(file: Path, entry: Entry | Predicted, task: Task, out: Path) -> Entr
         raise RequestError(f"{out} exists already", "choose another --out")
     if not file.is_file() or file.stat().st_size > MAX_BYTES:
         raise RequestError(f"expected a file of at most {MAX_BYTES} bytes at {file}")
-    model = models.build(_plain(entry), kinds.kind_of(task).outputs(task))
+    model = models.build(_plain(entry), kinds.of(task).outputs())
     with scratch(out.parent, out.name) as folder:
         made = folder / "entry"
         made.mkdir()

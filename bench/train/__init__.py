@@ -15,7 +15,7 @@ from bench.base import provenance
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import sha256_json
 from bench.data import Dataset, ids_sha256, scored_ids
-from bench.kinds.common.protocol import Kind
+from bench.kinds.common.kind import Kind
 from bench.models import entries
 from bench.spec.entry import Entry
 from bench.spec.recipe import Federated, Fit, Recipe
@@ -30,7 +30,7 @@ from bench.train.steps import by_steps
 def train(
     entry: Entry,
     task: Task,
-    kind: Kind,
+    kind: Kind[Any, Any],
     dataset: Dataset,
     *,
     track: Literal["official", "sample"],
@@ -131,7 +131,7 @@ def _teacher_weights(teacher: Entry | None) -> dict[str, str]:
     return {"teacher": teacher.weights_sha256()} if teacher else {}
 
 
-def check_options(entry: Entry, kind: Kind, recipe: Recipe) -> None:
+def check_options(entry: Entry, kind: Kind[Any, Any], recipe: Recipe) -> None:
     """Refuse what the kind doesn't let a recipe say.
 
     Raises:

@@ -12,10 +12,9 @@ from typing import Literal
 
 import torch
 
-from bench import data
+from bench import data, kinds
 from bench.base.errors import BenchError, RequestError
 from bench.data import scored_ids
-from bench.kinds import kind_of
 from bench.kinds.common.observing import ahead, observe
 from bench.kinds.common.observing import arithmetic as computing
 from bench.spec import task as tasks
@@ -48,16 +47,16 @@ class Validation:
         Raises:
             BenchError: it is undefined.
         """
-        kind = kind_of(self.task)
+        kind = kinds.of(self.task)
         chunks = [
-            range(start, min(start + kind.BATCH, self.samples))
-            for start in range(0, self.samples, kind.BATCH)
+            range(start, min(start + kind.batch_size, self.samples))
+            for start in range(0, self.samples, kind.batch_size)
         ]
         network.to(device).eval()
         with torch.inference_mode(), computing(device, precision):
             batches = ahead(self.read, chunks)
-            table = observe(self.task, kind, network, batches, device, kind.schema(self.task))
-        found = float(kind.measure(self.task, table)[self.task.primary])
+            table = observe(kind, network, batches, device, kind.schema())
+        found = float(kind.measure(table)[self.task.primary])
         if not math.isfinite(found):
             raise BenchError(
                 f"{self.task.primary} is undefined on the {self.samples} validation samples of "
@@ -90,8 +89,8 @@ def control(name: str, contract: InputContract, track: Literal["official", "samp
             f"at {root}",
             f"complete it: `bench data verify {task.dataset}`",
         )
-    kind = kind_of(task)
-    read = reader(lambda chosen: kind.load(task, dataset, pipeline, chosen), samples, kind.BATCH)
+    kind = kinds.of(task)
+    read = reader(lambda chosen: kind.load(dataset, pipeline, chosen), samples, kind.batch_size)
     return Validation(task, read, len(samples))
 
 

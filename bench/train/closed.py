@@ -42,7 +42,11 @@ def _fit(network: torch.nn.Module, context: TrainingContext) -> None:
             f"entry {context.entry.name} is to be fitted, but its architecture learns by steps",
             'give it a whole recipe instead of method = "fit"',
         )
-    read, samples, size = context.read(context.training), len(context.training), context.kind.BATCH
+    read, samples, size = (
+        context.read(context.training),
+        len(context.training),
+        context.kind.batch_size,
+    )
 
     def batches() -> Iterator[Batch]:
         indices = [range(start, min(start + size, samples)) for start in range(0, samples, size)]

@@ -12,7 +12,7 @@ import torch
 from bench import models
 from bench.base import weights
 from bench.data import Dataset
-from bench.kinds.common.protocol import Kind
+from bench.kinds.common.kind import Kind
 from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry, Trained
 from bench.spec.task import Task
@@ -36,7 +36,7 @@ class TrainingContext:
 
     entry: Entry
     task: Task
-    kind: Kind
+    kind: Kind[Any, Any]
     dataset: Dataset
     training: list[str]
     validation: list[str]
@@ -62,14 +62,12 @@ class TrainingContext:
 
     def read(self, samples: list[str]) -> Read:
         """Access to some samples."""
-        task, kind, dataset, pipeline = self.task, self.kind, self.dataset, self.pipeline
-        return reader(
-            lambda chosen: kind.load(task, dataset, pipeline, chosen), samples, kind.BATCH
-        )
+        kind, dataset, pipeline = self.kind, self.dataset, self.pipeline
+        return reader(lambda chosen: kind.load(dataset, pipeline, chosen), samples, kind.batch_size)
 
     def network(self) -> torch.nn.Module:
         """The architecture with the weights that training begins with."""
-        network = models.build(self.entry, self.kind.outputs(self.task))
+        network = models.build(self.entry, self.kind.outputs())
         begins, start = self.entry.model.start, self.start
         if begins is not None and start is not None and start.weights is not None:
             part = network.get_submodule(begins.into)

@@ -14,9 +14,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
+from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, answering, arithmetic, observe, to_device
-from bench.kinds.common.protocol import Kind
-from bench.kinds.common.scoring import check_scale
 from bench.metrics.scales import direction
 from bench.models.running import laid_out
 from bench.spec.recipe import Recipe
@@ -46,7 +45,7 @@ class TrainingSetup:
     """
 
     task: Task
-    kind: Kind
+    kind: Kind[Any, Any]
     recipe: Recipe
     seed: int
     precision: str
@@ -88,9 +87,9 @@ class TrainingModule(LightningModule):
         setup, place = self.training_setup, (self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(generator(MODEL, setup.seed, *place).initial_seed())
         draw = generator(AUGMENT, setup.seed, *place)
-        batch = setup.kind.augment(setup.task, setup.recipe, batch, draw)
+        batch = setup.kind.augment(setup.recipe, batch, draw)
         with answering(batch):
-            loss = setup.kind.loss(setup.task, self.network, batch)
+            loss = setup.kind.loss(self.network, batch)
         self._losses.append(loss.detach())
         steps = int(self.trainer.num_training_batches)
         if len(self._losses) == _LOSSES_PER_CHECK or batch_idx + 1 == steps:
@@ -155,31 +154,28 @@ class TrainingModule(LightningModule):
 
     def _primary(self) -> float:
         task, kind = self.training_setup.task, self.training_setup.kind
-        observed = observe(
-            task, kind, self.network, self._validation(), self.device, kind.schema(task)
-        )
+        observed = observe(kind, self.network, self._validation(), self.device, kind.schema())
         table = pa.concat_tables(self._gathered(observed))
-        check_scale(task, table)
-        return float(kind.measure(task, table)[task.primary])
+        if table.num_rows:
+            kind.check_scale(table)
+        return float(kind.measure(table)[task.primary])
 
     def _mean_loss(self) -> float:
-        task, kind = self.training_setup.task, self.training_setup.kind
+        kind = self.training_setup.kind
         total = 0.0
         for number, batch in enumerate(self._validation()):
             # Seen as the training split is, and in every epoch the same way.
             draw = generator(
                 AUGMENT, self.training_setup.seed, VALIDATION, number, self.global_rank
             )
-            seen = kind.augment(
-                task, self.training_setup.recipe, to_device(batch, self.device), draw
-            )
-            found = kind.loss(task, self.network, seen)
+            seen = kind.augment(self.training_setup.recipe, to_device(batch, self.device), draw)
+            found = kind.loss(self.network, seen)
             total += float(found) * len(batch.samples)
         return math.fsum(self._gathered(total)) / self.training_setup.validation
 
     def _validation(self) -> Iterator[Batch]:
         """The batches of the validation split that belong to this process."""
-        setup, size = self.training_setup, self.training_setup.kind.BATCH
+        setup, size = self.training_setup, self.training_setup.kind.batch_size
         batches = [
             range(start, min(start + size, setup.validation))
             for start in range(0, setup.validation, size)

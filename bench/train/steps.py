@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 
 import bench.base.torch_setup
 from bench.base.errors import BenchError, RequestError, in_words
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import PreparationContext, Prepares
+from bench.kinds.common.kind import PreparationContext
 from bench.models.running import load_model, place
 from bench.spec.entry import Entry
 from bench.spec.recipe import Recipe
@@ -57,7 +57,7 @@ def by_steps(context: TrainingContext, recipe: Recipe) -> Entry:
                 "choose a number of devices that divides the batch size",
             )
         batches = Shuffled(
-            reader(load, context.training, kind.BATCH),
+            reader(load, context.training, kind.batch_size),
             samples,
             recipe.batch,
             context.seed,
@@ -86,15 +86,7 @@ def _prepared(
     context: TrainingContext, recipe: Recipe
 ) -> tuple[Callable[[Sequence[str]], Batch], Mapping[str, float | str]]:
     """How the training split is read, and what there is to say of it."""
-    task, dataset, pipeline, teacher = (
-        context.task,
-        context.dataset,
-        context.pipeline,
-        context.teacher,
-    )
-    asked = cast(object, context.kind)
-    if not isinstance(asked, Prepares):
-        return lambda chosen: context.kind.load(task, dataset, pipeline, chosen), {}
+    dataset, pipeline, teacher = context.dataset, context.pipeline, context.teacher
     if teacher is not None and teacher.input != context.entry.input:
         raise RequestError(
             f"classifier {teacher.name} sees {' '.join(teacher.input.bands)}, entry "
@@ -102,7 +94,7 @@ def _prepared(
             "name one with the same input",
         )
     bench.base.torch_setup.deterministic(context.seed)
-    outputs = context.kind.outputs(task)
+    outputs = context.kind.outputs()
     preparation = PreparationContext(
         context.work_folder.folder,
         context.device,
@@ -110,7 +102,7 @@ def _prepared(
         partial(load_model, teacher, outputs, place(context.device, 0)) if teacher else None,
         teacher.weights_sha256() if teacher else "",
     )
-    prepared = asked.prepare(task, recipe, dataset, pipeline, context.training, preparation)
+    prepared = context.kind.prepare(recipe, dataset, pipeline, context.training, preparation)
     return prepared.load, prepared.facts
 
 

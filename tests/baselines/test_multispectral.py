@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 import bench.base.torch_setup  # noqa: F401
-from bench import models
+from bench import kinds, models
 from bench.base import weights
 from bench.base.errors import RequestError
-from bench.kinds import retrieval
 from bench.kinds.common.batch import Batch
 from bench.models import entries
 from bench.spec import task as tasks
@@ -53,7 +52,7 @@ def test_only_the_student_learns_and_its_teacher_stays_in_evaluation() -> None:
     targets = torch.eye(19)[:3]
     learning = [p for p in network.parameters() if p.requires_grad]
     step = torch.optim.AdamW(learning, lr=0.1, weight_decay=0.5)
-    retrieval.loss(TASK, network, Batch(["a", "b", "c"], {"images": given}, targets)).backward()
+    kinds.of(TASK).loss(network, Batch(["a", "b", "c"], {"images": given}, targets)).backward()
     assert all(p.grad is None for p in network.clip.parameters())
     assert all(p.grad is not None for p in network.student.parameters())
     step.step()

@@ -24,7 +24,5 @@ from bench.spec import task as tasks
 )
 def test_entries_have_the_published_size(task, name, parameters):
     loaded = tasks.load(task)
-    network = models.build(
-        entries.baseline(name, loaded), all_kinds.kind_of(loaded).outputs(loaded)
-    )
+    network = models.build(entries.baseline(name, loaded), all_kinds.of(loaded).outputs())
     assert sum(p.numel() for p in network.parameters()) == parameters

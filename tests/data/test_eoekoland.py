@@ -6,12 +6,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from bench import data
+from bench import data, kinds
 from bench.base.errors import BenchError, RequestError
 from bench.data.eoekoland import eoekoland
 from bench.data.eoekoland import simulate as simulated
 from bench.data.formats import npy
-from bench.kinds import crops
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 
@@ -84,8 +83,8 @@ def test_what_is_not_finite_becomes_the_mean_of_its_band(root):
     pixels = archive("S2", "bb20_1")["image_stack"]
     pixels[3, 4, 5, 6], pixels[0, 0, 0, 0] = np.nan, np.inf
     np.savez(root / "S2/bb20_1.npz", **archive("S2", "bb20_1", image_stack=pixels))
-    batch = crops.load(
-        TASK, eoekoland.open_dataset(root), InputPipeline(TASK.input("s2"), TASK.bands), ["bb20_1"]
+    batch = kinds.of(TASK).load(
+        eoekoland.open_dataset(root), InputPipeline(TASK.input("s2"), TASK.bands), ["bb20_1"]
     )
     found = batch.inputs["S2"][0]
     assert found.isfinite().all()
@@ -95,8 +94,7 @@ def test_what_is_not_finite_becomes_the_mean_of_its_band(root):
 
 def test_all_sensors_are_brought_to_the_grid_of_planet(root):
     contract = TASK.input("s1s2planet")
-    batch = crops.load(
-        TASK,
+    batch = kinds.of(TASK).load(
         eoekoland.open_dataset(root),
         InputPipeline(contract, TASK.bands),
         ["bb20_1", "bav21_7"],

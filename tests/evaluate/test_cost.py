@@ -7,8 +7,8 @@ import pytest
 import timm
 import torch
 
+from bench import kinds
 from bench.evaluate import cost
-from bench.kinds import kind_of
 from bench.kinds.common.batch import Batch
 from bench.kinds.federated.rounds import Rounds
 from bench.spec import task as tasks
@@ -41,7 +41,7 @@ class Odd(torch.nn.Module):
 def test_parameters_count_where_a_result_depends_on_them():
     task, model = tasks.load(TASK), Odd().eval()
     batch = Batch(["a", "b"], torch.randn(2, 2, 8, 8), torch.zeros(2, 19))
-    found = cost.measure(kind_of(task), task, model, batch)
+    found = cost.measure(kinds.of(task), task, model, batch)
     unused = sum(p.numel() for p in model.never.parameters())
     assert found["parameters"] == sum(p.numel() for p in model.parameters()) - unused
 
@@ -53,7 +53,7 @@ def test_all_of_a_usual_network_counts(name):
     model = timm.create_model(name, in_chans=2, num_classes=19).eval()
     size = model.default_cfg["input_size"][-1]
     batch = Batch(["a"], torch.randn(1, 2, size, size), torch.zeros(1, 19))
-    found = cost.measure(kind_of(task), task, model, batch)
+    found = cost.measure(kinds.of(task), task, model, batch)
     assert found["parameters"] == sum(p.numel() for p in model.parameters())
     assert found["macs"] > 0
 
@@ -63,7 +63,7 @@ def test_a_federation_costs_what_its_last_network_does():
     model = timm.create_model("test_resnet", in_chans=10, num_classes=19).eval()
     targets = {"labels": torch.zeros(1, 19), "client": ["Austria"]}
     batch = Batch(["a"], torch.randn(1, 10, 32, 32), targets)
-    alone, whole = (cost.measure(kind_of(task), task, m, batch) for m in (model, Rounds(model, 3)))
+    alone, whole = (cost.measure(kinds.of(task), task, m, batch) for m in (model, Rounds(model, 3)))
     assert (whole["parameters"], whole["macs"]) == (alone["parameters"], alone["macs"])
 
 
@@ -82,5 +82,5 @@ class Copied(torch.nn.Module):
 def test_a_copy_counts_once():
     task, model = tasks.load(TASK), Copied().eval()
     batch = Batch(["a"], torch.randn(1, 2, 8, 8), torch.zeros(1, 19))
-    found = cost.measure(kind_of(task), task, model, batch)
+    found = cost.measure(kinds.of(task), task, model, batch)
     assert found["parameters"] == sum(p.numel() for p in model.parameters())

@@ -165,7 +165,7 @@ def test_a_bad_raster_is_one_line(spoilt, tmp_path, what, change, fault):
     path.unlink()
     write_raster(path, pixels, **place)
     found = models.find("unet" if what == "gts" else "stumpf", task)
-    network = models.build(found, kinds.kind_of(task).outputs(task))
+    network = models.build(found, kinds.of(task).outputs())
     weights.save(network, tmp_path / "entry/model.safetensors")
     model = found.model.model_copy(update={"weights": "model.safetensors"})
     entries.save(found.model_copy(update={"model": model}), tmp_path / "entry")

@@ -303,7 +303,7 @@ def _with_little_room(queue, entry, results):
 @pytest.mark.parametrize("name", ["reben-mlc", "reben-pixel"])
 def test_every_task_keeps_the_promises_of_its_kind(name, sample_data):
     task = tasks.load(name)
-    kind = kinds.kind_of(task)
-    assert "->" in kind.INTERFACE
-    assert kind.schema(task).field("sample").type == "string"
+    kind = kinds.of(task)
+    assert "->" in kind.interface
+    assert kind.schema().field("sample").type == "string"
     assert json.dumps(task.model_dump(mode="json"))

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench import kinds
 from bench.base import parquet
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predictions
@@ -56,7 +57,7 @@ def test_predictions_in_any_order_score_as_the_same_observations(tmp_path):
     assert stored.column("sample").to_pylist() == ids
     np.testing.assert_array_equal(tables.matrix(stored, "logits"), values)
     np.testing.assert_array_equal(tables.matrix(stored, "targets"), dataset.multilabels(ids))
-    expected = next(s for s in scoring.score(TASK, stored) if s.name == "ap_macro")
+    expected = next(s for s in scoring.score(kinds.of(TASK), stored) if s.name == "ap_macro")
     primary = manifest["scores"][0]
     assert (primary["value"], primary["low"]) == (expected.value, expected.low)
     said = {key: manifest[key] for key in ("trust", "division", "inputs", "cost", "partial")}
@@ -121,15 +122,15 @@ def test_predictions_can_not_be_trained_nor_taken_for_a_model(tmp_path):
 def test_where_all_is_predicted_nothing_is_computed_here_and_the_result_is_reported(
     tmp_path, monkeypatch
 ):
-    from bench.kinds import multilabel
+    from bench.kinds.multilabel import Multilabel
 
     targets = field("targets", pa.list_(pa.uint8(), 19), "claimed")
     fields = [SAMPLE, targets, SCHEMA.field("logits")]
-    monkeypatch.setattr(multilabel, "prediction_schema", lambda task: pa.schema(fields))
+    monkeypatch.setattr(Multilabel, "prediction_schema", lambda kind: pa.schema(fields))
     monkeypatch.setattr(
-        multilabel,
+        Multilabel,
         "from_predictions",
-        lambda task, dataset, table: table.cast(multilabel.schema(task)),
+        lambda kind, dataset, table: table.cast(kind.schema()),
     )
     ids, dataset = submissions.samples()
     content = submissions.table(ids, submissions.logits(len(ids)))
@@ -139,9 +140,9 @@ def test_where_all_is_predicted_nothing_is_computed_here_and_the_result_is_repor
 
 
 def test_a_kind_that_takes_none_says_so(monkeypatch):
-    from bench.kinds import multilabel
+    from bench.kinds.multilabel import Multilabel
 
-    monkeypatch.delattr(multilabel, "prediction_schema")
+    monkeypatch.delattr(Multilabel, "prediction_schema")
     with pytest.raises(RequestError, match="take no files of predictions"):
         predictions.schema(TASK)
 

@@ -85,16 +85,16 @@ def test_what_needs_a_program_that_is_not_here_does_not_differ(copied, monkeypat
     """As METEOR does, which needs Java."""
     results, run = copied
 
-    def without(task, observations, attributes):
-        made = score(task, observations, attributes)
+    def without(kind, observations, attributes):
+        made = score(kind, observations, attributes)
         return [dataclasses.replace(made[0], value=None), *made[1:]]
 
     score = scoring.score
-    monkeypatch.setattr(kinds, "score", without)
+    monkeypatch.setattr(scoring, "score", without)
     assert states(results, run)["scores"] == "differs"
-    multilabel = kinds.kind_of(tasks.load("reben-mlc"))
+    multilabel = type(kinds.of(tasks.load("reben-mlc")))
     reason = ["ap was not computed: no java"]
-    monkeypatch.setattr(multilabel, "remarks", lambda task, table: reason, raising=False)
+    monkeypatch.setattr(multilabel, "remarks", lambda kind, table: reason)
     found = states(results, run)
     assert (found["1 scores"], found["scores"]) == ("not here", "same")
 

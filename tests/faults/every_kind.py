@@ -32,15 +32,14 @@ class Case:
 
     def observe(self):
         """What is observed of the batch, as in a run."""
-        kind = kinds.kind_of(self.task)
+        kind = kinds.of(self.task)
         with torch.inference_mode():
             return observe(
-                self.task,
                 kind,
                 self.model.eval(),
                 [self.batch],
                 torch.device("cpu"),
-                kind.schema(self.task),
+                kind.schema(),
             )
 
 
@@ -70,7 +69,7 @@ def _listed(name):
     contract = task.input("s1s2" if task.kind == "crops" else task.inputs[0])
     if contract.size is not None:
         contract = contract.model_copy(update={"size": SIDE})
-    batch = kinds.kind_of(task).load(task, dataset, InputPipeline(contract, task.bands), NAMES)
+    batch = kinds.of(task).load(dataset, InputPipeline(contract, task.bands), NAMES)
     return Case(task, model_of(task), batch, ABILITIES.get(name, ("forward",)))
 
 

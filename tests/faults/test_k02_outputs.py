@@ -5,7 +5,6 @@ import torch
 
 from bench import api, kinds
 from bench.base.errors import BenchError
-from bench.kinds import kind_of
 from bench.kinds.federated.rounds import Rounds
 from bench.results.runs import all_runs
 from tests.faults.every_kind import NAMES_OF_CASES, case
@@ -113,11 +112,11 @@ def test_the_faulty_sample_is_named_and_not_another(kind, value):
 def test_a_loss_that_selects_the_best_epoch_looks_too_and_a_step_of_training_does_not(name):
     """Cross-entropy is finite where a logit is -inf and its class is absent."""
     found = case(name)
-    kind, task = kind_of(found.task), found.task
+    kind = kinds.of(found.task)
     spoil(found.model, "forward", with_one(-torch.inf))
     with torch.inference_mode(), pytest.raises(BenchError, match="NaN or infinity for sample"):
-        kind.loss(task, found.model, found.batch)
-    kind.loss(task, found.model, found.batch)
+        kind.loss(found.model, found.batch)
+    kind.loss(found.model, found.batch)
 
 
 def test_values_too_large_for_a_sum_are_finite():

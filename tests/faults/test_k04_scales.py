@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predictions
-from bench.kinds import depth, kind_of, multilabel, zeroshot
+from bench.kinds import depth, multilabel
 from bench.kinds.common import scoring
-from bench.kinds.common.scoring import check_scale
 from bench.metrics import scales
 from bench.spec import task as tasks
 from bench.train.loop import TrainingSetup
@@ -45,7 +45,7 @@ def table(targets, logits):
         "targets": list(targets),
         "logits": list(np.asarray(logits, np.float32)),
     }
-    return pa.table(columns, schema=multilabel.schema(MULTILABEL))
+    return pa.table(columns, schema=kinds.of(MULTILABEL).schema())
 
 
 def sigmoid(values):
@@ -73,7 +73,7 @@ NO_LOGITS = {
 def test_what_is_no_logit_is_refused_with_the_way_to_convert_it(change, samples):
     targets = labels(samples)
     with pytest.raises(BenchError, match="expected logits, found") as refused:
-        check_scale(MULTILABEL, table(targets, NO_LOGITS[change](outputs(targets))))
+        kinds.of(MULTILABEL).check_scale(table(targets, NO_LOGITS[change](outputs(targets))))
     assert "torch.logit" in refused.value.hint
     assert "\n" not in str(refused.value)
 
@@ -81,7 +81,7 @@ def test_what_is_no_logit_is_refused_with_the_way_to_convert_it(change, samples)
 def test_converted_as_the_hint_says_they_are_taken():
     targets = labels(30)
     probabilities = torch.from_numpy(sigmoid(outputs(targets)))
-    check_scale(MULTILABEL, table(targets, torch.logit(probabilities, eps=1e-6)))
+    kinds.of(MULTILABEL).check_scale(table(targets, torch.logit(probabilities, eps=1e-6)))
 
 
 @pytest.mark.parametrize("samples", [1, 2, 64])
@@ -99,12 +99,12 @@ def test_honest_logits_pass(samples):
             np.full(targets.shape, 0.5),
             np.abs(outputs(targets, seed)) * -1,  # finds nothing
         ):
-            check_scale(MULTILABEL, table(targets, honest))
+            kinds.of(MULTILABEL).check_scale(table(targets, honest))
 
 
 def test_where_most_classes_are_in_most_samples_logits_may_all_be_positive():
     targets = labels(64, share=0.6)
-    check_scale(MULTILABEL, table(targets, 0.4 + 0.1 * outputs(targets) / 10))
+    kinds.of(MULTILABEL).check_scale(table(targets, 0.4 + 0.1 * outputs(targets) / 10))
 
 
 def few(values):
@@ -126,10 +126,10 @@ def test_a_round_of_a_federation_that_ends_in_a_sigmoid_is_refused():
     found = case("federated")
     honest = found.model.forward
     observed = found.observe()
-    check_scale(found.task, observed)
+    kinds.of(found.task).check_scale(observed)
     found.model.forward = lambda inputs: honest(inputs).sigmoid()
     with pytest.raises(BenchError, match="found probabilities"):
-        check_scale(found.task, found.observe())
+        kinds.of(found.task).check_scale(found.observe())
 
 
 def test_probabilities_between_pixels_are_no_logits():
@@ -139,7 +139,7 @@ def test_probabilities_between_pixels_are_no_logits():
     found.observe()  # On its own grid the largest is the largest.
     batch = replace(found.batch, targets=found.batch.targets[:, :6, :6].contiguous())
     with pytest.raises(BenchError, match="found probabilities that sum to 1"):
-        kind_of(task).observe(found.task, found.model, batch)
+        kinds.of(task).observe(found.model, batch)
 
 
 def depths(predicted, true):
@@ -147,7 +147,9 @@ def depths(predicted, true):
     found = depth._errors(torch.as_tensor(predicted), torch.as_tensor(true))
     columns = {name: list(values.numpy()) for name, values in found.items()}
     names = [f"s{row}" for row in range(len(true))]
-    check_scale(task, pa.table({"sample": names, **columns}, schema=depth.schema(task)))
+    kinds.of(task).check_scale(
+        pa.table({"sample": names, **columns}, schema=kinds.of(task).schema())
+    )
 
 
 def test_elevations_and_centimetres_are_refused_and_a_poor_network_is_not():
@@ -177,17 +179,17 @@ def test_one_set_of_similarities_is_shown_once(tmp_path):
     whole = np.array(pa.array(columns["similarities"]).to_pylist())
     assert whole.shape[1] == 2 * classes
     first, twice = whole[:, :classes], np.tile(whole[:, :classes], 2)
-    expected = zeroshot.measure(task, taken("zeroshot", tmp_path / "whole.parquet"))
+    expected = kinds.of(task).measure(taken("zeroshot", tmp_path / "whole.parquet"))
     assert "accuracy_skyscript" in expected
     for number, values in enumerate((first, twice)):
         path = tmp_path / f"{number}.parquet"
         pq.write_table(pa.table({"sample": NAMES, "similarities": values.tolist()}), path)
         observed = predictions.observations(path, task, dataset, NAMES)
-        check_scale(task, observed)
-        found = zeroshot.measure(task, observed)
+        kinds.of(task).check_scale(observed)
+        found = kinds.of(task).measure(observed)
         assert set(expected) - set(found) == {"accuracy_skyscript"}
         assert found["accuracy_macro"] == expected["accuracy_macro"]
-        shown = {score.name for score in scoring.score(task, observed)}
+        shown = {score.name for score in scoring.score(kinds.of(task), observed)}
         assert "accuracy_skyscript" not in shown
         assert "accuracy_macro" in shown
 
@@ -199,7 +201,7 @@ def test_sets_are_given_for_all_samples_or_none(tmp_path):
     path = tmp_path / "p.parquet"
     pq.write_table(pa.table({"sample": NAMES, "similarities": values}), path)
     with pytest.raises(BenchError, match="not for c"):
-        check_scale(task, predictions.observations(path, task, dataset, NAMES))
+        kinds.of(task).check_scale(predictions.observations(path, task, dataset, NAMES))
 
 
 def test_a_softmax_over_classes_does_not_rank_pictures(tmp_path):
@@ -211,10 +213,10 @@ def test_a_softmax_over_classes_does_not_rank_pictures(tmp_path):
         pq.write_table(pa.table(columns), path)
         observed = predictions.observations(path, task, dataset, NAMES)
         if not words:
-            check_scale(task, observed)
+            kinds.of(task).check_scale(observed)
             continue
         with pytest.raises(BenchError, match=f"found {words} over classes"):
-            check_scale(task, observed)
+            kinds.of(task).check_scale(observed)
 
 
 def test_the_row_of_a_value_that_is_not_finite_is_named_in_lists_of_any_length(tmp_path):
@@ -234,9 +236,9 @@ def test_bits_are_no_bytes(tmp_path):
 @pytest.mark.parametrize("name", NAMES_OF_CASES)
 def test_the_direction_of_every_metric_of_every_kind_is_known(name):
     found = case(name)
-    kind, observed = kind_of(found.task), found.observe()
+    kind, observed = kinds.of(found.task), found.observe()
     settle = getattr(kind, "settle", lambda task, given: given)
-    for metric in kind.measure(found.task, settle(found.task, observed)):
+    for metric in kind.measure(settle(found.task, observed)):
         assert scales.direction(metric) in (1, -1)
 
 
@@ -260,7 +262,7 @@ def test_an_unknown_metric_is_an_error_and_no_direction(monkeypatch):
     )
     targets = labels(40, share=0.5)
     with pytest.raises(RequestError, match="unknown metric 'loss'"):
-        scoring.score(MULTILABEL, table(targets, outputs(targets)))
+        scoring.score(kinds.of(MULTILABEL), table(targets, outputs(targets)))
 
 
 def test_predictions_and_old_runs_are_refused_before_they_are_recorded(tmp_path, sample_data):

@@ -63,9 +63,9 @@ def test_a_baseline_runs_on_its_task(name, model, track):
     trial.attempt(found, task, track)
     if not found.model.learns:
         # What needs no training is run on numbers too: codecs do nothing without. Few pixels do.
-        kind = kinds.kind_of(task)
-        batch = kind.blank(task, found.input.model_copy(update={"size": SIDE}))
-        network = models.build(found, kind.outputs(task)).eval()
+        kind = kinds.of(task)
+        batch = kind.blank(found.input.model_copy(update={"size": SIDE}))
+        network = models.build(found, kind.outputs()).eval()
         with torch.inference_mode():
-            seen = observe(task, kind, network, [batch], torch.device("cpu"), kind.schema(task))
+            seen = observe(kind, network, [batch], torch.device("cpu"), kind.schema())
         assert seen.num_rows == 1

@@ -5,11 +5,10 @@ before data is made, read or trained on, in words that say which model, which in
 import pytest
 import torch
 
-from bench import data, models
+from bench import data, kinds, models
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import trial
 from bench.evaluate.request import SILENT, Request, resolve
-from bench.kinds import kind_of
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import answering
 from bench.spec import task as tasks
@@ -201,10 +200,10 @@ def test_a_training_that_would_fail_at_its_first_batch_is_refused(tmp_path, monk
 @pytest.mark.parametrize("name", ["reben-mlc", "reben-pixel", "s2-compression"])
 def test_a_made_up_sample_is_like_one_that_is_read(name, sample_data):
     task = tasks.load(name)
-    contract, kind = task.input(task.inputs[0]), kind_of(task)
+    contract, kind = task.input(task.inputs[0]), kinds.of(task)
     dataset = data.reader(task.dataset).open_dataset(data.sample_root(task.dataset))
-    read = kind.load(task, dataset, InputPipeline(contract, task.bands), dataset.ids("test")[:1])
-    made = kind.blank(task, contract)
+    read = kind.load(dataset, InputPipeline(contract, task.bands), dataset.ids("test")[:1])
+    made = kind.blank(contract)
     assert [(t.shape, t.dtype) for t in made.tensors()] == [
         (t.shape, t.dtype) for t in read.tensors()
     ]

@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from bench import kinds
 from bench.base.errors import BenchError
 from bench.evaluate import predictions
-from bench.kinds import zeroshot
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from tests.kinds.test_predicted import NAMES, SIDE, made, model_of
@@ -20,13 +20,13 @@ def embedded(case, sets=None):
     task, dataset, *_ = made(case)
     model, contract = model_of(task), task.input(task.inputs[0])
     pipeline = InputPipeline(contract.model_copy(update={"size": SIDE}), task.bands)
-    named = zeroshot.sentences(task)
+    named = kinds.of(task).sentences()
     sentences = [
         sentence for name in (sets or named) for several in named[name] for sentence in several
     ]
     sentences = list(dict.fromkeys(sentences))
     with torch.inference_mode():
-        pictures = model.encode_image(zeroshot.load(task, dataset, pipeline, NAMES).inputs)
+        pictures = model.encode_image(kinds.of(task).load(dataset, pipeline, NAMES).inputs)
         texts = model.encode_text(sentences)
     return dict(zip([*NAMES, *sentences], [*pictures.numpy(), *texts.numpy()], strict=True))
 
@@ -55,7 +55,7 @@ def test_only_the_sets_that_are_given_are_scored(tmp_path):
     task, _, observed, _ = made("zeroshot")
     rows = embedded("zeroshot", ["remoteclip"])
     found = taken("zeroshot", tmp_path / "p.parquet", rows.items())
-    whole, first = (zeroshot.measure(task, table) for table in (observed, found))
+    whole, first = (kinds.of(task).measure(table) for table in (observed, found))
     assert set(whole) - set(first) == {"accuracy_skyscript"}
     assert first["accuracy_macro"] == whole["accuracy_macro"]
 
@@ -95,7 +95,7 @@ def test_a_prompt_twice_is_named(tmp_path):
 def test_the_command_line_tells_of_embeddings(bench: Prompt):
     printed = bench.in_process("info whu-rs19-zeroshot --prompts").stdout.splitlines()
     task = tasks.load("whu-rs19-zeroshot")
-    first = next(iter(zeroshot.sentences(task).values()))
+    first = next(iter(kinds.of(task).sentences().values()))
     assert printed == [sentence for several in first for sentence in several]
     told = bench.in_process("info whu-rs19-zeroshot --prompts --json").json()
     assert list(told["prompts"]) == task.settings["prompts"]

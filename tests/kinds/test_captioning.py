@@ -45,7 +45,7 @@ def table(hypotheses, references, samples=None):
         "hypothesis": hypotheses,
         "references": references,
     }
-    return pa.table(rows, schema=captioning.schema(TASK))
+    return pa.table(rows, schema=kinds.of(TASK).schema())
 
 
 def some(count=40, seed=0):
@@ -86,7 +86,7 @@ def batch(count=3):
     ],
 )
 def test_published_scores(metric_cases, case, published):
-    found = captioning.measure(TASK, table(*metric_cases[case]))
+    found = kinds.of(TASK).measure(table(*metric_cases[case]))
     digits = 6 if case == "nlgeval" else 4
     assert [round(float(found[name]), digits) for name in NAMES] == published
 
@@ -94,7 +94,7 @@ def test_published_scores(metric_cases, case, published):
 def test_published_single_sentence():
     # nlg-eval's test of one sentence; a set of one has no rare words.
     given = table(["this is a good test"], [["this is a test", "this is also a test"]])
-    found = captioning.measure(TASK, given)
+    found = kinds.of(TASK).measure(given)
     wanted = [0.799999, 0.632455, 0.5108729, 0.0000903602, 0.9070631, 0.0]
     assert [float(found[name]) for name in NAMES] == pytest.approx(wanted, abs=1e-6)
 
@@ -104,14 +104,14 @@ def test_published_meteor(metric_cases, monkeypatch):
     if shutil.which("java") is None or find_spec("pycocoevalcap") is None:
         pytest.skip("pycocoevalcap and java aren't both installed")
     given = table(*metric_cases["nlgeval"])
-    found = captioning.measure(TASK, given)
+    found = kinds.of(TASK).measure(given)
     assert float(found["meteor_corpus"]) == pytest.approx(0.295797, abs=1e-6)
-    assert not any("meteor" in remark for remark in captioning.remarks(TASK, given))
+    assert not any("meteor" in remark for remark in kinds.of(TASK).remarks(given))
 
 
 def test_rouge_of_gaia_is_the_plain_f_measure_of_the_best_reference():
     given = table(["A green tree."], [["a tree", "the green tree"]])
-    found = captioning.measure(GAIA, given)
+    found = kinds.of(GAIA).measure(given)
     names = ("rouge_1_corpus", "rouge_2_corpus", "rouge_l_f_corpus")
     wanted = [2 * 2 / (3 + 2), 2 * 1 / (2 + 2), 2 * 2 / (3 + 2)]
     assert [float(found[name]) for name in names] == pytest.approx(wanted)
@@ -121,21 +121,21 @@ def test_rouge_of_gaia_is_the_plain_f_measure_of_the_best_reference():
 def test_every_metric_of_every_task_is_known():
     for name in ("rsicd", "ucm", "gaia", "levir-cc"):
         task = tasks.load(f"{name}-captioning")
-        assert kinds.kind_of(task) is captioning
-        found = captioning.measure(task, some(5))
+        assert kinds.of(task) is captioning
+        found = kinds.of(task).measure(some(5))
         assert task.primary in found
         for metric in found:
             assert scales.scale(metric.removesuffix("_corpus")) is not None
-    assert len(captioning.measure(GAIA, some(5))) == 11
+    assert len(kinds.of(GAIA).measure(some(5))) == 11
 
 
 def test_resampled_scores_are_the_scores_of_the_resampled_counts():
     given = some(30)
     counts = next(resample_counts(30, 4, block=4))
-    found = captioning.replicate(GAIA, given, iter([counts[:1], counts[1:]]))
+    found = kinds.of(GAIA).replicate(given, iter([counts[:1], counts[1:]]))
     rows = [np.repeat(np.arange(30), weights) for weights in counts]
     for resample, index in enumerate(rows):
-        again = captioning.measure(GAIA, given.take(index))
+        again = kinds.of(GAIA).measure(given.take(index))
         for name in ("bleu4_corpus", "rouge_l_corpus", "rouge_2_corpus"):
             assert float(found[name][resample]) == pytest.approx(float(again[name]))
 
@@ -146,26 +146,26 @@ def test_document_frequencies_stay_those_of_the_set():
     several = [tokenise(each) for each in given["references"].to_pylist()]
     per_image = cider_d(tokens, several)
     counts = next(resample_counts(30, 3, block=3))
-    found = captioning.replicate(TASK, given, [counts], ("cider_corpus",))
+    found = kinds.of(TASK).replicate(given, [counts], ("cider_corpus",))
     assert found.keys() == {"cider_corpus"}
     np.testing.assert_allclose(found["cider_corpus"], counts @ per_image / 30)
-    half = captioning.settle(TASK, given).slice(0, 15)
-    assert float(captioning.measure(TASK, half)["cider_corpus"]) == pytest.approx(
+    half = kinds.of(TASK).settle(given).slice(0, 15)
+    assert float(kinds.of(TASK).measure(half)["cider_corpus"]) == pytest.approx(
         per_image[:15].mean()
     )
-    np.testing.assert_allclose(captioning.sample_scores(TASK, given), per_image)
+    np.testing.assert_allclose(kinds.of(TASK).sample_scores(given), per_image)
 
 
 def test_without_java_there_is_no_value_but_a_reason():
     given = some(8)
     attributes = pa.table({"sample": given["sample"], "changed": ["yes", "no"] * 4})
-    found = {(s.name, s.slice): s for s in scoring.score(TASK, given, attributes)}
+    found = {(s.name, s.slice): s for s in scoring.score(kinds.of(TASK), given, attributes)}
     for name in ("meteor_corpus", "spice_corpus"):
         assert found[name, ""].value is None
     assert found["cider_corpus", ""].value > 0
     assert found["cider_corpus", "changed=yes"].samples == 4
     assert ("meteor_corpus", "changed=yes") not in found
-    told = captioning.remarks(TASK, given)
+    told = kinds.of(TASK).remarks(given)
     assert [remark.partition(" ")[0] for remark in told] == ["meteor", "spice"]
     assert all("was not computed" in remark for remark in told)
 
@@ -186,8 +186,8 @@ def test_java_runs_once_for_all_scores(monkeypatch):
     monkeypatch.setitem(programs, "spice", programs["spice"]._replace(run=spice))
     given = some(6)
     attributes = pa.table({"sample": given["sample"], "half": list("aaabbb")})
-    found = {s.name: s for s in scoring.score(TASK, given, attributes) if not s.slice}
-    assert captioning.remarks(TASK, given) == []
+    found = {s.name: s for s in scoring.score(kinds.of(TASK), given, attributes) if not s.slice}
+    assert kinds.of(TASK).remarks(given) == []
     assert calls == [6]
     assert found["meteor_corpus"].value == pytest.approx(0.44434387)
     assert found["meteor_corpus"].low == found["meteor_corpus"].high
@@ -197,23 +197,22 @@ def test_java_runs_once_for_all_scores(monkeypatch):
 
 def test_training_asks_for_the_primary_metric_alone(monkeypatch):
     monkeypatch.setattr(families, "_PROGRAMS", dict.fromkeys(families._PROGRAMS))
-    assert float(captioning.measure(TASK, some())[TASK.primary]) > 0
+    assert float(kinds.of(TASK).measure(some())[TASK.primary]) > 0
 
 
 def test_what_is_observed():
     given = batch()
     found = observe(
-        TASK,
-        captioning,
+        kinds.of(TASK),
         Says(lambda images: ["", "two\nlines", "word " * 1500]),
         [given],
         torch.device("cpu"),
-        captioning.schema(TASK),
+        kinds.of(TASK).schema(),
     )
     assert found["hypothesis"].to_pylist() == ["", "two\nlines", "word " * 1500]
     assert found["references"].to_pylist() == given.targets
     for name in NAMES:
-        assert math.isfinite(captioning.measure(TASK, found)[name])
+        assert math.isfinite(kinds.of(TASK).measure(found)[name])
 
 
 @pytest.mark.parametrize(
@@ -230,14 +229,14 @@ def test_what_is_observed():
 )
 def test_what_is_no_caption_is_named(answer, told):
     with pytest.raises(BenchError, match=told):
-        captioning.observe(TASK, Says(answer), batch())
+        kinds.of(TASK).observe(Says(answer), batch())
 
 
 def test_what_is_no_captioner_is_named():
     with pytest.raises(RequestError, match=r"Identity has no caption\(\)"):
-        captioning.observe(TASK, torch.nn.Identity(), batch())
+        kinds.of(TASK).observe(torch.nn.Identity(), batch())
     with pytest.raises(RequestError, match=r"Says has no loss\(\)"):
-        captioning.loss(TASK, Says([]), batch())
+        kinds.of(TASK).loss(Says([]), batch())
 
 
 def test_the_loss_is_the_models_own():
@@ -246,7 +245,7 @@ def test_the_loss_is_the_models_own():
             return images.mean() * len(captions)
 
     given = batch()
-    assert captioning.loss(TASK, Learns([]), given) == given.inputs.mean() * 3
+    assert kinds.of(TASK).loss(Learns([]), given) == given.inputs.mean() * 3
 
 
 class Written:
@@ -264,11 +263,11 @@ class Written:
 
 def test_samples_without_captions_are_refused():
     pipeline = InputPipeline(TASK.input("clip"), TASK.bands)
-    loaded = captioning.load(TASK, Written(a=["one", "two"]), pipeline, ["a"])
+    loaded = kinds.of(TASK).load(Written(a=["one", "two"]), pipeline, ["a"])
     assert loaded.inputs.shape == (1, 3, 224, 224)
     assert loaded.targets == [["one", "two"]]
     with pytest.raises(BenchError, match="sample b has no caption"):
-        captioning.load(TASK, Written(a=["one"], b=[]), pipeline, ["a", "b"])
+        kinds.of(TASK).load(Written(a=["one"], b=[]), pipeline, ["a", "b"])
 
 
 def test_one_caption_is_drawn_for_each_image():
@@ -285,21 +284,21 @@ def test_one_caption_is_drawn_for_each_image():
         matmul_precision="highest",
     )
     given = batch(200)
-    drawn = captioning.augment(TASK, recipe, given, torch.Generator().manual_seed(0))
+    drawn = kinds.of(TASK).augment(recipe, given, torch.Generator().manual_seed(0))
     assert drawn.inputs is given.inputs
     places = [
         several.index(one) for several, (one,) in zip(given.targets, drawn.targets, strict=True)
     ]
     assert min(np.bincount(places, minlength=3)) > 40
-    flipped = captioning.augment(
-        TASK, recipe.model_copy(update={"flips": True}), given, torch.Generator().manual_seed(0)
+    flipped = kinds.of(TASK).augment(
+        recipe.model_copy(update={"flips": True}), given, torch.Generator().manual_seed(0)
     )
     assert sum(torch.equal(a, b) for a, b in zip(flipped.inputs, given.inputs, strict=True)) < 100
 
 
 def test_a_metric_that_the_task_does_not_report_is_named():
     with pytest.raises(RequestError, match="rouge_1_corpus"):
-        captioning.replicate(TASK, some(3), [np.ones((1, 3), np.uint16)], ("rouge_1_corpus",))
+        kinds.of(TASK).replicate(some(3), [np.ones((1, 3), np.uint16)], ("rouge_1_corpus",))
     bad = TASK.model_copy(update={"settings": {"metrics": ["bleu", "wer"]}})
     with pytest.raises(RequestError, match="bad settings"):
-        kinds.kind_of(bad)
+        kinds.of(bad)

@@ -10,7 +10,6 @@ from torch import nn
 
 from bench import data, kinds
 from bench.base.errors import BenchError, RequestError
-from bench.kinds import retrieval, zeroshot
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import observe
 from bench.kinds.common.prompts import fill
@@ -76,7 +75,7 @@ def test_the_loss_is_mse_and_a_share_of_the_classifiers() -> None:
     found = means[:, 3:] @ model.student.detach().double().numpy()
     expected = np.mean((found - wanted) ** 2)
     expected += 0.05 * of_labels(model, found, given.targets.numpy())
-    loss = retrieval.loss(TASK, model, given)
+    loss = kinds.of(TASK).loss(model, given)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     loss.backward()
     # Neither teacher nor sentences nor temperature learn anything.
@@ -97,7 +96,7 @@ def test_patching_learns_through_the_frozen_classifier() -> None:
     given = Batch(given.samples, given.inputs["images"], given.targets.to(torch.uint8))
     embedded = given.inputs[:, :3].double().mean(dim=(2, 3)).numpy()
     embedded = embedded @ model.teacher.detach().double().numpy()
-    loss = zeroshot.loss(LABELS, model, given)
+    loss = kinds.of(LABELS).loss(model, given)
     assert loss.item() == pytest.approx(of_labels(model, embedded, given.targets.numpy()), rel=1e-5)
     loss.backward()
     assert model.teacher.grad is not None
@@ -111,14 +110,14 @@ def test_patching_learns_through_the_frozen_classifier() -> None:
     words = model.encode_text(texts).detach().numpy()
     logits = np.exp(1.5) * unit(embedded) @ class_embeddings(words[:, None]).T
     expected = np.log(np.exp(logits).sum(axis=1)) - logits[one, one]
-    found = zeroshot.loss(single, model, Batch(given.samples, given.inputs, targets))
+    found = kinds.of(single).loss(model, Batch(given.samples, given.inputs, targets))
     assert found.item() == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def observed(model: nn.Module, *batches: Batch) -> pa.Table:
-    kind, cpu = kinds.kind_of(TASK), torch.device("cpu")
+    kind, cpu = kinds.of(TASK), torch.device("cpu")
     with torch.inference_mode():
-        return observe(TASK, kind, model, batches, cpu, kind.schema(TASK))
+        return observe(kind, model, batches, cpu, kind.schema())
 
 
 class Same(Pair):
@@ -131,15 +130,15 @@ class Same(Pair):
 def test_a_perfect_student_finds_every_place_and_a_useless_one_none() -> None:
     given = batch()
     rows = observed(Same(), given.pick([0, 1, 2]), given.pick([3, 4, 5]))
-    found = retrieval.measure(TASK, rows)
+    found = kinds.of(TASK).measure(rows)
     assert found["recall_mean"] == found["recall_at_1_rgb2ms"] == found["recall_at_1_ms2rgb"] == 1
     assert found["median_rank_rgb2ms"] == 1
     assert not [name for name in found if "i2t" in name or "distinct" in name]
-    assert retrieval.sample_scores(TASK, rows).tolist() == [1.0] * 6
+    assert kinds.of(TASK).sample_scores(rows).tolist() == [1.0] * 6
     place = rows.schema.get_field_index("texts")
     form = rows.schema.field("texts")
     tied = rows.set_column(place, form, pa.array(rows["texts"].to_pylist()[:1] * 6, form.type))
-    nothing = retrieval.measure(TASK, tied)
+    nothing = kinds.of(TASK).measure(tied)
     assert nothing["recall_at_1_rgb2ms"] == 0
     assert nothing["recall_at_1_rgb2msoptimistic"] == 1
 
@@ -156,9 +155,9 @@ def test_directions_are_those_of_their_names() -> None:
             "texts": list(bands),
             "captions": [["a"], ["b"], ["c"]],
         },
-        schema=retrieval.schema(TASK),
+        schema=kinds.of(TASK).schema(),
     )
-    found = retrieval.measure(TASK, rows)
+    found = kinds.of(TASK).measure(rows)
     own = np.diag(cosines)
     assert found["recall_at_1_rgb2ms"] == (own == cosines.max(axis=1)).mean()
     assert found["recall_at_1_ms2rgb"] == (own == cosines.max(axis=0)).mean()
@@ -180,13 +179,13 @@ def test_bands_stand_behind_a_composite_of_themselves(sample_data: Path) -> None
     dataset = data.reader("reben-rgb").open_dataset(root)
     patch = dataset.ids("test")[:1]
     contract = TASK.input("rgb-s2").model_copy(update={"size": 24})
-    found = retrieval.load(TASK, dataset, InputPipeline(contract, TASK.bands), patch)
+    found = kinds.of(TASK).load(dataset, InputPipeline(contract, TASK.bands), patch)
     assert found.inputs["images"].shape == (1, 15, 24, 24)
     assert found.targets.shape == (1, 19)
     assert found.targets.sum() >= 1
     # The teacher sees what a model of the input clip sees; bands are reflectances.
     clip = TASK.input("clip").model_copy(update={"size": 24})
-    alone = zeroshot.load(LABELS, dataset, InputPipeline(clip, TASK.bands), patch).inputs
+    alone = kinds.of(LABELS).load(dataset, InputPipeline(clip, TASK.bands), patch).inputs
     torch.testing.assert_close(found.inputs["images"][:, :3], alone, rtol=0, atol=1e-5)
     mean = dataset.read(patch[0], ["B8A"])["B8A"].mean() / 10_000
     band = contract.bands.index("B8A")
@@ -196,14 +195,14 @@ def test_bands_stand_behind_a_composite_of_themselves(sample_data: Path) -> None
             update={"bands": bands, "mean": (0.0,) * len(bands), "std": (1.0,) * len(bands)}
         )
         with pytest.raises(RequestError, match="for bands behind it, the contract has"):
-            retrieval.load(TASK, dataset, InputPipeline(fewer, TASK.bands), patch)
+            kinds.of(TASK).load(dataset, InputPipeline(fewer, TASK.bands), patch)
 
 
 def test_what_is_mirrored_is_mirrored_on_both_sides() -> None:
     recipe = entries.baseline("ms-aligned", TASK).recipe["sample"]
     assert isinstance(recipe, Recipe)
     given, flips = batch(32), recipe.model_copy(update={"flips": True})
-    seen = retrieval.augment(TASK, flips, given, torch.Generator().manual_seed(0))
+    seen = kinds.of(TASK).augment(flips, given, torch.Generator().manual_seed(0))
     images, before = seen.inputs["images"], given.inputs["images"]
     turned = {"": before, "h": before.flip(-1), "v": before.flip(-2), "hv": before.flip(-1, -2)}
     how = [
@@ -212,5 +211,5 @@ def test_what_is_mirrored_is_mirrored_on_both_sides() -> None:
     ]
     assert set(how) == set(turned)
     plain = recipe.model_copy(update={"flips": False})
-    still = retrieval.augment(TASK, plain, given, torch.Generator())
+    still = kinds.of(TASK).augment(plain, given, torch.Generator())
     assert torch.equal(still.inputs["images"], before)

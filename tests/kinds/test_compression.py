@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
-from bench.kinds import compression
 from bench.kinds.common import scoring
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import observe
@@ -83,9 +83,9 @@ def batch(images=4, seed=0, shape=SHAPE):
 
 
 def observed(model, given):
-    schema = compression.schema(TASK)
+    schema = kinds.of(TASK).schema()
     with torch.inference_mode():
-        return observe(TASK, compression, model, [given], torch.device("cpu"), schema)
+        return observe(kinds.of(TASK), model, [given], torch.device("cpu"), schema)
 
 
 def by_hand(given, model):
@@ -101,7 +101,7 @@ def by_hand(given, model):
 
 def test_scores_follow_from_the_streams():
     given, model = batch(), Stepped()
-    found = compression.measure(TASK, observed(model, given))
+    found = kinds.of(TASK).measure(observed(model, given))
     errors, sizes = by_hand(given, model)
     values = math.prod(SHAPE)
     np.testing.assert_allclose(found["psnr_points"], (-10 * np.log10(errors)).mean(0), rtol=1e-9)
@@ -121,7 +121,7 @@ def test_scores_follow_from_the_streams():
         -10 * math.log10(float(((model.decode(model.encode(i, "4")) - i)[2].double() ** 2).mean()))
         for i in given.inputs[:1]
     ]
-    alone = compression.measure(TASK, observed(model, given.pick([0])))
+    alone = kinds.of(TASK).measure(observed(model, given.pick([0])))
     np.testing.assert_allclose(alone["band_psnr_bands"].reshape(4, 5)[1, 2], per_band[0])
     assert np.isfinite(bands).all()
 
@@ -130,14 +130,14 @@ def test_the_curve_is_the_mean_over_log_rate_between_the_bounds():
     from scipy.interpolate import Akima1DInterpolator
 
     table = observed(Stepped(), batch())
-    found = compression.measure(TASK, table)
+    found = kinds.of(TASK).measure(table)
     wide = TASK.model_copy(update={"settings": TASK.settings | {"bpppc": (3.0, 15.0)}})
     line = Akima1DInterpolator(np.log10(found["bpppc_points"]), found["psnr_points"])
     low, high = np.log10([3.0, 15.0])
     expected = line.integrate(low, high) / (high - low)
-    assert float(compression.measure(wide, table)["psnr_curve"]) == pytest.approx(float(expected))
+    assert float(kinds.of(wide).measure(table)["psnr_curve"]) == pytest.approx(float(expected))
     beyond = TASK.model_copy(update={"settings": TASK.settings | {"bpppc": (16.5, 40.0)}})
-    level = compression.measure(beyond, table)["psnr_curve"]
+    level = kinds.of(beyond).measure(table)["psnr_curve"]
     line = Akima1DInterpolator(
         np.log10([*found["bpppc_points"], 40.0]), [*found["psnr_points"], found["psnr_points"][-1]]
     )
@@ -149,21 +149,21 @@ def test_the_curve_is_the_mean_over_log_rate_between_the_bounds():
 def test_resampled_scores_are_the_scores_of_the_resampled_table():
     table = observed(Stepped(), batch())
     counts = np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 0, 0, 4]], np.uint16)
-    found = compression.replicate(TASK, table, [counts[:2], counts[2:]])
+    found = kinds.of(TASK).replicate(table, [counts[:2], counts[2:]])
     for row, weights in enumerate(counts):
         repeated = table.take(np.repeat(np.arange(4), weights))
-        alone = compression.measure(TASK, repeated)
+        alone = kinds.of(TASK).measure(repeated)
         for name in set(found) - {"error_points"}:
             np.testing.assert_allclose(found[name][row], alone[name], err_msg=name)
 
 
 def test_land_and_water_are_scored_on_their_own_pixels():
     given, model = batch(), Stepped()
-    slices = compression.parts(TASK, observed(model, given))
+    slices = kinds.of(TASK).parts(observed(model, given))
     assert set(slices) == {"pixels=land", "pixels=water"}
     water = slices["pixels=water"]
     assert water.column("sample").to_pylist() == ["s1", "s2", "s3"]
-    found = compression.measure(TASK, water)
+    found = kinds.of(TASK).measure(water)
     for point, name in enumerate(model.points):
         expected = []
         for image, surfaces in zip(given.inputs[1:], given.targets[1:], strict=True):
@@ -174,25 +174,25 @@ def test_land_and_water_are_scored_on_their_own_pixels():
 
 def test_a_lossless_codec_has_its_rate_and_no_finite_quality():
     given = batch()
-    found = compression.measure(TASK, observed(Exact(), given))
+    found = kinds.of(TASK).measure(observed(Exact(), given))
     assert np.isnan(found["psnr_points"]).all()
-    assert np.isinf(compression.sample_scores(TASK, observed(Exact(), given))).all()
+    assert np.isinf(kinds.of(TASK).sample_scores(observed(Exact(), given))).all()
     assert found["error_points"].tolist() == [0.0]
     assert found["sa_points"].tolist() == [0.0]
     assert found["nominal_cr_points"].tolist() == [1.0]
     assert np.isnan(found["psnr_curve"])
-    scores = scoring.score(TASK, observed(Exact(), given))
+    scores = scoring.score(kinds.of(TASK), observed(Exact(), given))
     assert {s.value for s in scores if s.metric == "psnr"} == {None}
 
 
 def test_points_and_rates_name_the_scores():
     table = observed(Stepped(), batch())
-    assert list(compression.labels(TASK, table, "points")) == ["2", "4", "8", "16"]
-    actual = compression.labels(TASK, table, "actual")
+    assert list(kinds.of(TASK).labels(table, "points")) == ["2", "4", "8", "16"]
+    actual = kinds.of(TASK).labels(table, "actual")
     assert all(label.startswith("bpppc=") for label in actual)
-    assert len(compression.labels(TASK, table, "bands")) == 20
-    assert list(compression.labels(TASK, table, "nominal")) == []
-    nominal = compression.labels(TASK, observed(Exact(), batch()), "nominal")
+    assert len(kinds.of(TASK).labels(table, "bands")) == 20
+    assert list(kinds.of(TASK).labels(table, "nominal")) == []
+    nominal = kinds.of(TASK).labels(observed(Exact(), batch()), "nominal")
     assert list(nominal) == ["nominal bpppc=32"]
 
 
@@ -225,7 +225,7 @@ class Remembering(Exact):
 
 
 def test_an_image_that_is_kept_behind_the_streams_back_is_of_no_use():
-    found = compression.measure(TASK, observed(Aliased(), batch()))
+    found = kinds.of(TASK).measure(observed(Aliased(), batch()))
     assert found["psnr_points"][0] < 20  # Zeros: the image was wiped before decoding.
     with pytest.raises(BenchError, match="nothing was encoded"):
         observed(Remembering(), batch())
@@ -270,7 +270,7 @@ def test_a_codec_that_breaks_its_word_is_named(model, fault):
 def test_other_points_for_another_image_are_refused():
     one, other = observed(Stepped(), batch(1)), observed(Exact(), batch(1))
     with pytest.raises(BenchError, match="same rate points"):
-        compression.labels(TASK, pa.concat_tables([one, other]), "points")
+        kinds.of(TASK).labels(pa.concat_tables([one, other]), "points")
 
 
 def recipe(**options):
@@ -292,20 +292,20 @@ def recipe(**options):
 def test_a_random_subset_keeps_whole_spectra_of_distinct_pixels():
     given = batch()
     draw = torch.Generator().manual_seed(3)
-    chosen = compression.augment(TASK, recipe(pixels=6), given, draw)
+    chosen = kinds.of(TASK).augment(recipe(pixels=6), given, draw)
     assert chosen.inputs.shape == (4, 5, 6, 6)
     for image, subset in zip(given.inputs, chosen.inputs, strict=True):
         spectra = {tuple(s) for s in image.flatten(1).T.tolist()}
         drawn = {tuple(s) for s in subset.flatten(1).T.tolist()}
         assert len(drawn) == 36
         assert drawn <= spectra
-    again = compression.augment(TASK, recipe(pixels=6), given, torch.Generator().manual_seed(3))
+    again = kinds.of(TASK).augment(recipe(pixels=6), given, torch.Generator().manual_seed(3))
     assert torch.equal(again.inputs, chosen.inputs)
 
 
 def test_a_window_is_a_part_of_the_image():
     given = batch()
-    chosen = compression.augment(TASK, recipe(crop=8), given, torch.Generator().manual_seed(1))
+    chosen = kinds.of(TASK).augment(recipe(crop=8), given, torch.Generator().manual_seed(1))
     assert chosen.inputs.shape == (4, 5, 8, 8)
     for image, window in zip(given.inputs, chosen.inputs, strict=True):
         assert any(
@@ -322,9 +322,9 @@ def test_the_loss_is_the_sum_over_networks():
         def forward(self, images):
             return torch.stack([images + 0.1, images - 0.2])
 
-    assert float(compression.loss(TASK, Two(), given)) == pytest.approx(0.05, rel=1e-5)
+    assert float(kinds.of(TASK).loss(Two(), given)) == pytest.approx(0.05, rel=1e-5)
     with pytest.raises(BenchError, match="expected reconstructions"):
-        compression.loss(TASK, nn.Identity(), given)
+        kinds.of(TASK).loss(nn.Identity(), given)
 
 
 class Scenes:
@@ -342,11 +342,11 @@ class Scenes:
 
 def test_values_out_of_range_are_clipped_and_nan_is_refused():
     pipeline = InputPipeline(TASK.input("enmap202"), TASK.bands)
-    loaded = compression.load(TASK, Scenes(12_000.0), pipeline, ["a"])
+    loaded = kinds.of(TASK).load(Scenes(12_000.0), pipeline, ["a"])
     assert loaded.inputs.shape == (1, 202, 6, 6)
     assert loaded.inputs.unique().tolist() == [1.0]
     with pytest.raises(BenchError, match="image a holds 7272 values that are NaN"):
-        compression.load(TASK, Scenes(np.nan), pipeline, ["a"])
+        kinds.of(TASK).load(Scenes(np.nan), pipeline, ["a"])
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +391,7 @@ def test_learned_and_classical_codecs_run_end_to_end(results):
     trained = (folder / "results/entries").glob("*/[!.]*")
     assert {path.name.split("-")[0] for path in trained} == {"brief"}
     table = Run(folder / "results/runs" / learned["run"]).observations()
-    assert table.schema.equals(compression.schema(TASK))
+    assert table.schema.equals(kinds.of(TASK).schema())
     with connect(folder / "results", write=False) as connection:
         found = connection.execute("select count(*) from runs where partial").fetchone()
     assert found == (3,)

@@ -17,7 +17,6 @@ from bench.data.reben import simulate_series as reben_series
 from bench.data.reben.reben_series import Locations
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
-from bench.kinds import consistency
 from bench.kinds.common.batch import Batch
 from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.metrics.consistency import DISTANCES
@@ -58,9 +57,9 @@ def observed(*batches, by=None):
     rows = {"sample": []}
     for number, one in enumerate(batches):
         rows["sample"].append(f"{one.samples[0]}-{number}")
-        for name, values in consistency.observe(TASK, by or model(), one).items():
+        for name, values in kinds.of(TASK).observe(by or model(), one).items():
             rows.setdefault(name, []).extend(values)
-    return pa.table(rows, schema=consistency.schema(TASK))
+    return pa.table(rows, schema=kinds.of(TASK).schema())
 
 
 def series(dates=3, side=6, seed=0):
@@ -86,14 +85,14 @@ class Places:
 
 
 def loaded(images, side=120, contract=CONTRACT):
-    return consistency.load(
-        TASK, Places(images, side), InputPipeline(contract, TASK.bands), ["33UUP_10_10"]
+    return kinds.of(TASK).load(
+        Places(images, side), InputPipeline(contract, TASK.bands), ["33UUP_10_10"]
     )
 
 
 def test_a_constant_series_deviates_by_nothing():
     constant = np.repeat(series(1), 3, axis=0)
-    found = consistency.measure(TASK, observed(batch(constant)))
+    found = kinds.of(TASK).measure(observed(batch(constant)))
     for name in ("l1", "l2", "nearest"):
         assert found[f"s_noaug_{name}"] == found[f"s_aug_{name}"] == found[f"spread_{name}"] == 0
         assert np.isnan(found[f"ratio_{name}"])
@@ -107,7 +106,7 @@ def test_a_known_shift_of_two_dates():
     tops = np.array(CONTRACT.std)
     std = np.array([TASK.declaration["statistics"]["120_nearest"][b][1] for b in CONTRACT.bands])
     apart = float(np.mean(0.1 * tops / std))
-    found = consistency.measure(TASK, observed(batch(images), by=model("brightness", "0.5")))
+    found = kinds.of(TASK).measure(observed(batch(images), by=model("brightness", "0.5")))
     assert found["s_noaug_l1"] == pytest.approx(apart)
     # 0.4 becomes 0.6, which is 0.1 from 0.5; 0.5 becomes 0.75, which is 0.35 from 0.4.
     assert found["s_aug_l1"] == pytest.approx(apart * (1 + 3.5) / 2, rel=1e-5)
@@ -119,7 +118,7 @@ def test_a_known_shift_of_two_dates():
 @given(st.integers(2, 4), st.integers(1, 7), st.integers(0, 1 << 16))
 def test_no_augmentation_has_a_ratio_of_exactly_one(dates, side, seed):
     images = torch.rand(dates, BANDS, side, side, generator=torch.Generator().manual_seed(seed))
-    found = consistency.measure(TASK, observed(batch(images)))
+    found = kinds.of(TASK).measure(observed(batch(images)))
     for name in DISTANCES:
         if name != "z" or dates > 2:
             assert found[f"ratio_{name}"] == 1
@@ -132,7 +131,7 @@ def test_areas_and_seasons_are_parts():
     classes[0, 0] = 255
     images, other = series(), series(seed=1)
     table = observed(batch(images, classes), batch(other), by=model("brightness", "0.2 0.4"))
-    parts = consistency.parts(TASK, table)
+    parts = kinds.of(TASK).parts(table)
     assert set(parts) == {
         f"class={TASK.classes[0]}",
         f"class={TASK.classes[4]}",
@@ -143,31 +142,30 @@ def test_areas_and_seasons_are_parts():
     second = parts[f"class={TASK.classes[4]}"]
     assert second["sample"].to_pylist() == table["sample"].to_pylist()[:1]
     # Of the grid of every second pixel, those of the class by themselves.
-    found = consistency.measure(TASK, second)
+    found = kinds.of(TASK).measure(second)
     alone = images[:, :, ::2, 4:5]
-    expected = consistency.measure(
-        TASK,
+    expected = kinds.of(TASK).measure(
         observed(batch(np.repeat(np.repeat(alone, 2, 2), 2, 3)), by=model("brightness", "0.2 0.4")),
     )
     np.testing.assert_allclose(found["s_noaug_l1"], expected["s_noaug_l1"], rtol=1e-5)
     np.testing.assert_allclose(found["ratio_points"], expected["ratio_points"], rtol=1e-5)
     # Seasons part the dates: their sums are those of all.
-    whole = consistency.measure(TASK, table)["s_noaug_l1"]
+    whole = kinds.of(TASK).measure(table)["s_noaug_l1"]
     seasons = [parts[f"season={name}"] for name in ("winter", "spring", "summer")]
-    means = [consistency.measure(TASK, part)["s_noaug_l1"] for part in seasons]
+    means = [kinds.of(TASK).measure(part)["s_noaug_l1"] for part in seasons]
     assert np.mean(means) == pytest.approx(whole)
 
 
 def test_resamples_are_those_of_locations():
     table = observed(*(batch(series(2 + s % 3, seed=s)) for s in range(5)), by=model("grayscale"))
     counts = np.array([[1, 1, 1, 1, 1], [2, 0, 1, 0, 2]], np.uint16)
-    found = consistency.replicate(TASK, table, [counts[:1], counts[1:]])
-    for name, values in consistency.measure(TASK, table).items():
+    found = kinds.of(TASK).replicate(table, [counts[:1], counts[1:]])
+    for name, values in kinds.of(TASK).measure(table).items():
         np.testing.assert_allclose(found[name][0], values)
     drawn = table.take([0, 0, 2, 4, 4])
-    for name, values in consistency.measure(TASK, drawn).items():
+    for name, values in kinds.of(TASK).measure(drawn).items():
         np.testing.assert_allclose(found[name][1], values)
-    only = consistency.replicate(TASK, table, [counts], ["ratio_l1"])
+    only = kinds.of(TASK).replicate(table, [counts], ["ratio_l1"])
     assert list(only) == ["ratio_l1"]
 
 
@@ -175,12 +173,12 @@ def test_scores_of_samples_and_remarks():
     table = observed(
         batch(series()), batch(np.repeat(series(1), 2, axis=0)), by=model("brightness", "0.1 0.9")
     )
-    scores = consistency.sample_scores(TASK, table)
-    alone = consistency.measure(TASK, table.slice(0, 1))["ratio_l1"]
+    scores = kinds.of(TASK).sample_scores(table)
+    alone = kinds.of(TASK).measure(table.slice(0, 1))["ratio_l1"]
     assert scores[0] == pytest.approx(-alone)
     assert np.isnan(scores[1])
-    assert consistency.labels(TASK, table, "points") == ["0.1", "0.9"]
-    first, second = consistency.remarks(TASK, table)
+    assert kinds.of(TASK).labels(table, "points") == ["0.1", "0.9"]
+    first, second = kinds.of(TASK).remarks(table)
     assert first == RECONSTRUCTION
     assert "10%" in second and "0.9 inconsistent" in second
 
@@ -252,7 +250,7 @@ def test_different_magnitudes_cannot_be_scored_together():
         [observed(batch(series()), by=model("grayscale", given)) for given in ("0.5", "1")]
     )
     with pytest.raises(BenchError, match="expected the same magnitudes"):
-        consistency.measure(TASK, table)
+        kinds.of(TASK).measure(table)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +268,7 @@ def test_magnitudes_out_of_range_are_refused_before_anything_is_read(magnitudes,
 
 def test_nothing_is_trained():
     with pytest.raises(RequestError, match="nothing to learn"):
-        consistency.loss(TASK, model(), batch(series()))
+        kinds.of(TASK).loss(model(), batch(series()))
 
 
 @pytest.fixture(scope="module")
@@ -362,6 +360,6 @@ def test_a_real_series_of_two_dates(real_data, tmp_path, monkeypatch):
 
 
 def test_the_kind_is_complete():
-    kind = kinds.kind_of(TASK)
-    assert kind.outputs(TASK) == 0
-    assert kind.augment(TASK, None, "batch", None) == "batch"
+    kind = kinds.of(TASK)
+    assert kind.outputs() == 0
+    assert kind.augment(None, "batch", None) == "batch"

@@ -14,9 +14,9 @@ from torchmetrics.functional.classification import (
     multiclass_jaccard_index,
 )
 
+from bench import kinds
 from bench.base.errors import BenchError
 from bench.data.series import Series
-from bench.kinds import crops
 from bench.kinds.common.batch import Batch
 from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
@@ -89,7 +89,7 @@ class Watched(torch.nn.Module):
 
 @pytest.fixture
 def batch():
-    return crops.load(TASK, Dataset(), DOOR, list(LENGTHS))
+    return kinds.of(TASK).load(Dataset(), DOOR, list(LENGTHS))
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def model():
 
 
 def logits_of(model, sample):
-    return crops._mapped(TASK, model, crops.load(TASK, Dataset(), DOOR, [sample])).inputs
+    return kinds.of(TASK).logits(model, kinds.of(TASK).load(Dataset(), DOOR, [sample]))
 
 
 def test_series_are_brought_to_the_contract(batch):
@@ -119,7 +119,7 @@ def test_series_are_brought_to_the_contract(batch):
 
 
 def test_a_model_meets_no_padding(batch, model):
-    found = crops._mapped(TASK, model, batch).inputs
+    found = kinds.of(TASK).logits(model, batch)
     assert sorted(seen["S2"][:2] for seen in model.seen) == [(1, 2), (1, 5), (2, 3)]
     for row, sample in enumerate(LENGTHS):
         torch.testing.assert_close(found[row : row + 1], logits_of(model, sample))
@@ -128,16 +128,16 @@ def test_a_model_meets_no_padding(batch, model):
 def test_batches_can_be_joined_and_picked(batch, model):
     from bench.kinds.common.batch import joined
 
-    parts = [crops.load(TASK, Dataset(), DOOR, [sample]) for sample in LENGTHS]
+    parts = [kinds.of(TASK).load(Dataset(), DOOR, [sample]) for sample in LENGTHS]
     whole = joined(parts).pick([3, 1])
     assert list(whole.samples) == ["d", "b"]
-    found = crops._mapped(TASK, model, whole).inputs
-    torch.testing.assert_close(found, crops._mapped(TASK, model, batch).inputs[[3, 1]])
+    found = kinds.of(TASK).logits(model, whole)
+    torch.testing.assert_close(found, kinds.of(TASK).logits(model, batch)[[3, 1]])
 
 
 def test_one_confusion_matrix_is_observed_per_patch(batch, model):
-    found = crops.observe(TASK, model, batch)["confusion"].numpy()
-    guesses = crops._mapped(TASK, model, batch).inputs.argmax(dim=1)
+    found = kinds.of(TASK).observe(model, batch)["confusion"].numpy()
+    guesses = kinds.of(TASK).logits(model, batch).argmax(dim=1)
     for row in range(4):
         known = batch.targets[row] != 255
         expected = confusion_matrix(
@@ -147,9 +147,9 @@ def test_one_confusion_matrix_is_observed_per_patch(batch, model):
 
 
 def test_loss_is_the_mean_over_labelled_pixels(batch, model):
-    logits = crops._mapped(TASK, model, batch).inputs
+    logits = kinds.of(TASK).logits(model, batch)
     expected = cross_entropy(logits, batch.targets.long(), ignore_index=255)
-    found = crops.loss(TASK, model, batch)
+    found = kinds.of(TASK).loss(model, batch)
     torch.testing.assert_close(found, expected)
     found.backward()
     assert model.weight.grad.abs().sum() > 0
@@ -157,17 +157,17 @@ def test_loss_is_the_mean_over_labelled_pixels(batch, model):
 
 def test_another_shape_is_refused(batch):
     with pytest.raises(BenchError, match=r"expected logits of shape \[1, 19, 6, 6\]"):
-        crops.observe(TASK, lambda series: torch.zeros(1, 20, SIDE, SIDE), batch)
+        kinds.of(TASK).observe(lambda series: torch.zeros(1, 20, SIDE, SIDE), batch)
 
 
 def test_nan_is_refused_with_its_place():
     with pytest.raises(BenchError, match="S1A of b holds NaN or infinity on its date 2"):
-        crops.load(TASK, Dataset(spoilt=("b", "S1A")), DOOR, ["a", "b"])
+        kinds.of(TASK).load(Dataset(spoilt=("b", "S1A")), DOOR, ["a", "b"])
 
 
 def test_maps_of_another_size_are_refused():
     with pytest.raises(BenchError, match="reference maps are 7 x 7 px, the contract brings"):
-        crops.load(TASK, Dataset(side=7), DOOR, ["a"])
+        kinds.of(TASK).load(Dataset(side=7), DOOR, ["a"])
 
 
 def recipe(flips=False, **options):
@@ -176,7 +176,7 @@ def recipe(flips=False, **options):
 
 def test_windows_are_cut_out_of_series_and_maps_alike(batch):
     draw = torch.Generator().manual_seed(3)
-    found = crops.augment(TASK, recipe(window=4, windows=5), batch, draw)
+    found = kinds.of(TASK).augment(recipe(window=4, windows=5), batch, draw)
     assert list(found.samples) == [sample for sample in LENGTHS for _ in range(5)]
     assert found.targets.shape == (20, 4, 4)
     assert torch.equal(found.inputs["S2 days"], batch.inputs["S2 days"].repeat_interleave(5, 0))
@@ -197,7 +197,7 @@ def test_windows_are_cut_out_of_series_and_maps_alike(batch):
 
 
 def test_mirroring_keeps_days_and_pairs(batch):
-    found = crops.augment(TASK, recipe(flips=True), batch, torch.Generator().manual_seed(1))
+    found = kinds.of(TASK).augment(recipe(flips=True), batch, torch.Generator().manual_seed(1))
     assert torch.equal(found.inputs["S1A days"], batch.inputs["S1A days"])
     turned = 0
     for row in range(4):
@@ -213,7 +213,7 @@ def test_mirroring_keeps_days_and_pairs(batch):
 
 
 def test_without_options_a_batch_stays_as_it_is(batch):
-    assert crops.augment(TASK, recipe(), batch, torch.Generator()) is batch
+    assert kinds.of(TASK).augment(recipe(), batch, torch.Generator()) is batch
 
 
 def observed(targets, guesses):
@@ -225,7 +225,7 @@ def observed(targets, guesses):
         pa.array(np.concatenate(matrices).astype(np.int32)), CLASSES**2
     )
     samples = pa.array([str(i) for i in range(len(targets))])
-    return pa.table([samples, column], schema=crops.schema(TASK))
+    return pa.table([samples, column], schema=kinds.of(TASK).schema())
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def maps():
 
 def test_scores_without_background_are_those_of_torchmetrics(maps):
     targets, guesses = maps
-    found = crops.measure(TASK, observed(targets, guesses))
+    found = kinds.of(TASK).measure(observed(targets, guesses))
     known = targets != 255
     true, guess = (torch.from_numpy(v[known]).long() for v in (targets, guesses))
     assert found["accuracy_micro"] == pytest.approx(np.mean(targets[known] == guesses[known]))
@@ -254,15 +254,15 @@ def test_scores_without_background_are_those_of_torchmetrics(maps):
 
 def test_a_crop_taken_for_background_is_an_error_and_background_for_a_crop_is_not():
     targets = np.array([[0, 0, 1, 1]], np.uint8)
-    taken = crops.measure(TASK, observed(targets, np.array([[0, 0, 0, 1]], np.uint8)))
+    taken = kinds.of(TASK).measure(observed(targets, np.array([[0, 0, 0, 1]], np.uint8)))
     assert (taken["accuracy_crops"], taken["iou_crops"]) == (0.5, 0.5)
-    free = crops.measure(TASK, observed(targets, np.array([[1, 0, 1, 1]], np.uint8)))
+    free = kinds.of(TASK).measure(observed(targets, np.array([[1, 0, 1, 1]], np.uint8)))
     assert (free["accuracy_crops"], free["iou_crops"], free["recall_crops"]) == (1, 1, 1)
     assert free["accuracy_micro"] == 0.75
 
 
 def test_without_crops_there_is_no_score_over_them():
-    found = crops.measure(TASK, observed(np.zeros((1, 4), np.uint8), np.zeros((1, 4), np.uint8)))
+    found = kinds.of(TASK).measure(observed(np.zeros((1, 4), np.uint8), np.zeros((1, 4), np.uint8)))
     assert found["iou_macro"] == 1
     assert all(np.isnan(found[f"{m}_crops"]) for m in ("accuracy", "recall", "iou"))
 
@@ -270,13 +270,13 @@ def test_without_crops_there_is_no_score_over_them():
 def test_resamples_are_what_measuring_them_gives(maps):
     observations = observed(*maps)
     counts = list(resample_counts(6, 5, block=2))
-    found = crops.replicate(TASK, observations, counts)
-    some = crops.replicate(TASK, observations, counts, ["iou_crops"])
+    found = kinds.of(TASK).replicate(observations, counts)
+    some = kinds.of(TASK).replicate(observations, counts, ["iou_crops"])
     assert list(some) == ["iou_crops"]
     np.testing.assert_array_equal(some["iou_crops"], found["iou_crops"])
     for row, weights in enumerate(np.concatenate(counts)):
         repeated = observations.take(np.repeat(np.arange(6), weights))
-        for name, value in crops.measure(TASK, repeated).items():
+        for name, value in kinds.of(TASK).measure(repeated).items():
             np.testing.assert_allclose(found[name][row], value, err_msg=name)
 
 

@@ -15,7 +15,6 @@ from bench.base.errors import BenchError
 from bench.kinds import depth
 from bench.kinds.common import scoring
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import Draws
 from bench.metrics.depth import EDGES
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
@@ -60,16 +59,16 @@ def batch(count=6, side=12, seed=0, deepest=20.0):
 
 
 def observed(task, given):
-    columns = depth.observe(task, Constant(), given)
+    columns = kinds.of(task).observe(Constant(), given)
     rows = {name: list(values.numpy()) for name, values in columns.items()}
-    return pa.table({"sample": list(given.samples), **rows}, schema=depth.schema(task))
+    return pa.table({"sample": list(given.samples), **rows}, schema=kinds.of(task).schema())
 
 
 def test_depths_lie_on_the_declared_grid_as_scipy_zooms_them(task):
     rng = np.random.default_rng(0)
     values = rng.uniform(1, 20, (18, 18)).astype(np.float32)
     sea = Sea(a=values)
-    loaded = depth.load(task, sea, InputPipeline(task.input("s2"), task.bands), ["a"])
+    loaded = kinds.of(task).load(sea, InputPipeline(task.input("s2"), task.bands), ["a"])
     assert sea.asked == [("S2-B02", "S2-B03", "S2-B04")]
     assert loaded.inputs.shape == (1, 3, 256, 256)
     expected = zoom(values.astype(np.float64), 256 / 18, order=1)
@@ -79,9 +78,11 @@ def test_depths_lie_on_the_declared_grid_as_scipy_zooms_them(task):
 def test_a_pixel_counts_only_between_known_depths(task):
     values = np.full((18, 18), 3, np.float32)
     values[9, 4] = np.nan
-    (true,) = depth.load(
-        task, Sea(a=values), InputPipeline(task.input("s2"), task.bands), ["a"]
-    ).targets
+    (true,) = (
+        kinds.of(task)
+        .load(Sea(a=values), InputPipeline(task.input("s2"), task.bands), ["a"])
+        .targets
+    )
     places = np.linspace(0, 17, 256)
     near = np.abs(places[:, None] - 9) < 1, np.abs(places[None] - 4) < 1
     np.testing.assert_array_equal(true.isnan().numpy(), near[0] & near[1])
@@ -97,7 +98,7 @@ def test_depths_of_the_grids_own_size_stay_as_they_are():
 
 def test_scores_are_those_of_all_pixels_together(task):
     given = batch()
-    found = depth.measure(task, observed(task, given))
+    found = kinds.of(task).measure(observed(task, given))
     true = given.targets.double().numpy()
     guess = 10 * given.inputs[:, 0].double().numpy()
     for row, (low, high) in enumerate(zip(EDGES, [*EDGES[1:], np.inf], strict=True)):
@@ -122,19 +123,19 @@ def test_scores_are_those_of_all_pixels_together(task):
 def test_replicates_are_scores_of_repeated_images(task):
     table = observed(task, batch())
     counts = np.array([[1, 1, 1, 1, 1, 1], [0, 3, 0, 1, 0, 2]], np.uint16)
-    found = depth.replicate(task, table, iter([counts[:1], counts[1:]]))
+    found = kinds.of(task).replicate(table, iter([counts[:1], counts[1:]]))
     repeated = table.take(np.repeat(np.arange(6), counts[1]))
     for row, rows in enumerate((table, repeated)):
-        for name, value in depth.measure(task, rows).items():
+        for name, value in kinds.of(task).measure(rows).items():
             if name != "max_error_pixels":
                 np.testing.assert_allclose(found[name][row], value, rtol=1e-9)
     assert np.isnan(found["max_error_pixels"]).all()
-    assert list(depth.replicate(task, table, [counts], ["rmse_pixels"])) == ["rmse_pixels"]
+    assert list(kinds.of(task).replicate(table, [counts], ["rmse_pixels"])) == ["rmse_pixels"]
 
 
 def test_every_score_has_an_interval_and_every_range_its_slice(task):
     attributes = pa.table({"sample": [f"p{i}" for i in range(6)], "mean_depth": ["0-5 m"] * 6})
-    scores = scoring.score(task, observed(task, batch()), attributes)
+    scores = scoring.score(kinds.of(task), observed(task, batch()), attributes)
     whole = {s.name: s for s in scores if not (s.slice or s.label)}
     assert whole["rmse_pixels"].low < whole["rmse_pixels"].value < whole["rmse_pixels"].high
     assert whole["max_error_pixels"].low is None
@@ -154,24 +155,24 @@ def test_a_slice_holds_only_images_with_such_depths(task):
     given = batch(deepest=1.9)
     given.targets[2:4] = 6.0
     given.targets[5] = torch.nan
-    found = depth.parts(task, observed(task, given))
+    found = kinds.of(task).parts(observed(task, given))
     assert {name: part["sample"].to_pylist() for name, part in found.items()} == {
         "depth=0-2 m": ["p0", "p1", "p4"],
         "depth=5-10 m": ["p2", "p3"],
     }
     for part in found.values():
-        assert part.schema == depth.schema(task)
-        assert np.isfinite(depth.measure(task, part)["rmse_pixels"])
-    scores = depth.sample_scores(task, observed(task, given))
+        assert part.schema == kinds.of(task).schema()
+        assert np.isfinite(kinds.of(task).measure(part)["rmse_pixels"])
+    scores = kinds.of(task).sample_scores(observed(task, given))
     assert (scores[:5] < 0).all()
     assert np.isnan(scores[5])
-    assert depth.measure(task, observed(task, given.pick([5])))["rmse_pixels"] != 0
+    assert kinds.of(task).measure(observed(task, given.pick([5])))["rmse_pixels"] != 0
 
 
 def test_without_any_known_depth_nothing_is_a_number(task):
     given = batch(2)
     given.targets[:] = torch.nan
-    for values in depth.measure(task, observed(task, given)).values():
+    for values in kinds.of(task).measure(observed(task, given)).values():
         assert np.isnan(values).all()
 
 
@@ -179,7 +180,7 @@ def test_the_loss_is_the_root_of_each_images_mean_square(task):
     given = batch(2, deepest=5)
     error = (10 * given.inputs[:, 0] - given.targets).double().numpy()
     expected = np.mean([math.sqrt(np.nanmean(one**2)) for one in error])
-    assert depth.loss(task, Constant(), given).item() == pytest.approx(expected, rel=1e-5)
+    assert kinds.of(task).loss(Constant(), given).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("unknown", [True, False])
@@ -187,7 +188,7 @@ def test_the_loss_has_a_slope_where_nothing_is_known_or_nothing_is_wrong(task, u
     given = batch(2)
     given.inputs.requires_grad_()
     given.targets[:] = torch.nan if unknown else 10 * given.inputs[:, 0].detach()
-    loss = depth.loss(task, Constant(), given)
+    loss = kinds.of(task).loss(Constant(), given)
     loss.backward()
     assert loss.item() < 1e-5
     assert given.inputs.grad.isfinite().all()
@@ -197,10 +198,10 @@ def test_images_and_depths_are_mirrored_together(task):
     given = batch(8)
     joint = Batch(given.samples, given.inputs, 10 * given.inputs[:, 0])
     recipe = SimpleNamespace(flips=True)
-    changed = depth.augment(task, recipe, joint, torch.Generator().manual_seed(0))
+    changed = kinds.of(task).augment(recipe, joint, torch.Generator().manual_seed(0))
     assert not torch.equal(changed.inputs, joint.inputs)
     torch.testing.assert_close(changed.targets, 10 * changed.inputs[:, 0])
-    assert depth.augment(task, SimpleNamespace(flips=False), joint, None) is joint
+    assert kinds.of(task).augment(SimpleNamespace(flips=False), joint, None) is joint
 
 
 def test_what_a_model_says_is_brought_to_the_grid(task):
@@ -213,7 +214,7 @@ def test_what_a_model_says_is_brought_to_the_grid(task):
 def test_other_shapes_are_refused(task):
     model = torch.nn.Conv2d(3, 2, 1)
     with pytest.raises(BenchError, match=r"expected depths of shape \[6, 1, 12, 12\], .* \[6, 2,"):
-        depth.observe(task, model, batch())
+        kinds.of(task).observe(model, batch())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -223,28 +224,27 @@ def test_nan_is_refused_whether_the_depth_is_known_or_not(task, value, true):
     given.targets[3, 0, 0] = true
     given.inputs[3, 0, 0, 0] = value
     with pytest.raises(BenchError, match="NaN or infinity for sample p3"):
-        depth.observe(task, Constant(), given)
+        kinds.of(task).observe(Constant(), given)
 
 
 @torch.no_grad()
 def test_it_draws_what_it_knows(task):
     given = batch(3)
     given.targets[1] = torch.nan
-    assert isinstance(depth, Draws)
-    drawn = depth.draw(task, None, Constant(), given)
+    drawn = kinds.of(task).draw(None, Constant(), given)
     assert list(drawn) == ["depth", "sample-p0", "sample-p2"]
     assert all(p.dtype == np.uint8 and p.ndim == 3 and p.shape[2] == 3 for p in drawn.values())
     given.targets[:] = torch.nan
-    assert depth.draw(task, None, Constant(), given) == {}
+    assert kinds.of(task).draw(None, Constant(), given) == {}
     # Points of all images, maps of the first, the middle and the last.
-    many = depth.draw(task, None, Constant(), batch(9))
+    many = kinds.of(task).draw(None, Constant(), batch(9))
     assert list(many) == ["depth", "sample-p0", "sample-p4", "sample-p8"]
 
 
 @pytest.mark.parametrize("name", [NAPA, "magicbathy-bathymetry-puck-lagoon"])
 def test_the_tasks_declare_what_the_kind_needs(name):
     found = tasks.load(name)
-    assert kinds.kind_of(found) is depth
-    assert depth.outputs(found) == 1
-    assert found.primary in depth.measure(found, observed(found, batch(2)))
-    assert "metres" in depth.INTERFACE
+    assert kinds.of(found) is depth
+    assert kinds.of(found).outputs() == 1
+    assert found.primary in kinds.of(found).measure(observed(found, batch(2)))
+    assert "metres" in depth.Depth.interface

@@ -6,9 +6,8 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from bench import models
+from bench import kinds, models
 from bench.base.errors import RequestError
-from bench.kinds import federated
 from bench.kinds.common import scoring
 from bench.kinds.common.batch import Batch
 from bench.kinds.federated.rounds import Rounds
@@ -45,9 +44,9 @@ def batch():
 def observed(model):
     given = batch()
     with torch.inference_mode():
-        columns = federated.observe(TASK, model.eval(), given)
+        columns = kinds.of(TASK).observe(model.eval(), given)
     columns = {n: v.tolist() if isinstance(v, torch.Tensor) else v for n, v in columns.items()}
-    return pa.table({"sample": given.samples, **columns}, schema=federated.schema(TASK))
+    return pa.table({"sample": given.samples, **columns}, schema=kinds.of(TASK).schema())
 
 
 def three_rounds():
@@ -60,30 +59,30 @@ def three_rounds():
 
 def test_every_round_is_scored_as_if_it_were_the_last():
     table = observed(three_rounds())
-    parts = federated.parts(TASK, table)
+    parts = kinds.of(TASK).parts(table)
     assert list(parts) == ["round=1", "round=2", "round=3"]
     for part, network in zip(parts.values(), three_rounds().rounds, strict=True):
         alone = observed(network)
         assert part.column("decisions").to_pylist() == alone.column("decisions").to_pylist()
         labels, decided = batch().targets["labels"].numpy(), network(batch().inputs) >= 0
         expected = f1_score(labels, decided.numpy(), average="weighted", zero_division=0)
-        found = federated.measure(TASK, part)[TASK.primary]
+        found = kinds.of(TASK).measure(part)[TASK.primary]
         assert found == pytest.approx(expected, abs=1e-12)
-    assert federated.parts(TASK, alone) == {}
-    whole = federated.measure(TASK, table)
+    assert kinds.of(TASK).parts(alone) == {}
+    whole = kinds.of(TASK).measure(table)
     assert whole[TASK.primary] == found
-    curve = [federated.measure(TASK, part)["f1_weighted"] for part in parts.values()]
+    curve = [kinds.of(TASK).measure(part)["f1_weighted"] for part in parts.values()]
     reached = [n for n, value in enumerate(curve, 1) if value >= TASK.settings["target"]]
     expected = float(reached[0]) if reached else np.nan
     assert whole["rounds_target"] == pytest.approx(expected, nan_ok=True)
 
 
 def test_costs_are_means_over_rounds_and_unknown_where_nobody_tells():
-    found = federated.measure(TASK, observed(three_rounds()))
+    found = kinds.of(TASK).measure(observed(three_rounds()))
     assert (found["macs_round"], found["bytes_down"], found["bytes_up"]) == (50, 2, 2)
     assert found["parameters_shared"] == CLASSES
     assert np.isnan(found["seconds_round"])
-    plain = federated.measure(TASK, observed(Biased()))
+    plain = kinds.of(TASK).measure(observed(Biased()))
     assert np.isnan([plain[name] for name in ("macs_round", "bytes_up", "parameters_shared")]).all()
 
 
@@ -91,13 +90,13 @@ def test_replicates_are_metrics_of_repeated_samples():
     table = observed(three_rounds())
     draw = np.random.default_rng(0)
     counts = draw.multinomial(SAMPLES, np.full(SAMPLES, 1 / SAMPLES), 3).astype(np.uint16)
-    found = federated.replicate(TASK, table, [counts[:2], counts[2:]])
+    found = kinds.of(TASK).replicate(table, [counts[:2], counts[2:]])
     for index, row in enumerate(counts):
-        repeated = federated.measure(TASK, table.take(pa.array(np.repeat(np.arange(SAMPLES), row))))
+        repeated = kinds.of(TASK).measure(table.take(pa.array(np.repeat(np.arange(SAMPLES), row))))
         assert repeated.keys() == found.keys()
         for name, values in found.items():
             np.testing.assert_allclose(values[index], repeated[name], atol=1e-12, err_msg=name)
-    named = federated.replicate(TASK, table, iter([counts]), ["f1_weighted"])
+    named = kinds.of(TASK).replicate(table, iter([counts]), ["f1_weighted"])
     assert list(named) == ["f1_weighted"]
     np.testing.assert_array_equal(named["f1_weighted"], found["f1_weighted"])
 
@@ -133,10 +132,10 @@ def test_predictions_from_elsewhere_are_the_only_round():
             return {"country": batch().targets["client"]}
 
     whole = observed(three_rounds())
-    form = federated.prediction_schema(TASK)
+    form = kinds.of(TASK).prediction_schema()
     given = whole.select(["sample", "logits"]).cast(form)
-    table = federated.from_predictions(TASK, Known(), given)
-    one, other = federated.measure(TASK, table), federated.measure(TASK, whole)
+    table = kinds.of(TASK).from_predictions(Known(), given)
+    one, other = kinds.of(TASK).measure(table), kinds.of(TASK).measure(whole)
     for name in ("f1_weighted", "f1_worst", "ap_macro", "f1_classes"):
         np.testing.assert_array_equal(one[name], other[name])
 
@@ -146,9 +145,9 @@ def test_the_loss_is_that_of_labels_and_every_metric_has_intervals():
     expected = torch.nn.functional.binary_cross_entropy_with_logits(
         model(batch().inputs), batch().targets["labels"]
     )
-    assert torch.equal(federated.loss(TASK, model, batch()), expected)
+    assert torch.equal(kinds.of(TASK).loss(model, batch()), expected)
     attributes = pa.table({"sample": batch().samples, "country": batch().targets["client"]})
-    scores = scoring.score(TASK, observed(three_rounds()), attributes)
+    scores = scoring.score(kinds.of(TASK), observed(three_rounds()), attributes)
     slices = {s.slice for s in scores}
     assert {"round=1", "round=3", "country=Serbia"} <= slices
     primary = [s for s in scores if s.name == TASK.primary]
@@ -189,7 +188,7 @@ def test_an_entry_of_rounds_computes_what_its_last_round_does(name):
         assert torch.equal(whole.eval()(images), network.eval()(images))
     assert whole.account.tolist() == [[5, 4, 3]] * 2
     targets = {"labels": torch.zeros(2, CLASSES), "client": COUNTRIES[:2]}
-    costs = federated.observe(TASK, whole, Batch(["a", "b"], images, targets))
+    costs = kinds.of(TASK).observe(whole, Batch(["a", "b"], images, targets))
     assert (costs["seconds"].tolist(), costs["macs"].tolist()) == ([3, 3], [5, 5])
 
 

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
+from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Request
 from bench.kinds import multilabel
 from bench.kinds.common.batch import mirrored, mirrors
-from bench.kinds.common.protocol import PreparationContext
+from bench.kinds.common.kind import PreparationContext
 from bench.kinds.multilabel import cutmix, explain
 from bench.models import entries
 from bench.spec import task as tasks
@@ -49,7 +50,7 @@ def prepared(data: Any, folder: Path = Path(), teacher: Any = None, **options: A
         folder, "cpu", 3, teacher and (lambda: teacher), "f" * 64 if teacher else ""
     )
     pipeline = InputPipeline(entry().input, TASK.bands)
-    return recipe, multilabel.prepare(TASK, recipe, data, pipeline, SAMPLES, preparation)
+    return recipe, kinds.of(TASK).prepare(recipe, data, pipeline, SAMPLES, preparation)
 
 
 class Planes(torch.nn.Module):
@@ -97,7 +98,7 @@ def test_explanations_are_made_once_enlarged_and_thresholded(tmp_path: Path) -> 
     asked = {"strategy": "cutmix-lp-gradcam", "classifier": "none-s2", "layer": "conv"}
     _, made = prepared(data, tmp_path, network, **asked, t_cam=0.01)
     batch = made.load(SAMPLES[4:9])
-    plain = multilabel.load(TASK, data, InputPipeline(entry().input, TASK.bands), SAMPLES[4:9])
+    plain = kinds.of(TASK).load(data, InputPipeline(entry().input, TASK.bands), SAMPLES[4:9])
     coarse = explain.explanations(network, "conv", plain.inputs, plain.targets)
     fine = interpolate(coarse, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
     expected = np.stack([cutmix.tables(one) for one in (fine > 0.01).numpy()])
@@ -127,7 +128,7 @@ def test_positions_reach_a_batch_only_where_the_recipe_wants_them() -> None:
 def test_a_batch_is_mirrored_then_mixed(strategy: str) -> None:
     recipe, made = prepared(Mapped(), strategy=strategy, probability=0.7)
     batch = made.load(SAMPLES[:12])
-    found = multilabel.augment(TASK, recipe, batch, torch.Generator().manual_seed(5))
+    found = kinds.of(TASK).augment(recipe, batch, torch.Generator().manual_seed(5))
     draw = torch.Generator().manual_seed(5)
     masks = mirrors(12, draw)
     cut = cutmix.cuts(12, SIZE, SIZE, probability=0.7, smallest=0.1, largest=0.5, draw=draw)
@@ -148,8 +149,8 @@ def test_a_batch_is_mirrored_then_mixed(strategy: str) -> None:
 
 def test_validation_is_never_mixed() -> None:
     recipe, _ = prepared(Mapped(), strategy="cutmix-union", probability=1)
-    plain = multilabel.load(TASK, Mapped(), InputPipeline(entry().input, TASK.bands), SAMPLES[:5])
-    found = multilabel.augment(TASK, recipe, plain, torch.Generator())
+    plain = kinds.of(TASK).load(Mapped(), InputPipeline(entry().input, TASK.bands), SAMPLES[:5])
+    found = kinds.of(TASK).augment(recipe, plain, torch.Generator())
     assert found.targets is plain.targets
 
 

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from bench import kinds
 from bench.base import parquet
 from bench.base.errors import BenchError
 from bench.evaluate import predictions
-from bench.kinds import depth, kind_of, retrieval
+from bench.kinds import depth
 from bench.kinds.common import scoring
 from bench.kinds.common.observing import observe
-from bench.kinds.common.protocol import Predictable
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from tests.kinds.test_compression import Stepped
@@ -135,7 +135,7 @@ def written_out(task, model, batch, observed):
         case "segmentation":
             maps = model(batch.inputs).argmax(1)
         case "crops":
-            mapped = kind_of(task)._mapped(task, model, batch)
+            mapped = kinds.of(task)._mapped(task, model, batch)
             maps = mapped.inputs.argmax(1)
         case "depth":
             return columns | {"depth": depth._predicted(model, batch).flatten(1).tolist()}
@@ -153,7 +153,7 @@ def made(case):
     task = tasks.load(CASES[case])
     task = task.model_copy(update={"settings": task.settings | SMALL.get(task.kind, {})})
     side = FIELD if task.kind == "crops" else SIDE
-    dataset, kind = Places(len(task.classes) or 1, side), kind_of(task)
+    dataset, kind = Places(len(task.classes) or 1, side), kinds.of(task)
     model = model_of(task)
     contract = task.input(task.inputs[0])
     if contract.size is not None:
@@ -161,8 +161,8 @@ def made(case):
     if task.kind == "crops":
         contract = task.input("s1s2")
     with torch.inference_mode():
-        batch = kind.load(task, dataset, InputPipeline(contract, task.bands), NAMES)
-        observed = observe(task, kind, model, [batch], torch.device("cpu"), kind.schema(task))
+        batch = kind.load(dataset, InputPipeline(contract, task.bands), NAMES)
+        observed = observe(kind, model, [batch], torch.device("cpu"), kind.schema())
         return task, dataset, observed, written_out(task, model, batch, observed)
 
 
@@ -183,14 +183,14 @@ def test_what_a_run_observed_comes_back_from_its_predictions(tmp_path, case):
     }
     found = taken(case, tmp_path / "p.parquet", **turned)
     assert found.equals(observed.combine_chunks())
-    both = [scoring.score(task, table) for table in (found, observed)]
+    both = [scoring.score(kinds.of(task), table) for table in (found, observed)]
     assert repr(both[0]) == repr(both[1])
 
 
 def test_kinds_say_what_they_take():
     asked = [made(case)[0] for case in CASES]
     for task in asked:
-        assert isinstance(kind_of(task), Predictable)
+        assert kinds.of(task).prediction_schema() is not None
         assert {column["about"] for column in predictions.columns(task)}.isdisjoint({""})
         assert set(predictions.example(task)) == set(predictions.schema(task).names)
         assert predictions.claimed(task) == (task.kind == "compression")
@@ -308,4 +308,4 @@ def test_embeddings_of_another_width_in_another_piece_are_found(tmp_path, monkey
     monkeypatch.setattr(parquet, "MAX_PIECE", 1 << 40)
     observations = taken("retrieval", tmp_path / "p.parquet", **found)
     with pytest.raises(BenchError, match=r"48 numbers for the picture .* of sample c, found 16"):
-        retrieval.measure(task, observations)
+        kinds.of(task).measure(observations)

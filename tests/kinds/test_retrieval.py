@@ -16,7 +16,6 @@ from torch.nn.functional import normalize
 
 from bench import data, kinds
 from bench.base.errors import BenchError
-from bench.kinds import retrieval
 from bench.kinds.common import scoring
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import observe
@@ -76,7 +75,7 @@ def table(
     }
     if changed is not None:
         columns["changed"] = changed
-    return pa.table(columns, schema=retrieval.schema(task))
+    return pa.table(columns, schema=kinds.of(task).schema())
 
 
 def fabricated(count: int = 40, seed: int = 0) -> pa.Table:
@@ -121,7 +120,7 @@ def by_hand(observations: pa.Table) -> dict[str, float]:
 
 def test_scores_are_those_of_a_loop() -> None:
     observations = fabricated()
-    scores = retrieval.measure(TASK, observations)
+    scores = kinds.of(TASK).measure(observations)
     for name, value in by_hand(observations).items():
         assert scores[name] == pytest.approx(value, abs=1e-12), name
     assert 0.1 < scores["recall_mean"] < 0.9
@@ -134,7 +133,7 @@ def test_shared_captions_tie_and_distinct_ones_are_right_for_all_their_pictures(
     images = np.eye(4, WIDTH)
     captions = [["same", f"own {n}"] for n in range(4)]
     texts = [np.stack([np.ones(WIDTH), images[n]]) for n in range(4)]
-    scores = retrieval.measure(TASK, table(TASK, images, texts, captions))
+    scores = kinds.of(TASK).measure(table(TASK, images, texts, captions))
     # The shared caption is as near to every picture: against the model it comes last.
     assert scores["recall_at_1_t2i"] == 0.5
     assert scores["recall_at_1_t2ioptimistic"] == 1.0
@@ -143,40 +142,40 @@ def test_shared_captions_tie_and_distinct_ones_are_right_for_all_their_pictures(
     assert scores["recall_at_1_t2idistinct"] == 1.0
     plain = np.random.default_rng(0).standard_normal((4, WIDTH))
     untied = table(TASK, plain, [row[None] for row in plain], [[str(n)] for n in range(4)])
-    assert not [name for name in retrieval.measure(TASK, untied) if name.endswith("optimistic")]
+    assert not [name for name in kinds.of(TASK).measure(untied) if name.endswith("optimistic")]
 
 
 def test_equal_captions_tie_though_their_embeddings_were_rounded_differently() -> None:
     images = np.eye(2, WIDTH)
     texts = [np.ones((1, WIDTH)), np.ones((1, WIDTH)) + 1e-3 * images[1]]
-    scores = retrieval.measure(TASK, table(TASK, images, texts, [["a road"], ["a road"]]))
+    scores = kinds.of(TASK).measure(table(TASK, images, texts, [["a road"], ["a road"]]))
     assert scores["recall_at_1_i2t"] == scores["recall_at_1_t2i"] == 0.0
 
 
 def test_distinct_recall_is_the_plain_mean_over_texts() -> None:
     observations = fabricated(20)
-    settled = retrieval.settle(TASK, observations)
+    settled = kinds.of(TASK).settle(observations)
     captions = [text for own in observations["captions"].to_pylist() for text in own]
     ranks = np.reshape(np.concatenate(settled["t2i"].to_pylist()), (-1, 3))[:, 2]
     of_text = dict(zip(captions, ranks, strict=True))
     assert len(of_text) < len(captions)
     expected = np.mean([rank <= 5 for rank in of_text.values()])
-    scores = retrieval.measure(TASK, observations)
+    scores = kinds.of(TASK).measure(observations)
     assert scores["recall_at_5_t2idistinct"] == pytest.approx(expected)
 
 
 def test_replicates_reweight_queries_over_the_whole_gallery() -> None:
     observations = fabricated()
     blocks = [*resample_counts(40, 70, block=32)]
-    found = retrieval.replicate(TASK, observations, iter(blocks))
-    assert set(found) == set(retrieval.measure(TASK, observations))
+    found = kinds.of(TASK).replicate(observations, iter(blocks))
+    assert set(found) == set(kinds.of(TASK).measure(observations))
     counts = np.concatenate(blocks)
-    ranks = np.array(retrieval.settle(TASK, observations)["i2t"].to_pylist())[:, 0]
+    ranks = np.array(kinds.of(TASK).settle(observations)["i2t"].to_pylist())[:, 0]
     for row in (0, 33, 69):
         drawn = np.repeat(ranks, counts[row])
         assert found["recall_at_5_i2t"][row] == pytest.approx(np.mean(drawn <= 5))
         assert found["median_rank_i2t"][row] == np.median(drawn)
-    only = retrieval.replicate(TASK, observations, blocks, ["recall_mean"])
+    only = kinds.of(TASK).replicate(observations, blocks, ["recall_mean"])
     assert list(only) == ["recall_mean"]
     assert np.array_equal(only["recall_mean"], found["recall_mean"])
 
@@ -199,13 +198,15 @@ def test_slices_are_asked_of_the_whole_gallery() -> None:
         }
     )
     found = {
-        s.slice: s for s in scoring.score(TASK, observations, halves) if s.name == TASK.primary
+        s.slice: s
+        for s in scoring.score(kinds.of(TASK), observations, halves)
+        if s.name == TASK.primary
     }
-    scores = retrieval.sample_scores(TASK, observations)
+    scores = kinds.of(TASK).sample_scores(observations)
     queries = [found[part].value for part in ("half=first", "half=second")]
     assert found[""].value == pytest.approx(np.mean(queries))
     assert found["half=first"].value == pytest.approx(scores[:20].mean())
-    alone = retrieval.measure(TASK, observations.slice(0, 20))[TASK.primary]
+    alone = kinds.of(TASK).measure(observations.slice(0, 20))[TASK.primary]
     assert alone > found["half=first"].value
     assert found["half=first"].samples == 20
     assert found[""].low < found[""].value < found[""].high
@@ -221,19 +222,19 @@ def test_only_changed_pairs_ask_and_all_are_found_among() -> None:
     ]
     texts = [image + draw.normal(0, 3.0, (2, WIDTH)) for image in images]
     observations = table(PAIRS, images, texts, captions, changed)
-    scores = retrieval.measure(PAIRS, observations)
-    settled = retrieval.settle(PAIRS, observations)
+    scores = kinds.of(PAIRS).measure(observations)
+    settled = kinds.of(PAIRS).settle(observations)
     asked = np.array(changed)
     i2t = np.array(settled["i2t"].to_pylist())[asked, 0]
     assert scores["recall_at_1_i2t"] == pytest.approx(np.mean(i2t <= 1))
     t2i = np.reshape(np.array(settled["t2i"].to_pylist())[asked], (-1, 3))[:, 0]
     assert scores["recall_at_5_t2i"] == pytest.approx(np.mean(t2i <= 5))
     assert t2i.max() > 20
-    of_samples = retrieval.sample_scores(PAIRS, observations)
+    of_samples = kinds.of(PAIRS).sample_scores(observations)
     assert np.isnan(of_samples).tolist() == [not flag for flag in changed]
     assert scores["recall_mean"] == pytest.approx(np.nanmean(of_samples))
     only = observations.filter(pa.array(changed))
-    assert retrieval.measure(PAIRS, only)["recall_mean"] > scores["recall_mean"]
+    assert kinds.of(PAIRS).measure(only)["recall_mean"] > scores["recall_mean"]
 
 
 def test_words_of_what_is_found_first_agree_with_the_whole_set_form(real_data: Path) -> None:
@@ -284,18 +285,17 @@ def picture_batch(
     present = set(dataset.present(contract.bands))
     samples = [sample for sample in dataset.ids(task.split) if sample in present][:count]
     pipeline = InputPipeline(contract, task.bands)
-    return task, dataset, samples, retrieval.load(task, dataset, pipeline, samples)
+    return task, dataset, samples, kinds.of(task).load(dataset, pipeline, samples)
 
 
 def observed(task: Task, batches: list[Batch], model: nn.Module) -> pa.Table:
     with torch.inference_mode():
         return observe(
-            task,
-            kinds.kind_of(task),
+            kinds.of(task),
             model,
             batches,
             torch.device("cpu"),
-            retrieval.schema(task),
+            kinds.of(task).schema(),
         )
 
 
@@ -315,7 +315,7 @@ def test_real_pictures_and_captions_of_ucm(real_data: Path, tmp_path: Path) -> N
     for own, hashed in zip(samples, found["captions"].to_pylist(), strict=True):
         texts = dataset.captions(own)
         assert len(set(texts)) == len(set(hashed))
-    scores = retrieval.measure(task, found)
+    scores = kinds.of(task).measure(found)
     expected = by_hand(found)
     assert scores["recall_mean"] == pytest.approx(expected["recall_mean"])
 
@@ -333,11 +333,11 @@ def test_the_real_captions_of_rsicd_are_counted_as_published(
     images = draw.standard_normal((1_093, WIDTH))
     assert {len(own) for own in captions} == {5}
     texts = [image + draw.normal(0, 1, (5, WIDTH)) for image in images]
-    settled = retrieval.settle(TASK, table(TASK, images, texts, captions))
+    settled = kinds.of(TASK).settle(table(TASK, images, texts, captions))
     shares = np.concatenate(settled["share"].to_pylist())
     assert len(shares) == 5_465
     assert round(shares.sum()) == 3_331
-    scores = retrieval.measure(TASK, settled)
+    scores = kinds.of(TASK).measure(settled)
     assert (scores["recall_at_1_i2t"] * 1_093) % 1 == pytest.approx(0, abs=1e-6)
     assert (scores["recall_at_1_t2i"] * 5_465) % 1 == pytest.approx(0, abs=1e-6)
 
@@ -407,7 +407,7 @@ class Spoilt(Towers):
 )
 def test_embeddings_that_cannot_be_are_refused_by_name(fault: str, message: str) -> None:
     with torch.inference_mode(), pytest.raises(BenchError, match=message):
-        retrieval.observe(TASK, Spoilt(fault), memory([["a"], ["a", "b"], ["c"]]))
+        kinds.of(TASK).observe(Spoilt(fault), memory([["a"], ["a", "b"], ["c"]]))
 
 
 def test_a_pair_without_a_flag_is_refused() -> None:
@@ -416,7 +416,7 @@ def test_a_pair_without_a_flag_is_refused() -> None:
             return {"changed": ["yes", "unknown"]}
 
     with pytest.raises(BenchError, match="pair b isn't flagged"):
-        retrieval.load(PAIRS, Unflagged(), None, ["a", "b"])  # type: ignore[arg-type]
+        kinds.of(PAIRS).load(Unflagged(), None, ["a", "b"])  # type: ignore[arg-type]
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -438,16 +438,16 @@ def recipe(**changes: Any) -> Recipe:
 def test_one_caption_is_drawn_for_each_picture_and_the_same_draw_draws_the_same() -> None:
     batch = memory([[f"{n}-{m}" for m in range(5)] for n in range(40)])
     first, again = (
-        retrieval.augment(TASK, recipe(), batch, torch.Generator().manual_seed(seed))
+        kinds.of(TASK).augment(recipe(), batch, torch.Generator().manual_seed(seed))
         for seed in (4, 4)
     )
-    other = retrieval.augment(TASK, recipe(), batch, torch.Generator().manual_seed(5))
+    other = kinds.of(TASK).augment(recipe(), batch, torch.Generator().manual_seed(5))
     assert first.inputs["texts"] == again.inputs["texts"] != other.inputs["texts"]
     drawn = [own for (own,) in first.inputs["texts"]]
     assert all(text in own for text, own in zip(drawn, batch.inputs["texts"], strict=True))
     assert {text.split("-")[1] for text in drawn} == set("01234")
     assert not torch.equal(first.inputs["images"], batch.inputs["images"])
-    unmoved = retrieval.augment(TASK, recipe(flips=False), batch, torch.Generator())
+    unmoved = kinds.of(TASK).augment(recipe(flips=False), batch, torch.Generator())
     assert torch.equal(unmoved.inputs["images"], batch.inputs["images"])
 
 
@@ -462,7 +462,7 @@ def test_the_loss_is_symmetric_infonce_without_false_negatives() -> None:
         for row in range(4):
             kept = [c for c in range(4) if c == row or texts[c] != texts[row]]
             total += np.log(np.exp(matrix[row, kept] - matrix[row, row]).sum()) / 4
-    found = retrieval.loss(TASK, towers, batch)
+    found = kinds.of(TASK).loss(towers, batch)
     assert float(found.detach()) == pytest.approx(total / 2, rel=1e-5)
     found.backward()  # type: ignore[no-untyped-call]
     assert towers.logit_scale.grad is not None
@@ -475,7 +475,7 @@ def test_the_temperature_is_bounded_as_in_clip() -> None:
     for scale in (math.log(100), 50.0):
         with torch.no_grad():
             towers.logit_scale.fill_(scale)
-        losses.append(float(retrieval.loss(TASK, towers, batch).detach()))
+        losses.append(float(kinds.of(TASK).loss(towers, batch).detach()))
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, jaccard_score
 
+from bench import kinds
 from bench.base.errors import BenchError
-from bench.kinds import segmentation
 from bench.kinds.common.batch import Batch
 from bench.kinds.segmentation import VOID
 from bench.spec import task as tasks
@@ -45,7 +45,7 @@ class Echo(torch.nn.Module):
 @pytest.mark.parametrize("side", [18, 30, 720])
 def test_maps_have_the_class_of_the_nearest_pixel(task, side):
     maps = Maps(side)
-    loaded = segmentation.load(task, maps, InputPipeline(task.input("s2"), task.bands), ["a"])
+    loaded = kinds.of(task).load(maps, InputPipeline(task.input("s2"), task.bands), ["a"])
     assert maps.asked == [("S2-B02", "S2-B03", "S2-B04")]
     assert loaded.targets.shape == (1, 256, 256)
     # Corners lie on corners, as those of bilinear images do.
@@ -56,20 +56,20 @@ def test_maps_have_the_class_of_the_nearest_pixel(task, side):
 
 def test_maps_of_the_grids_size_stay_as_they_are(task):
     maps = Maps(256)
-    loaded = segmentation.load(task, maps, InputPipeline(task.input("s2"), task.bands), ["a"])
+    loaded = kinds.of(task).load(maps, InputPipeline(task.input("s2"), task.bands), ["a"])
     np.testing.assert_array_equal(loaded.targets[0].numpy(), maps.map)
 
 
 def test_without_a_declared_grid_sizes_must_agree(task):
     bare = task.model_copy(update={"settings": {}})
     with pytest.raises(BenchError, match=r"18 x 18 px, the contract brings images to 256 x 256 px"):
-        segmentation.load(bare, Maps(18), InputPipeline(task.input("s2"), task.bands), ["a"])
+        kinds.of(bare).load(Maps(18), InputPipeline(task.input("s2"), task.bands), ["a"])
 
 
 def test_logits_are_brought_to_the_grid(task):
     ramp = torch.linspace(0, 3, 4).expand(1, 3, 4, 4)
     targets = torch.tensor([0, 0, 1, 1, 2, 2, 3], dtype=torch.uint8).expand(1, 7, 7)
-    found = segmentation._logits(task, Echo(), Batch(["a"], ramp, targets)).argmax(1)[0, 3]
+    found = kinds.of(task).logits(Echo(), Batch(["a"], ramp, targets)).argmax(1)[0, 3]
     assert found[::2].tolist() == [0, 1, 2, 3]
     assert found.shape == (7,)
 
@@ -81,13 +81,13 @@ def test_void_is_not_scored_and_every_prediction_is_a_class(task):
     guess = torch.where(torch.rand(true.shape, generator=generator) < 0.6, true, 1).float()
     true[torch.rand(true.shape, generator=generator) < 0.3] = VOID
     given = Batch(["a", "b", "c"], guess[:, None].expand(-1, 3, -1, -1), true)
-    columns = segmentation.observe(task, Echo(), given)
+    columns = kinds.of(task).observe(Echo(), given)
     assert columns["confusion"].sum() == (true != VOID).sum()
     table = pa.table(
         {"sample": given.samples, "confusion": list(columns["confusion"].numpy())},
-        schema=segmentation.schema(task),
+        schema=kinds.of(task).schema(),
     )
-    found = segmentation.measure(task, table)
+    found = kinds.of(task).measure(table)
     known = true != VOID
     y, p = true[known].numpy(), guess[known].numpy().astype(int)
     expected = {
@@ -109,7 +109,7 @@ def test_maps_are_drawn_in_the_declared_colours(task):
     true = torch.tensor([[0, 1], [VOID, 3]], dtype=torch.uint8).repeat_interleave(8, dim=0)
     true = true.repeat_interleave(8, dim=1)[None]
     images = torch.full((1, 3, 16, 16), 2.0)
-    drawn = segmentation.draw(task, None, Echo(), Batch(["9"], images, true))
+    drawn = kinds.of(task).draw(None, Echo(), Batch(["9"], images, true))
     (picture,) = drawn.values()
     assert list(drawn) == ["sample-9"]
     colours = task.declaration["colours"]
@@ -122,7 +122,7 @@ def test_maps_are_drawn_in_the_declared_colours(task):
 
 
 def test_a_dataset_without_colours_is_not_drawn():
-    assert segmentation.draw(tasks.load("reben-pixel"), None, Echo(), None) == {}
+    assert kinds.of(tasks.load("reben-pixel")).draw(None, Echo(), None) == {}
 
 
 def test_settings_leave_other_tasks_as_they_were():

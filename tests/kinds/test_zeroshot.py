@@ -41,7 +41,7 @@ def table(task: Task, targets: NDArray[Any], similarities: NDArray[Any]) -> pa.T
             "targets": list(targets.astype(np.uint8)),
             "similarities": list(similarities.transpose(1, 0, 2).reshape(len(targets), -1)),
         },
-        schema=zeroshot.schema(task),
+        schema=kinds.of(task).schema(),
     )
 
 
@@ -60,11 +60,11 @@ def test_published_embeddings_give_the_published_accuracy(real_data: Path, model
         )
     scores = class_scores(images, class_embeddings(texts[:, None]))
     targets = np.eye(19)[labels]
-    found = zeroshot.measure(TASK, table(TASK, targets, np.stack([scores] * SETS)))
+    found = kinds.of(TASK).measure(table(TASK, targets, np.stack([scores] * SETS)))
     assert 100 * found["accuracy_micro"] == pytest.approx(published, abs=1e-12)
     assert found["accuracy_remoteclip"] == found["accuracy_micro"]
     assert found["accuracy_macro"] == pytest.approx(found["accuracy_classes"].mean())
-    right = zeroshot.sample_scores(TASK, table(TASK, targets, np.stack([scores] * SETS)))
+    right = kinds.of(TASK).sample_scores(table(TASK, targets, np.stack([scores] * SETS)))
     assert right.mean() == pytest.approx(published / 100)
 
 
@@ -74,7 +74,7 @@ def test_scores_of_one_class_are_those_of_a_loop_and_ties_lose() -> None:
     scores = draw.normal(0, 1, (SETS, 60, 19))
     scores[:, np.arange(60), labels] += 1
     scores[0, 0] = 0.0
-    found = zeroshot.measure(TASK, table(TASK, np.eye(19)[labels], scores))
+    found = kinds.of(TASK).measure(table(TASK, np.eye(19)[labels], scores))
     right = scores[0].argmax(axis=1) == labels
     right[0] = False
     assert found["accuracy_micro"] == pytest.approx(right.mean())
@@ -90,13 +90,13 @@ def test_scores_of_several_classes_are_average_precisions() -> None:
     targets = (draw.random((80, 19)) < 0.2).astype(np.uint8)
     targets[:2] = 1
     scores = draw.normal(0, 1, (SETS, 80, 19)) + targets
-    found = zeroshot.measure(SEVERAL, table(SEVERAL, targets, scores))
+    found = kinds.of(SEVERAL).measure(table(SEVERAL, targets, scores))
     assert found["ap_macro"] == pytest.approx(average_precision_score(targets, scores[0]))
     assert found["ap_skyscript"] == pytest.approx(average_precision_score(targets, scores[3]))
     assert found["ap_classes"][4] == pytest.approx(
         average_precision_score(targets[:, 4], scores[0][:, 4])
     )
-    of_samples = zeroshot.sample_scores(SEVERAL, table(SEVERAL, targets, scores))
+    of_samples = kinds.of(SEVERAL).sample_scores(table(SEVERAL, targets, scores))
     row = next(n for n in range(2, 80) if targets[n].any())
     assert of_samples[row] == pytest.approx(average_precision_score(targets[row], scores[0, row]))
 
@@ -107,13 +107,13 @@ def test_a_replicate_is_the_metric_of_the_repeated_pictures(task: Task) -> None:
     targets = np.eye(19)[draw.integers(0, 19, 50)]
     observations = table(task, targets, draw.normal(0, 1, (SETS, 50, 19)) + targets)
     counts = np.bincount(draw.integers(0, 50, 50), minlength=50).astype(np.uint16)
-    found = zeroshot.replicate(task, observations, [counts[None]])
+    found = kinds.of(task).replicate(observations, [counts[None]])
     repeated = observations.take(np.repeat(np.arange(50), counts))
-    expected = zeroshot.measure(task, repeated)
+    expected = kinds.of(task).measure(repeated)
     assert set(found) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(found[name][0], value, rtol=1e-12, err_msg=name)
-    only = zeroshot.replicate(task, observations, [counts[None]], [task.primary])
+    only = kinds.of(task).replicate(observations, [counts[None]], [task.primary])
     assert list(only) == [task.primary]
 
 
@@ -144,14 +144,13 @@ def test_pictures_are_told_by_their_prompts_which_are_read_once() -> None:
     model = Words(TASK.classes)
     with torch.inference_mode():
         observations = observe(
-            TASK,
-            kinds.kind_of(TASK),
+            kinds.of(TASK),
             model,
             [batch.pick([0, 1]), batch.pick([2, 3])],
             torch.device("cpu"),
-            zeroshot.schema(TASK),
+            kinds.of(TASK).schema(),
         )
-    found = zeroshot.measure(TASK, observations)
+    found = kinds.of(TASK).measure(observations)
     assert found["accuracy_micro"] == found["accuracy_skyscript"] == 1.0
     sets = ("rs-transclip", "remoteclip", "georsclip", "skyscript")
     assert model.sentences == sum(len(fill(name, one)) for name in sets for one in TASK.classes)
@@ -164,7 +163,7 @@ def test_widths_that_differ_are_refused_by_name() -> None:
 
     batch = Batch(["first"], torch.ones(1, 3, 2, 2), torch.ones(1, 19))
     with torch.inference_mode(), pytest.raises(BenchError, match=r"of 18 numbers .* 19, first for"):
-        zeroshot.observe(TASK, Narrow(TASK.classes), batch)
+        kinds.of(TASK).observe(Narrow(TASK.classes), batch)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -194,8 +193,7 @@ def test_composites_follow_the_published_rule(sample_data: Path) -> None:
         assert (found[channel] == np.floor(exact + 1e-9)).all()
     with pytest.raises(RequestError, match="unknown band 'VV'"):
         composites.read(patch, ["VV"])
-    batch = zeroshot.load(
-        SEVERAL,
+    batch = kinds.of(SEVERAL).load(
         composites,
         InputPipeline(SEVERAL.input("clip").model_copy(update={"size": 32}), SEVERAL.bands),
         [patch],
@@ -215,4 +213,4 @@ def test_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             verb(asked)
         assert "open_clip:ViT-B-32/TAG" in caught.value.hint
     with pytest.raises(RequestError, match="nothing is trained for it"):
-        zeroshot.loss(TASK, nn.Identity(), Batch([], None, None))
+        kinds.of(TASK).loss(nn.Identity(), Batch([], None, None))

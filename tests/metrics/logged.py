@@ -9,19 +9,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from bench.kinds import (
-    captioning,
-    compression,
-    consistency,
-    crops,
-    depth,
-    federated,
-    kind_of,
-    multilabel,
-    retrieval,
-    segmentation,
-    zeroshot,
-)
+from bench import kinds
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import observe
 from bench.metrics import torchmetrics as logged
@@ -45,9 +33,10 @@ class Case(NamedTuple):
         return self.make(names=self.names, **changes)
 
 
-def observed(task, kind, model, batches):
+def observed(task, model, batches):
     with torch.inference_mode():
-        return observe(task, kind_of(task), model, batches, CPU, kind.schema(task))
+        kind = kinds.of(task)
+        return observe(kind, model, batches, CPU, kind.schema())
 
 
 def parts(count):
@@ -74,7 +63,7 @@ def of_multilabel():
     logits, labels = labelled()
     batches = [(logits[some], labels[some]) for some in parts(len(logits))]
     given = [Batch(ids(some), logits[some], labels[some]) for some in parts(len(logits))]
-    found = multilabel.measure(task, observed(task, multilabel, ECHO, given))
+    found = kinds.of(task).measure(observed(task, ECHO, given))
     return Case(lambda **k: logged.MultilabelScores(19, **k), list(found), batches, found)
 
 
@@ -87,7 +76,7 @@ def of_federated():
         Batch(ids(some), logits[some], {"labels": labels[some], "client": countries[some]})
         for some in parts(len(logits))
     ]
-    found = federated.measure(task, observed(task, federated, ECHO, given))
+    found = kinds.of(task).measure(observed(task, ECHO, given))
     names = [name for name in found if name.startswith("f1_")]
     batches = [(logits[some], labels[some], clients[some]) for some in parts(len(logits))]
     return Case(lambda **k: logged.FederatedScores(19, num_clients=3, **k), names, batches, found)
@@ -97,7 +86,7 @@ def of_segmentation():
     task = tasks.load("magicbathy-seabed-agia-napa")
     logits, true = maps(len(task.classes))
     given = [Batch(ids(some), logits[some], true[some]) for some in parts(len(true))]
-    found = segmentation.measure(task, observed(task, segmentation, ECHO, given))
+    found = kinds.of(task).measure(observed(task, ECHO, given))
     batches = [(logits[some], true[some].long()) for some in parts(len(true))]
     return Case(
         lambda **k: logged.SegmentationScores(len(task.classes), ignore_index=255, **k),
@@ -123,7 +112,7 @@ def of_crops():
         Batch(ids(some), {"S2": logits[some, None], "S2 days": days[some]}, true[some])
         for some in parts(len(true))
     ]
-    found = crops.measure(task, observed(task, crops, First(), given))
+    found = kinds.of(task).measure(observed(task, First(), given))
     background = task.classes.index(task.settings["background"])
     batches = [(logits[some].argmax(1), true[some]) for some in parts(len(true))]
     return Case(
@@ -154,7 +143,7 @@ def of_depth():
     true[2] = math.nan
     guess = torch.nan_to_num(true)[:, None] + torch.randn(7, 1, 11, 11, generator=generator)
     given = [Batch(ids(some), guess[some], true[some]) for some in parts(7)]
-    found = depth.measure(task, observed(task, depth, ECHO, given))
+    found = kinds.of(task).measure(observed(task, ECHO, given))
     batches = [(guess[some][:, 0], true[some]) for some in parts(7)]
     return Case(logged.DepthScores, list(found), batches, found)
 
@@ -172,9 +161,9 @@ def of_zeroshot():
             "targets": list(np.eye(19, dtype=np.uint8)[shown]),
             "similarities": list(np.tile(similar, sets)),
         },
-        schema=zeroshot.schema(task),
+        schema=kinds.of(task).schema(),
     )
-    found = zeroshot.measure(task, table)
+    found = kinds.of(task).measure(table)
     names = ["accuracy_micro", "accuracy_macro", "accuracy_classes"]
     batches = [
         (torch.from_numpy(similar[some]), torch.from_numpy(shown[some])) for some in parts(30)
@@ -203,9 +192,9 @@ def of_retrieval():
             "texts": [own.ravel() for own in texts],
             "captions": captions,
         },
-        schema=retrieval.schema(task),
+        schema=kinds.of(task).schema(),
     )
-    found = retrieval.measure(task, table)
+    found = kinds.of(task).measure(table)
     batches = [
         (
             torch.from_numpy(images[some]),
@@ -233,9 +222,9 @@ def of_captioning():
     said[3] = ""
     table = pa.table(
         {"sample": ids(slice(0, 25)), "hypothesis": said, "references": people},
-        schema=captioning.schema(task),
+        schema=kinds.of(task).schema(),
     )
-    found = captioning.measure(task, captioning.settle(task, table))
+    found = kinds.of(task).measure(kinds.of(task).settle(table))
     batches = [(said[some], people[some]) for some in parts(25)]
     return Case(logged.CaptionScores, list(found), batches, dict(found))
 
@@ -248,7 +237,7 @@ def of_compression():
     surfaces[2] = 255
     given = [Batch(ids(some), images[some], surfaces[some]) for some in parts(5)]
     model = Stepped()
-    found = compression.measure(task, observed(task, compression, model, given))
+    found = kinds.of(task).measure(observed(task, model, given))
     streams = [[model.encode(image, point) for image in images] for point in model.points]
     made = torch.stack([torch.stack([model.decode(one) for one in row]) for row in streams])
     sizes = torch.tensor([[len(one) for one in row] for row in streams])
@@ -285,7 +274,7 @@ def of_consistency():
         batch(series(dates, seed=seed), np.full((6, 6), 255), f"33UUP_{seed}_10")
         for seed, dates in enumerate((3, 2, len(MONTHS)))
     ]
-    found = consistency.measure(task, observed(task, consistency, Dimmed(), given))
+    found = kinds.of(task).measure(observed(task, Dimmed(), given))
     std = [task.declaration["statistics"]["120_nearest"][band][1] for band in CONTRACT.bands]
     stride = task.settings["stride"]
     tops = torch.tensor(CONTRACT.std)[:, None, None]

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 import bench.base.torch_setup  # noqa: F401
-from bench import models
+from bench import kinds, models
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError
-from bench.kinds import captioning
 from bench.models import blip2
 from bench.models.running import load_model
 from bench.spec import task as tasks
@@ -97,7 +96,7 @@ def _captions(network, images):
 
 
 def _loaded(entry):
-    return load_model(entry, captioning.outputs(TASK), torch.device("cpu"))
+    return load_model(entry, kinds.of(TASK).outputs(), torch.device("cpu"))
 
 
 def test_a_folder_becomes_an_entry_that_writes_what_transformers_writes(published):

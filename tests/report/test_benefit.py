@@ -10,7 +10,6 @@ import torch
 from bench import kinds, models
 from bench.base.errors import RequestError
 from bench.cli.results import benefit as verb
-from bench.kinds import multilabel
 from bench.kinds.common.batch import Batch
 from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.report import benefit
@@ -54,7 +53,7 @@ def trained(results, name, noise, **options):
         pa.FixedSizeListArray.from_arrays(values.ravel(), 19) for values in (targets, logits)
     ]
     samples = pa.array([f"s{index:03d}" for index in range(SAMPLES)])
-    schema = kinds.kind_of(task).schema(task)
+    schema = kinds.of(task).schema()
     metrics = [{"metric": "ap", "average": "macro"}, {"metric": "ap", "average": "classes"}]
     record(results, TASK, name, pa.table([samples, *columns], schema=schema), options, metrics)
 
@@ -134,7 +133,7 @@ def prepare(of, given, **options):
     recipe = models.find("none", tasks.load(TASK)).recipe["sample"]
     recipe = Recipe.model_validate(recipe.model_dump() | {"options": options})
     pipeline = InputPipeline(task.input(given), task.bands)
-    return multilabel.prepare(task, recipe, None, pipeline, [], None)
+    return kinds.of(task).prepare(recipe, None, pipeline, [], None)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +153,7 @@ def test_training_batches_are_augmented():
     task = tasks.load(TASK)
     recipe = models.find("channel-drop", task).recipe["sample"].model_copy(update={"flips": False})
     batch = Batch([str(i) for i in range(20)], torch.zeros(20, 10, 4, 4), torch.zeros(20, 19))
-    made = multilabel.augment(task, recipe, batch, torch.Generator().manual_seed(0))
+    made = kinds.of(task).augment(recipe, batch, torch.Generator().manual_seed(0))
     changed = (made.inputs != 0).any(dim=3).any(dim=2).sum(dim=1)
     assert set(changed.tolist()) == {0, 2}
     assert torch.equal(made.targets, batch.targets)

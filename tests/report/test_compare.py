@@ -33,14 +33,14 @@ def fewer_resamples(monkeypatch):
 def record(results, name, of, columns, tiles=TILES, seed=0, **changes):
     """A complete run of an entry; ``changes`` go to its manifest."""
     task = tasks.load(of)
-    kind = kinds.kind_of(task)
+    kind = kinds.of(task)
     count = len(next(iter(columns.values())))
     samples = [f"s{index:04d}" for index in range(count)]
     fixed = [
         pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
         for values in columns.values()
     ]
-    table = pa.table([pa.array(samples), *fixed], schema=kind.schema(task))
+    table = pa.table([pa.array(samples), *fixed], schema=kind.schema())
     run = Run(results / "runs" / f"{task.name}.{name}.sample.{seed}")
     run.write_part(0, table)
     if tiles is not None:
@@ -63,7 +63,7 @@ def record(results, name, of, columns, tiles=TILES, seed=0, **changes):
         "started": "2026-01-02T03:04:05+00:00",
         "scores": [
             dict(zip(("metric", "average"), metric.rsplit("_", 1), strict=True))
-            for metric in kind.measure(task, table)
+            for metric in kind.measure(table)
         ],
     }
     run.write_manifest(manifest | changes)
@@ -273,11 +273,11 @@ def test_scores_of_samples_are_the_losses_turned_round():
     values = logits(9.0)
     columns = [pa.array([f"s{i}" for i in range(SAMPLES)])]
     columns += [pa.FixedSizeListArray.from_arrays(a.ravel(), 19) for a in (targets(), values)]
-    table = pa.table(columns, schema=kinds.kind_of(task).schema(task))
+    table = pa.table(columns, schema=kinds.of(task).schema())
     expected = torch.nn.functional.binary_cross_entropy_with_logits(
         torch.from_numpy(values), torch.from_numpy(targets()).float(), reduction="none"
     ).mean(1)
-    found = kinds.kind_of(task).sample_scores(task, table)
+    found = kinds.of(task).sample_scores(table)
     assert found == pytest.approx(-expected.numpy(), rel=1e-5)
 
 

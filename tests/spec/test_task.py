@@ -19,10 +19,10 @@ def written(folder, **changes):
 @pytest.mark.parametrize("name", tasks.names())
 def test_every_task_loads_and_names_what_exists(name):
     task = tasks.load(name)
-    kind = kinds.kind_of(task)
+    kind = kinds.of(task)
     assert task.name == name
-    assert kind.schema(task).names[0] == "sample"
-    assert kind.outputs(task) == {"depth": 1}.get(task.kind, len(task.classes)) or (
+    assert kind.schema().names[0] == "sample"
+    assert kind.outputs() == {"depth": 1}.get(task.kind, len(task.classes)) or (
         task.kind in ("captioning", "compression", "consistency", "retrieval", "zeroshot")
     )
     assert set(task.inputs) <= set(task.declaration["inputs"])
@@ -62,9 +62,9 @@ def test_an_unknown_field_is_refused_by_name(tmp_path):
 def test_an_unknown_kind_and_bad_settings_are_refused(tmp_path):
     good = tasks.load("reben-mlc")
     with pytest.raises(RequestError, match=r"unknown kind 'multilabels'.*did you mean multilabel"):
-        kinds.kind_of(good.model_copy(update={"kind": "multilabels"}))
+        kinds.of(good.model_copy(update={"kind": "multilabels"}))
     with pytest.raises(RequestError, match="threshold: Input should be less than 1"):
-        kinds.kind_of(good.model_copy(update={"settings": {"threshold": 1.5}}))
+        kinds.of(good.model_copy(update={"settings": {"threshold": 1.5}}))
 
 
 def test_something_that_is_not_toml_is_refused(tmp_path):

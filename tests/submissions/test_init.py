@@ -3,10 +3,9 @@ import re
 import numpy as np
 import pytest
 
+from bench import kinds
 from bench.base.errors import RequestError
 from bench.evaluate import predictions
-from bench.kinds import kind_of
-from bench.kinds.common.protocol import Predictable
 from bench.spec import task as tasks
 from bench.submissions import template
 from bench.submissions.check import check
@@ -44,7 +43,7 @@ def test_for_every_task_only_what_must_be_filled_in_is_missing(tmp_path, name):
     task = tasks.load(name)
     folder = template.write(tmp_path / "mine", task, predicted=False)
     assert failed(folder) == OPEN | {"model.weights_there"}
-    if isinstance(kind_of(task), Predictable):
+    if kinds.of(task).prediction_schema() is not None:
         folder = template.write(tmp_path / "theirs", task, predicted=True)
         assert failed(folder) == OPEN | {"predictions.columns"}
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
+from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.models import entries
 from bench.spec import task as tasks
@@ -104,10 +105,10 @@ def test_training_begins_with_another_entry_and_ends_between(
 
     def control(name: str, contract: Any, track: str) -> blend.Validation:
         assert (name, track, contract.bands) == ("resisc45-zeroshot", "sample", ("VV", "VH"))
-        kind = blend.kind_of(task)
+        kind = kinds.of(task)
         pipeline = blend.InputPipeline(contract, task.bands)
         samples = data.ids("validation")[:12]
-        read = reader(lambda some: kind.load(task, data, pipeline, some), samples, 4)
+        read = reader(lambda some: kind.load(data, pipeline, some), samples, 4)
         return blend.Validation(task, read, len(samples))
 
     monkeypatch.setattr(blend, "control", control)

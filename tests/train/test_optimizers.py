@@ -21,7 +21,7 @@ def optimizer_of(recipe: Recipe) -> tuple[torch.nn.Parameter, Any]:
     torch.nn.init.constant_(network.weight, 2.0)
     setup = TrainingSetup(
         task=TASK,
-        kind=kinds.kind_of(TASK),
+        kind=kinds.of(TASK),
         recipe=recipe,
         seed=0,
         precision="32-true",

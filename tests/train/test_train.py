@@ -15,10 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench import models
+from bench import kinds, models
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError
-from bench.kinds import kind_of, multilabel
+from bench.kinds.multilabel import Multilabel
 from bench.models import entries
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
@@ -84,16 +84,16 @@ def _validation_score(found: Entry, model: torch.nn.Module) -> float:
     import pyarrow as pa
 
     task, data = tasks.load("reben-mlc"), Memory()
-    kind = kind_of(task)
+    kind = kinds.of(task)
     samples = data.ids("validation")
-    batch = kind.load(task, data, InputPipeline(found.input, task.bands), samples)
+    batch = kind.load(data, InputPipeline(found.input, task.bands), samples)
     with torch.inference_mode():
         # The memory format of training, as it decides the last bits.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        observed = kind.observe(task, model, batch)
+        observed = kind.observe(model, batch)
     columns = {"sample": samples, **{k: v.numpy().tolist() for k, v in observed.items()}}
-    table = pa.Table.from_pydict(columns, schema=kind.schema(task))
-    return float(kind.measure(task, table)[task.primary])
+    table = pa.Table.from_pydict(columns, schema=kind.schema())
+    return float(kind.measure(table)[task.primary])
 
 
 def _child(folder: Path, news: "multiprocessing.connection.Connection") -> None:
@@ -303,13 +303,13 @@ def test_a_killed_training_that_had_stopped_early_trains_no_further(
 def test_a_loss_that_is_not_a_number_names_epoch_and_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = multilabel.loss, iter(range(1_000))
+    real, calls = Multilabel.loss, iter(range(1_000))
 
     def loss(*args: Any) -> torch.Tensor:
         value = real(*args)
         return value * float("nan") if next(calls) == 5 else value
 
-    monkeypatch.setattr(multilabel, "loss", loss)
+    monkeypatch.setattr(Multilabel, "loss", loss)
     with pytest.raises(BenchError, match=r"epoch 2, step 2 of 4.*learning rate"):
         learn(tmp_path / "tiny")
     assert not (tmp_path / "tiny").exists()
@@ -317,7 +317,7 @@ def test_a_loss_that_is_not_a_number_names_epoch_and_step(
 
 def test_the_primary_score_must_be_defined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     undefined = {"ap_macro": np.float64("nan")}
-    monkeypatch.setattr(multilabel, "measure", lambda *args: undefined)
+    monkeypatch.setattr(Multilabel, "measure", lambda *args: undefined)
     with pytest.raises(BenchError, match="ap_macro is undefined on the 20 validation samples"):
         learn(tmp_path / "tiny")
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.kinds import kind_of
+from bench import kinds
 from bench.spec import task as tasks
 from bench.spec.contract import InputContract
 from bench.spec.entry import Entry, Model
@@ -103,7 +103,7 @@ def learn(folder: Path, made: Entry | None = None, data: Any = None, **options: 
         "precision": "32-true",
         "progress": lambda done, total, text: None,
     }
-    return train(made or entry(), task, kind_of(task), data or Memory(), **(defaults | options))
+    return train(made or entry(), task, kinds.of(task), data or Memory(), **(defaults | options))
 
 
 if __name__ == "__main__":

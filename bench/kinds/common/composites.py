@@ -4,13 +4,13 @@ Task and loss are those of A. Zavras et al., Mind the modality gap: Towards a re
 vision-language model via cross-modal alignment, ISPRS Journal 2025, arXiv:2402.09816.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from bench.base.errors import BenchError, RequestError
 from bench.data import Dataset
@@ -18,6 +18,9 @@ from bench.kinds.common.batch import Batch, images
 from bench.kinds.common.towers import class_vectors, embedded, frozen_logits, vectors
 from bench.spec.contract import InputPipeline
 from bench.spec.task import Task
+
+if TYPE_CHECKING:
+    import torch
 
 _RGB = ("R", "G", "B")
 _PROMPTS = "rs-transclip"
@@ -38,6 +41,8 @@ def load(task: Task, dataset: Labelled, pipeline: InputPipeline, samples: Sequen
     Raises:
         RequestError: the contract isn't of a composite and of bands behind it.
     """
+    import torch
+
     bands = pipeline.contract.bands
     if bands[:3] != _RGB or len(bands) == len(_RGB):
         raise RequestError(
@@ -78,6 +83,9 @@ def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     The first is the mean over both axes of embeddings of any norm, those of composites given; the
     second that of `bench.kinds.common.towers.frozen_logits` under the prompts of RS-TransCLIP.
     """
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
     given = batch.inputs["images"]
     with torch.no_grad():
         wanted = vectors(model, "encode_composite", given, batch.samples, "composite")

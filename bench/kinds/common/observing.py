@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import BenchError, in_words
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import Kind
-from bench.spec.task import Task
+from bench.kinds.common.kind import Kind
 
 _SPARE = 2
 
@@ -98,8 +97,7 @@ def answering(batch: Batch) -> Iterator[None]:
 
 
 def observe(
-    task: Task,
-    kind: Kind,
+    kind: Kind[Any, Any],
     model: torch.nn.Module,
     batches: Iterable[Batch],
     device: torch.device,
@@ -115,7 +113,7 @@ def observe(
     for batch in batches:
         samples += batch.samples
         with answering(batch):
-            observed = kind.observe(task, model, to_device(batch, device))
+            observed = kind.observe(model, to_device(batch, device))
         for name, values in observed.items():
             tensors = isinstance(values, torch.Tensor)
             columns[name] += [values.cpu()] if tensors else values

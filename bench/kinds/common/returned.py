@@ -4,13 +4,17 @@ What is observed of an output, such as the class of the largest logit, no longer
 NaN. So every kind passes what a model gives it through here first.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench.base.errors import BenchError
 
-FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+if TYPE_CHECKING:
+    import torch
+
+FLOATS = ("float32", "float16", "bfloat16")
 """What a model may compute in; the narrow ones are those of mixed precision."""
 
 _ADVICE = "check its weights and its input contract; with 16-mixed try 32-true"
@@ -46,17 +50,16 @@ def tensor(
     Raises:
         BenchError: it is no tensor, or has another dtype or shape, or holds NaN or infinity.
     """
+    import torch
+
     first = f"first for {named} {samples[0]}"
     if not isinstance(found, torch.Tensor):
         raise BenchError(
             f"expected {what} as a tensor, {by} returned {type(found).__name__}, {first}", hint
         )
-    if found.dtype not in FLOATS:
-        raise BenchError(
-            f"expected {what} as float32, {by} returned "
-            f"{str(found.dtype).removeprefix('torch.')}, {first}",
-            hint,
-        )
+    dtype = str(found.dtype).removeprefix("torch.")
+    if dtype not in FLOATS:
+        raise BenchError(f"expected {what} as float32, {by} returned {dtype}, {first}", hint)
     fits = len(shape) == found.ndim and all(
         size == wanted if wanted is not None else size > 0
         for size, wanted in zip(found.shape, shape, strict=True)

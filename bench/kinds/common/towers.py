@@ -1,18 +1,21 @@
 """Models of two towers: pictures and sentences to vectors of one space."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import normalize
 
 from bench.base.errors import BenchError
 from bench.kinds.common import returned
 from bench.kinds.common.prompts import fill
 from bench.metrics.zeroshot import class_embeddings
+
+if TYPE_CHECKING:
+    import torch
 
 _SENTENCES_AT_ONCE = 256
 
@@ -97,6 +100,8 @@ def class_vectors(
     Raises:
         BenchError: as `embedded`.
     """
+    import torch
+
     known = _classes.setdefault(model, {})
     if (prompts, names) not in known:
         filled = [fill(prompts, name) for name in names]
@@ -132,6 +137,9 @@ def frozen_logits(
     Returns:
         float32 [N, classes].
     """
+    import torch
+    from torch.nn.functional import normalize
+
     scale = model.logit_scale.detach().exp()  # type: ignore[operator]
     classes = torch.from_numpy(head).to(pictures.device)
     return scale * normalize(pictures.float(), dim=-1) @ classes.T

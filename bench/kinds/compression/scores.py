@@ -1,15 +1,16 @@
 """From what was observed of a codec to its scores; the other half of `bench.kinds.compression`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.data import Dataset
+from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.points import points_of
-from bench.kinds.common.protocol import Metrics
 from bench.metrics.compression import (
     LATENT_BITS,
     SURFACES,
@@ -19,7 +20,6 @@ from bench.metrics.compression import (
     codec_metrics,
     image_psnr,
 )
-from bench.spec.task import Task
 
 _AREAS = 1 + len(SURFACES)
 
@@ -41,61 +41,65 @@ class Settings(BaseModel):
     source_bits: Annotated[int, Field(ge=1, le=64)]
 
 
-def measure(task: Task, observations: pa.Table) -> Metrics:
-    """PSNR over rates, and for each rate point all there is to know.
+class Scenes(Dataset, Protocol):
+    """A dataset that knows what surface each pixel shows."""
 
-    See `bench.metrics.compression.codec_metrics`.
-    """
-    ones = np.ones((1, observations.num_rows), np.uint16)
-    return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
-
-
-def replicate(
-    task: Task,
-    observations: pa.Table,
-    counts: Iterable[NDArray[np.uint16]],
-    names: Sequence[str] = (),
-) -> Metrics:
-    """The same of resampled images. Which points make a codec's curve isn't resampled."""
-    curves = names or (task.primary, "psnr_nominalcurve")
-    found = codec_metrics(_observed(observations), counts, _scale(task), curves)
-    return {name: values for name, values in found.items() if not names or name in names}
+    def regions(self, sample: str) -> NDArray[np.uint8]:
+        """Index into `SURFACES` [height, width], 255 where none is known."""
+        ...
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """Names of rate points; their rates, for what is drawn as a curve; bands of each point."""
-    points = _points(observations)
-    ones = {name: part.sum(axis=0) for name, part in additive(_observed(observations)).items()}
-    if average == "actual":
-        return [f"bpppc={rate:.5g}" for rate in 8 * ones["bytes"] / ones["values"]]
-    if average == "nominal":
-        rates = LATENT_BITS * ones["latents"] / ones["values"]
-        return [f"nominal bpppc={rate:.5g}" for rate in rates[rates > 0]]
-    if average == "bands":
-        bands = range(1, ones["squared_error"].shape[-1] + 1)
-        return [f"{point} channel {band}" for point in points for band in bands]
-    return points
+class CompressionScores(Kind[Scenes, Settings]):
+    """The half of the kind that scores observations."""
 
+    Settings = Settings
 
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """Land, water and cloud: distortion of their pixels, at the rate of the whole image."""
-    found = {}
-    for area, surface in enumerate(SURFACES, 1):
-        rows = observations.filter(_array(observations, "pixels", 1)[:, area] > 0)
-        if rows.num_rows:
-            found[f"pixels={surface}"] = _only(rows, area)
-    return found
+    @property
+    def _scale(self) -> Scale:
+        return Scale(self.settings.bpppc, self.settings.nominal, self.settings.source_bits)
 
+    def replicate(
+        self,
+        observations: pa.Table,
+        counts: Iterable[NDArray[np.uint16]],
+        names: Sequence[str] = (),
+    ) -> Metrics:
+        """PSNR over rates, and for each rate point all there is to know, of resampled images.
 
-def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
-    """PSNR of each image, mean over rate points, [N]; infinite where nothing is lost."""
-    mean: NDArray[np.float64] = image_psnr(_observed(observations)).mean(axis=1)
-    return mean
+        See `bench.metrics.compression.codec_metrics`. Which points make a codec's curve isn't
+        resampled.
+        """
+        curves = names or (self.task.primary, "psnr_nominalcurve")
+        found = codec_metrics(_observed(observations), counts, self._scale, curves)
+        return {name: values for name, values in found.items() if not names or name in names}
 
+    def labels(self, observations: pa.Table, average: str) -> Sequence[str]:
+        """Names of rate points; their rates, for what is drawn as a curve; bands of each point."""
+        points = _points(observations)
+        ones = {name: part.sum(axis=0) for name, part in additive(_observed(observations)).items()}
+        if average == "actual":
+            return [f"bpppc={rate:.5g}" for rate in 8 * ones["bytes"] / ones["values"]]
+        if average == "nominal":
+            rates = LATENT_BITS * ones["latents"] / ones["values"]
+            return [f"nominal bpppc={rate:.5g}" for rate in rates[rates > 0]]
+        if average == "bands":
+            bands = range(1, ones["squared_error"].shape[-1] + 1)
+            return [f"{point} channel {band}" for point in points for band in bands]
+        return points
 
-def _scale(task: Task) -> Scale:
-    settings = Settings.model_validate(task.settings)
-    return Scale(settings.bpppc, settings.nominal, settings.source_bits)
+    def parts(self, observations: pa.Table) -> Mapping[str, pa.Table]:
+        """Land, water and cloud: distortion of their pixels, at the rate of the whole image."""
+        found = {}
+        for area, surface in enumerate(SURFACES, 1):
+            rows = observations.filter(_array(observations, "pixels", 1)[:, area] > 0)
+            if rows.num_rows:
+                found[f"pixels={surface}"] = _only(rows, area)
+        return found
+
+    def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
+        """PSNR of each image, mean over rate points, [N]; infinite where nothing is lost."""
+        mean: NDArray[np.float64] = image_psnr(_observed(observations)).mean(axis=1)
+        return mean
 
 
 def _observed(observations: pa.Table) -> Observed:

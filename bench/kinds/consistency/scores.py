@@ -1,8 +1,9 @@
 """From observed deviations to scores; the other half of `bench.kinds.consistency`."""
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.data import Dataset
+from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.points import points_of
-from bench.kinds.common.protocol import Metrics
 from bench.metrics.deviation_ratios import DISTANCES, ORIGINAL, consistency_metrics
-from bench.spec.task import Task
 
 WHOLE = -1
 """The area of all pixels."""
@@ -42,70 +43,88 @@ class Settings(BaseModel):
     statistics: str
 
 
-def measure(task: Task, observations: pa.Table) -> Metrics:
-    """Deviations of original and augmented signatures, their ratio and the verdict.
+class Dated(Dataset, Protocol):
+    """A dataset whose samples are locations with an image for each of several dates."""
 
-    See `bench.metrics.deviation_ratios`.
-    """
-    ones = np.ones((1, observations.num_rows), np.uint16)
-    return {name: values[0] for name, values in replicate(task, observations, [ones]).items()}
+    def images(
+        self, sample: str, bands: Sequence[str]
+    ) -> list[tuple[datetime.date, Mapping[str, NDArray[Any]]]]:
+        """The named bands on each date, as `Dataset.read` gives them, by rising date.
 
+        Raises:
+            BenchError: there are fewer than two dates, or a file is missing or damaged.
+        """
+        ...
 
-def replicate(
-    task: Task,
-    observations: pa.Table,
-    counts: Iterable[NDArray[np.uint16]],
-    names: Sequence[str] = (),
-) -> Metrics:
-    """The same of resampled locations."""
-    cells = _cells(observations)
-    sums, squares, pixels = (
-        cells.per_location(values) for values in (cells.sums, cells.squares, cells.known)
-    )
-    tolerance = Settings.model_validate(task.settings).tolerance
-    found = consistency_metrics(sums, squares, pixels, counts, tolerance)
-    return {name: values for name, values in found.items() if not names or name in names}
+    def reference_map(self, sample: str, bands: Sequence[str] = ()) -> NDArray[np.uint8]:
+        """The class of each pixel in the finest grid of the bands, 255 for none or unknown."""
+        ...
 
 
-def labels(task: Task, observations: pa.Table, average: str) -> Sequence[str]:
-    """The names of the magnitudes."""
-    return _points(observations)
+class ConsistencyScores(Kind[Dated, Settings]):
+    """The half of the kind that scores observations."""
 
+    Settings = Settings
 
-def parts(task: Task, observations: pa.Table) -> Mapping[str, pa.Table]:
-    """The pixels of each class, and all pixels of the dates in each season."""
-    cells = _cells(observations)
-    masks = {f"class={name}": cells.areas == index for index, name in enumerate(task.classes)}
-    seasons = cells.months % 12 // 3
-    masks |= {
-        f"season={name}": (cells.areas == WHOLE) & (seasons == index)
-        for index, name in enumerate(_SEASONS)
-    }
-    return {name: cells.only(observations, mask) for name, mask in masks.items() if mask.any()}
+    def replicate(
+        self,
+        observations: pa.Table,
+        counts: Iterable[NDArray[np.uint16]],
+        names: Sequence[str] = (),
+    ) -> Metrics:
+        """Deviations of original and augmented signatures, their ratio and the verdict.
 
+        See `bench.metrics.deviation_ratios`. Locations are resampled.
+        """
+        cells = _cells(observations)
+        sums, squares, pixels = (
+            cells.per_location(values) for values in (cells.sums, cells.squares, cells.known)
+        )
+        tolerance = self.settings.tolerance
+        found = consistency_metrics(sums, squares, pixels, counts, tolerance)
+        return {name: values for name, values in found.items() if not names or name in names}
 
-def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
-    """Minus the ratio of each location by L1, mean over magnitudes, [N]; NaN where undefined."""
-    cells = _cells(observations)
-    sums = cells.per_location(cells.sums)[..., DISTANCES.index("l1")]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios: NDArray[np.float64] = sums[:, 1:].mean(axis=1) / sums[:, ORIGINAL]
-    return np.where(np.isfinite(ratios), -ratios, np.nan)
+    def labels(self, observations: pa.Table, average: str) -> Sequence[str]:
+        """The names of the magnitudes."""
+        return _points(observations)
 
+    def parts(self, observations: pa.Table) -> Mapping[str, pa.Table]:
+        """The pixels of each class, and all pixels of the dates in each season."""
+        cells = _cells(observations)
+        masks = {
+            f"class={name}": cells.areas == index for index, name in enumerate(self.task.classes)
+        }
+        seasons = cells.months % 12 // 3
+        masks |= {
+            f"season={name}": (cells.areas == WHOLE) & (seasons == index)
+            for index, name in enumerate(_SEASONS)
+        }
+        return {name: cells.only(observations, mask) for name, mask in masks.items() if mask.any()}
 
-def remarks(task: Task, observations: pa.Table) -> list[str]:
-    """That the score is a reconstruction, and the verdict at each magnitude."""
-    tolerance = Settings.model_validate(task.settings).tolerance
-    found = measure(task, observations)
-    verdicts = {1.0: "consistent", 0.0: "inconsistent"}
-    judged = [
-        f"{point} {verdicts.get(float(verdict), 'undefined')}"
-        for point, verdict in zip(_points(observations), found["consistent_points"], strict=True)
-    ]
-    return [
-        RECONSTRUCTION,
-        f"at most {tolerance:.0%} more than original signatures deviate (L1): {', '.join(judged)}",
-    ]
+    def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
+        """Minus the ratio of each location (L1), mean over magnitudes, [N]; NaN if undefined."""
+        cells = _cells(observations)
+        sums = cells.per_location(cells.sums)[..., DISTANCES.index("l1")]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratios: NDArray[np.float64] = sums[:, 1:].mean(axis=1) / sums[:, ORIGINAL]
+        return np.where(np.isfinite(ratios), -ratios, np.nan)
+
+    def remarks(self, observations: pa.Table) -> list[str]:
+        """That the score is a reconstruction, and the verdict at each magnitude."""
+        tolerance = self.settings.tolerance
+        found = self.measure(observations)
+        verdicts = {1.0: "consistent", 0.0: "inconsistent"}
+        judged = [
+            f"{point} {verdicts.get(float(verdict), 'undefined')}"
+            for point, verdict in zip(
+                _points(observations), found["consistent_points"], strict=True
+            )
+        ]
+        return [
+            RECONSTRUCTION,
+            f"at most {tolerance:.0%} more than original signatures deviate (L1): "
+            f"{', '.join(judged)}",
+        ]
 
 
 @dataclass(frozen=True)

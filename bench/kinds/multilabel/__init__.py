@@ -3,44 +3,33 @@
 Observed per image: the targets and the logits. Everything else follows from them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench.base.errors import RequestError
-from bench.data import Dataset
-from bench.kinds.common import returned
-from bench.kinds.common.batch import Batch, images, mirrored, mirrors
-from bench.kinds.common.blank import SAMPLE_ID, noise
-from bench.kinds.common.logits import check_logits
+from bench.kinds.common.batch import Batch, mirrored, mirrors
+from bench.kinds.common.class_logits import ClassLogits, Labelled, Thresholded, observed
+from bench.kinds.common.kind import Metrics, PreparationContext, Prepared
 from bench.kinds.common.predicted import beside
-from bench.kinds.common.protocol import Metrics, PreparationContext, Prepared
 from bench.kinds.common.tables import SAMPLE, field, matrix
-from bench.kinds.multilabel import mixing as _cutmix
+from bench.kinds.multilabel import mixing
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
-from bench.spec.contract import InputContract, InputPipeline
+from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
-INTERFACE = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
-
-BATCH = 64
-
-UNRANKED = ""
-
-VOLATILE = ()
-
-SAMPLE_SCORE = "minus binary cross-entropy, mean over classes"
+if TYPE_CHECKING:
+    import torch
 
 
-class Options(_cutmix.Options):
+class Options(mixing.Options):
     """What a recipe may say of training: how images are mixed, and augmented before that.
 
     Attributes:
@@ -52,84 +41,89 @@ class Options(_cutmix.Options):
     strength: float = 0
 
 
-class Settings(BaseModel):
-    """Settings of a multi-label task: the probability above which a class counts as present."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    threshold: Annotated[float, Field(gt=0, lt=1)]
+class Settings(Thresholded):
+    """Settings of a multi-label task."""
 
 
-class Labelled(Dataset, Protocol):
-    """A dataset that knows which classes occur in a sample."""
+class Multilabel(ClassLogits[Settings]):
+    """Which of the classes occur in an image."""
 
-    def multilabels(self, samples: Sequence[str]) -> NDArray[np.uint8]:
-        """Whether each class occurs, 0 or 1, [N, classes]."""
-        ...
+    Settings = Settings
+    Options = Options
 
+    def schema(self) -> pa.Schema:
+        """``sample``, ``targets`` uint8 [classes], ``logits`` float32 [classes]."""
+        classes = len(self.task.classes)
+        return pa.schema(
+            [
+                pa.field("sample", pa.string(), nullable=False),
+                pa.field("targets", pa.list_(pa.uint8(), classes), nullable=False),
+                pa.field("logits", pa.list_(pa.float32(), classes), nullable=False),
+            ]
+        )
 
-def outputs(task: Task) -> int:
-    """One logit per class."""
-    return len(task.classes)
+    def prediction_schema(self) -> pa.Schema:
+        """``sample`` and ``logits`` float32 [classes]."""
+        logits = pa.list_(pa.float32(), len(self.task.classes))
+        about = "a logit, not a probability, for each class in the task's order"
+        return pa.schema([SAMPLE, field("logits", logits, about)])
 
+    def from_predictions(self, dataset: Labelled, table: pa.Table) -> pa.Table:
+        """Logits as they are, beside targets from the dataset."""
+        targets = dataset.multilabels(table.column("sample").to_pylist())
+        return beside(self.schema(), table, {"targets": targets})
 
-def schema(task: Task) -> pa.Schema:
-    """``sample``, ``targets`` uint8 [classes], ``logits`` float32 [classes]."""
-    classes = len(task.classes)
-    return pa.schema(
-        [
-            pa.field("sample", pa.string(), nullable=False),
-            pa.field("targets", pa.list_(pa.uint8(), classes), nullable=False),
-            pa.field("logits", pa.list_(pa.float32(), classes), nullable=False),
-        ]
-    )
+    def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
+        """Mirror and augment images, which changes no label, and mix those made ready for it."""
+        options = Options.model_validate(recipe.options)
+        masks = mirrors(len(batch.samples), draw) if recipe.flips else None
+        if masks is not None:
+            batch = replace(batch, inputs=mirrored(batch.inputs, masks))
+        if options.augmentation != "none":
+            batch = replace(batch, inputs=_augmented(self.task, options, batch.inputs, draw))
+        if not isinstance(batch.targets, Mapping):
+            return batch
+        return mixing.mixed(options, batch, masks, draw)
 
+    def teacher(self, recipe: Recipe) -> str:
+        """The classifier whose explanations say where classes are, if the recipe mixes by them."""
+        options = Options.model_validate(recipe.options)
+        return options.classifier if options.strategy == "cutmix-lp-gradcam" else ""
 
-def prediction_schema(task: Task) -> pa.Schema:
-    """``sample`` and ``logits`` float32 [classes]."""
-    logits = pa.list_(pa.float32(), len(task.classes))
-    about = "a logit, not a probability, for each class in the task's order"
-    return pa.schema([SAMPLE, field("logits", logits, about)])
+    def prepare(
+        self,
+        recipe: Recipe,
+        dataset: Labelled,
+        pipeline: InputPipeline,
+        samples: Sequence[str],
+        context: PreparationContext,
+    ) -> Prepared:
+        """Read training samples with what the recipe's strategy of mixing needs."""
+        options = Options.model_validate(recipe.options)
+        _check_augmentation(self.task, options, pipeline)
 
+        def read(chosen: Sequence[str]) -> Batch:
+            return self.load(dataset, pipeline, chosen)
 
-def from_predictions(task: Task, dataset: Labelled, table: pa.Table) -> pa.Table:
-    """Logits as they are, beside targets from the dataset."""
-    targets = dataset.multilabels(table.column("sample").to_pylist())
-    return beside(schema(task), table, {"targets": targets})
+        return mixing.prepared(options, self.task, dataset, pipeline, samples, context, read)
 
+    def measure(self, observations: pa.Table) -> Metrics:
+        """AP, AUROC and the threshold metrics: macro, micro, by class, by sample where defined."""
+        return multilabel_metrics(*observed(observations), threshold=self.threshold)
 
-def load(task: Task, dataset: Labelled, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
-    """Images brought to the contract, and their multi-hot targets float32 [N, classes]."""
-    targets = torch.from_numpy(dataset.multilabels(samples).astype(np.float32))
-    return Batch(samples, images(dataset, pipeline, samples), targets)
+    def replicate(
+        self,
+        observations: pa.Table,
+        counts: Iterable[NDArray[np.uint16]],
+        names: Sequence[str] = (),
+    ) -> Metrics:
+        """The same of resampled observations; sorted once, then reweighted."""
+        arrays = observed(observations)
+        return multilabel_replicates(*arrays, counts, names or NAMES, threshold=self.threshold)
 
-
-def blank(task: Task, contract: InputContract) -> Batch:
-    """One made-up image that shows nothing."""
-    return Batch([SAMPLE_ID], noise(contract, 1), torch.zeros(1, len(task.classes)))
-
-
-def observe(task: Task, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
-    """Targets and logits of a batch."""
-    return {"targets": batch.targets.to(torch.uint8), "logits": _logits(model, batch).float()}
-
-
-def loss(task: Task, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Binary cross-entropy with logits, mean over images and classes."""
-    return binary_cross_entropy_with_logits(_logits(model, batch, training=True), batch.targets)
-
-
-def augment(task: Task, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-    """Mirror and augment images, which changes no label, and mix those made ready for it."""
-    options = Options.model_validate(recipe.options)
-    masks = mirrors(len(batch.samples), draw) if recipe.flips else None
-    if masks is not None:
-        batch = replace(batch, inputs=mirrored(batch.inputs, masks))
-    if options.augmentation != "none":
-        batch = replace(batch, inputs=_augmented(task, options, batch.inputs, draw))
-    if not isinstance(batch.targets, Mapping):
-        return batch
-    return _cutmix.mixed(options, batch, masks, draw)
+    def averaged(self, observations: pa.Table) -> Mapping[str, int]:
+        """The number of classes that occur; of AUROC and specificity those that are absent, too."""
+        return occurring(matrix(observations, "targets"))
 
 
 def _augmented(
@@ -147,30 +141,6 @@ def _augmented(
     )
 
 
-def teacher(recipe: Recipe) -> str:
-    """The classifier whose explanations say where classes are, if the recipe mixes by them."""
-    options = Options.model_validate(recipe.options)
-    return options.classifier if options.strategy == "cutmix-lp-gradcam" else ""
-
-
-def prepare(
-    task: Task,
-    recipe: Recipe,
-    dataset: Labelled,
-    pipeline: InputPipeline,
-    samples: Sequence[str],
-    preparation: PreparationContext,
-) -> Prepared:
-    """Read training samples with what the recipe's strategy of mixing needs."""
-    options = Options.model_validate(recipe.options)
-    _check_augmentation(task, options, pipeline)
-
-    def read(chosen: Sequence[str]) -> Batch:
-        return load(task, dataset, pipeline, chosen)
-
-    return _cutmix.prepared(options, task, dataset, pipeline, samples, preparation, read)
-
-
 def _check_augmentation(task: Task, options: Options, pipeline: InputPipeline) -> None:
     if options.augmentation == "none":
         return
@@ -185,58 +155,3 @@ def _check_augmentation(task: Task, options: Options, pipeline: InputPipeline) -
             f"bounds of its bands; declared are bounds of {' '.join(bounds) or 'no bands'}",
             "train it on augmentation-benefit, with the input s2",
         )
-
-
-def measure(task: Task, observations: pa.Table) -> Metrics:
-    """AP, AUROC and the threshold metrics: macro, micro, by class, by sample where defined."""
-    return multilabel_metrics(*_arrays(observations), threshold=_threshold(task))
-
-
-def replicate(
-    task: Task,
-    observations: pa.Table,
-    counts: Iterable[NDArray[np.uint16]],
-    names: Sequence[str] = (),
-) -> Metrics:
-    """The same of resampled observations; sorted once, then reweighted."""
-    arrays = _arrays(observations)
-    return multilabel_replicates(*arrays, counts, names or NAMES, threshold=_threshold(task))
-
-
-def averaged(task: Task, observations: pa.Table) -> Mapping[str, int]:
-    """The number of classes that occur; of AUROC and specificity those that are absent, too."""
-    return occurring(matrix(observations, "targets"))
-
-
-def check_scale(task: Task, observations: pa.Table) -> None:
-    """Refuse probabilities and decisions; see `bench.kinds.common.logits.check_logits`."""
-    targets, logits = _arrays(observations)
-    check_logits(logits, targets)
-
-
-def sample_scores(task: Task, observations: pa.Table) -> NDArray[np.float64]:
-    """Minus the binary cross-entropy of each image, mean over classes, [N]."""
-    targets, logits = _arrays(observations)
-    # -log sigmoid(x) for what is there, -log sigmoid(-x) for what isn't.
-    misses: NDArray[np.float64] = np.logaddexp(0.0, np.where(targets, -logits, logits)).mean(
-        axis=1, dtype=np.float64
-    )
-    return -misses
-
-
-def _arrays(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    return matrix(observations, "targets"), matrix(observations, "logits")
-
-
-def _threshold(task: Task) -> float:
-    """The logit of the probability above which a class counts as present."""
-    probability = Settings.model_validate(task.settings).threshold
-    return float(np.log(probability / (1 - probability)))
-
-
-def _logits(model: torch.nn.Module, batch: Batch, *, training: bool = False) -> torch.Tensor:
-    hint = "a multi-label model returns one logit per image and class"
-    shape = batch.targets.shape
-    return returned.tensor(
-        model(batch.inputs), shape, batch.samples, "logits", hint, training=training
-    )

@@ -13,13 +13,18 @@ The pixels of a class are kept as summed-area tables, so that a label costs some
 a pass over the image: F. C. Crow, Summed-Area Tables for Texture Mapping, SIGGRAPH 1984.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bench.base.errors import RequestError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,11 @@ class Cuts:
     targets: torch.Tensor
     sizes: torch.Tensor
 
-    def to(self, device: torch.device) -> "Cuts":
+    def to(self, device: torch.device) -> Cuts:
         """The same on a device."""
         return Cuts(**{name: tensor.to(device) for name, tensor in vars(self).items()})
 
-    def unmirrored(self, masks: torch.Tensor, height: int, width: int) -> "Cuts":
+    def unmirrored(self, masks: torch.Tensor, height: int, width: int) -> Cuts:
         """The same crops of images that weren't mirrored.
 
         Args:
@@ -52,6 +57,8 @@ class Cuts:
             height: of the images.
             width: of the images.
         """
+        import torch
+
         flipped = masks.flip(0).T
         extent = torch.tensor([height, width], device=self.sizes.device)
 
@@ -86,6 +93,8 @@ def boxes(
     Raises:
         RequestError: no box has such an area.
     """
+    import torch
+
     high, wide = torch.arange(1, height)[:, None], torch.arange(1, width)
     area = (high * wide).double() / (height * width)
     places = ((height - high) * (width - wide)).double()
@@ -124,6 +133,8 @@ def cuts(
     Raises:
         RequestError: no box has such an area.
     """
+    import torch
+
     sources, sizes = boxes(count, height, width, smallest, largest, draw)
     return Cuts(
         chosen=torch.rand(count, generator=draw) < probability,
@@ -141,6 +152,8 @@ def paste(images: torch.Tensor, cut: Cuts) -> torch.Tensor:
         images: [N, ..., height, width].
         cut: on the same device.
     """
+    import torch
+
     rows, columns = (
         _within(torch.arange(side, device=images.device), cut, axis)
         for axis, side in enumerate(images.shape[-2:])
@@ -179,6 +192,8 @@ def pixels(table: torch.Tensor, cut: Cuts) -> torch.Tensor:
         table: of the unmixed images, [N, classes, height + 1, width + 1], as `tables` makes them.
         cut: on the same device.
     """
+    import torch
+
     everyone = torch.arange(len(table), device=table.device)
     covered = _in_boxes(table, everyone, cut.targets, cut.sizes)
     pasted = _in_boxes(table, cut.donors, cut.sources, cut.sizes)
@@ -197,12 +212,16 @@ def propagated(
         cut: on the same device.
         more_than: pixels that a class which occurs has more of.
     """
+    import torch
+
     found = (pixels(table, cut) > more_than).to(labels.dtype)
     return torch.where(cut.chosen[:, None], found, labels)
 
 
 def united(labels: torch.Tensor, cut: Cuts) -> torch.Tensor:
     """Labels of the receiver and of the donor together, [N, classes]."""
+    import torch
+
     return torch.where(cut.chosen[:, None], torch.maximum(labels, labels[cut.donors]), labels)
 
 
@@ -217,6 +236,8 @@ def by_area(labels: torch.Tensor, cut: Cuts, height: int, width: int) -> torch.T
 
 def _somewhere(places: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """A uniform integer below each of some, int64."""
+    import torch
+
     share = torch.rand(places.shape, generator=draw, dtype=torch.float64)
     return (share * places).long()
 

@@ -5,12 +5,16 @@ source of positions for CutMix (see `bench.kinds.multilabel.cutmix`) without the
 rectification.
 """
 
-import warnings
+from __future__ import annotations
 
-import torch
+import warnings
+from typing import TYPE_CHECKING
 
 from bench.base.errors import RequestError, unknown
 from bench.kinds.common import returned
+
+if TYPE_CHECKING:
+    import torch
 
 
 def explanations(
@@ -31,6 +35,8 @@ def explanations(
     Raises:
         RequestError: captum isn't installed, or the network has no such layer of images.
     """
+    import torch
+
     try:
         from captum.attr import LayerGradCam
     except ImportError as error:

@@ -4,28 +4,30 @@ The positions that label propagation needs come with the samples, as summed-area
 where the recipe asks for them.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from safetensors.torch import load_file
-from torch.nn.functional import interpolate
 
 from bench.base.errors import BenchError, RequestError
 from bench.base.weights import save_tensors
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.protocol import PreparationContext, Prepared
+from bench.kinds.common.kind import PreparationContext, Prepared
 from bench.kinds.multilabel import cutmix
 from bench.kinds.multilabel.explain import explanations
 from bench.kinds.multilabel.map_noise import MOST_PIXELS, NOISES, VOID, label_errors
 from bench.spec.contract import InputPipeline
 from bench.spec.task import Task
+
+if TYPE_CHECKING:
+    import torch
 
 Load = Callable[[Sequence[str]], Batch]
 Positions = Callable[[Sequence[str]], NDArray[np.integer]]
@@ -127,6 +129,8 @@ def prepared(
             explained.
         BenchError: a map is missing, has codes without a meaning, or isn't as large as its image.
     """
+    import torch
+
     if options.strategy == "none":
         return Prepared(load, {})
     positions, facts = _positions(options, task, dataset, pipeline, samples, preparation, load)
@@ -190,6 +194,8 @@ def _positions(
     load: Load,
 ) -> tuple[Positions | None, dict[str, float | str]]:
     """The tables of any training samples, and where they come from."""
+    from torch.nn.functional import interpolate
+
     if options.strategy == "cutmix-lp-map":
         if not hasattr(dataset, "reference_map"):
             raise RequestError(
@@ -260,6 +266,9 @@ def _explained(
     options: Options, samples: Sequence[str], preparation: PreparationContext, load: Load
 ) -> torch.Tensor:
     """Coarse explanations of all training samples, made once, float32 [N, classes, h, w]."""
+    import torch
+    from safetensors.torch import load_file
+
     if preparation.teacher is None:
         raise RequestError(
             "explanation masks need a trained classifier, and the recipe names none",

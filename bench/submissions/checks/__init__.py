@@ -197,7 +197,7 @@ class Submission:
             raise PreconditionError
         # The network of another input would be blamed on its weights.
         entry = entry.model_copy(update={"input": self.contract})
-        outputs = kinds.kind_of(self.task).outputs(self.task)
+        outputs = kinds.of(self.task).outputs()
         try:
             with limits.memory(_MEMORY):
                 return models.build(entry, outputs)

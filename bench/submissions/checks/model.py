@@ -3,7 +3,6 @@
 from bench import data, kinds
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError
-from bench.kinds.common import scoring
 from bench.spec.contract import InputPipeline
 from bench.submissions.checks import ARCHITECTURES, PreconditionError, Submission
 
@@ -91,16 +90,16 @@ def runs(submission: Submission) -> str | None:
             weights.fill(network, entry.weights, entry.model.weights_prefix)
     except BenchError as error:
         raise PreconditionError from error
-    kind = kinds.kind_of(task)
+    kind = kinds.of(task)
     dataset = data.reader(task.dataset).open_dataset(
         data.ensure_sample(task.dataset, lambda text: None)
     )
     samples = dataset.ids(task.split)[:_SAMPLES]
-    batch = kind.load(task, dataset, pipeline, samples)
+    batch = kind.load(dataset, pipeline, samples)
     with torch.inference_mode():
-        device, schema = torch.device("cpu"), kind.schema(task)
-        found = observe(task, kind, network.eval(), [batch], device, schema)
-    scoring.check_scale(task, found)
+        device, schema = torch.device("cpu"), kind.schema()
+        found = observe(kind, network.eval(), [batch], device, schema)
+    kind.check_scale(found)
     return f"{len(samples)} samples"
 
 

@@ -5,7 +5,6 @@ from bench.base import parquet
 from bench.base.errors import BenchError
 from bench.data import Dataset
 from bench.evaluate import predictions
-from bench.kinds.common import scoring
 from bench.spec.entry import Predicted
 from bench.submissions.checks import PreconditionError, Submission
 
@@ -70,8 +69,8 @@ def fit(submission: Submission) -> str | None:
     asked = set(piece.column("sample").to_pylist())
     for track, dataset in _datasets(submission).items():
         if asked <= set(predictions.expected(task, dataset)):
-            found = predictions.kind_of(task).from_predictions(task, dataset, piece)
-            scoring.check_scale(task, found)
+            kind = predictions.kind_of(task)
+            kind.check_scale(kind.from_predictions(dataset, piece))
             return f"{piece.num_rows} rows on the {track} track"
     return None
 

@@ -205,10 +205,10 @@ def _opened(
     recipe = entry.recipe.get(track) if isinstance(entry, Entry) else None
     if not isinstance(entry, Entry) or not isinstance(recipe, Federated):
         raise RequestError(f"{model} has no federated recipe for the {track} track")
-    entry, kind = entry.on(track), kinds.kind_of(task)
+    entry, kind = entry.on(track), kinds.of(task)
     bench.base.torch_setup.deterministic(seed)
     torch.set_float32_matmul_precision(recipe.matmul_precision)
-    network = models.build(entry, kind.outputs(task))
+    network = models.build(entry, kind.outputs())
     side, classes = entry.input.size or 1, len(task.classes)
 
     def blank(rows: Sequence[int]) -> Batch:
@@ -237,10 +237,10 @@ def _all_clients(
     data.require(root, task.dataset)
     dataset: Any = data.reader(task.dataset).open_dataset(root)
     samples = dataset.ids(task.training)
-    kind, pipeline = kinds.kind_of(task), InputPipeline(entry.input, task.bands)
+    kind, pipeline = kinds.of(task), InputPipeline(entry.input, task.bands)
 
     def read(rows: Sequence[int]) -> Batch:
-        return kind.load(task, dataset, pipeline, [samples[row] for row in rows])
+        return kind.load(dataset, pipeline, [samples[row] for row in rows])
 
     labels = dataset.multilabels(samples)
     clients = partition(dataset.attributes(samples), recipe, seed)

@@ -1,7 +1,6 @@
 """A federated recipe from beginning to end."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -13,7 +12,7 @@ import bench.base.torch_setup
 from bench.base import weights
 from bench.base.errors import RequestError
 from bench.data import Dataset
-from bench.kinds.common.protocol import Kind
+from bench.kinds.common.kind import Kind
 from bench.models.rounds import stacked
 from bench.models.running import laid_out
 from bench.spec.entry import Entry, Federation, Held, Round, Trained
@@ -70,7 +69,7 @@ def lesson_of(
     network: torch.nn.Module,
     recipe: Federated,
     task: Task,
-    kind: Kind,
+    kind: Kind[Any, Any],
     read: Read,
     seed: int,
     device: str,
@@ -87,7 +86,7 @@ def lesson_of(
             "use bf16-mixed or 32-true",
         )
     placed = laid_out(network.to(torch.device(device)))
-    return FederatedSetup(recipe, placed, partial(kind.loss, task), read, seed, precision)
+    return FederatedSetup(recipe, placed, kind.loss, read, seed, precision)
 
 
 def follow(

@@ -1,0 +1,162 @@
+"""What kinds share that score the class of every pixel.
+
+Observed per sample: its confusion matrix over the labelled pixels. Matrices add up, so every score
+of a set of samples follows from the sum of theirs.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel
+
+from bench.data import Dataset
+from bench.kinds.common import pictures
+from bench.kinds.common.batch import Batch
+from bench.kinds.common.kind import Kind, Metrics
+from bench.kinds.common.tables import matrix
+from bench.metrics import confusion
+from bench.metrics.stats import weighted_sums
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+VOID = 255
+"""The target of a pixel that has none."""
+
+
+class Mapped(Dataset, Protocol):
+    """A dataset that knows the class of every pixel."""
+
+    def reference_map(self, sample: str, bands: Sequence[str]) -> NDArray[np.uint8]:
+        """Class indices [height, width], `VOID` where a pixel has no label.
+
+        Of several maps that of the finest grid of these bands.
+        """
+        ...
+
+
+D = TypeVar("D", bound=Mapped)
+S = TypeVar("S", bound=BaseModel)
+
+
+class ClassMaps(Kind[D, S]):
+    """A kind whose models give logits of classes for every pixel."""
+
+    target = "reference_map"
+    drawn = 3
+    sample_score = "share of pixels that are right"
+
+    @abstractmethod
+    def logits(
+        self, model: torch.nn.Module, batch: Batch, *, training: bool = False
+    ) -> torch.Tensor:
+        """Logits float32 [N, classes, height, width] at the pixels of the targets.
+
+        Raises:
+            BenchError: as `bench.kinds.common.returned.tensor`.
+        """
+
+    def schema(self) -> pa.Schema:
+        """``sample`` and ``confusion`` int32 [classes * classes], rows are targets."""
+        cells = len(self.task.classes) ** 2
+        return pa.schema(
+            [
+                pa.field("sample", pa.string(), nullable=False),
+                pa.field("confusion", pa.list_(pa.int32(), cells), nullable=False),
+            ]
+        )
+
+    def observe(self, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """The confusion matrix of each sample."""
+        import torch
+
+        classes = len(self.task.classes)
+        predictions = self.logits(model, batch).argmax(1).to(torch.uint8)
+        matrices = confusion.confusion_matrices(
+            batch.targets.cpu().numpy(), predictions.cpu().numpy(), classes, VOID
+        )
+        flat = matrices.reshape(len(matrices), classes * classes).astype(np.int32)
+        return {"confusion": torch.from_numpy(flat)}
+
+    def loss(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
+        from torch.nn.functional import cross_entropy
+
+        logits = self.logits(model, batch, training=True)
+        total = cross_entropy(logits, batch.targets.long(), ignore_index=VOID, reduction="sum")
+        labelled: torch.Tensor = (batch.targets != VOID).sum()
+        return total / labelled.clamp(min=1)
+
+    def measure(self, observations: pa.Table) -> Metrics:
+        """IoU, F1 and recall by class and their means, accuracy and kappa, over all pixels."""
+        return self.scores(self.pooled(observations).ravel())
+
+    def replicate(
+        self,
+        observations: pa.Table,
+        counts: Iterable[NDArray[np.uint16]],
+        names: Sequence[str] = (),
+    ) -> Metrics:
+        """The same of resampled observations."""
+        cells = matrix(observations, "confusion")
+        found = self.scores(np.concatenate([weighted_sums(block, cells) for block in counts]))
+        return {name: values for name, values in found.items() if not names or name in names}
+
+    def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
+        """The share of labelled pixels that are right in each sample, [N]; NaN without any."""
+        classes = len(self.task.classes)
+        matrices = matrix(observations, "confusion").reshape(-1, classes, classes)
+        return confusion.overall_accuracy(matrices)
+
+    def draw(self, dataset: D, model: torch.nn.Module, batch: Batch) -> dict[str, pictures.Picture]:
+        """The reference and the predicted map of each sample, where colours are declared."""
+        import torch
+
+        declared = self.task.declaration.get("colours")
+        if declared is None:
+            return {}
+        colours = {name: tuple(declared[name]) for name in self.task.classes}
+        table = list(colours.values())
+        predicted = self.logits(model, batch).argmax(1).to(torch.uint8).cpu().numpy()
+        true = batch.targets.cpu().numpy()
+        return {
+            f"sample-{name}": pictures.panels(
+                {
+                    "reference": pictures.enlarged(pictures.classes(reference, table)),
+                    "predicted": pictures.enlarged(pictures.classes(guess, table)),
+                    "white: not labelled": pictures.legend(colours),
+                }
+            )
+            for name, reference, guess in zip(batch.samples, true, predicted, strict=True)
+        }
+
+    def averaged(self, observations: pa.Table) -> Mapping[str, int]:
+        """The number of classes that have a pixel."""
+        count = confusion.occurring(self.pooled(observations))
+        return dict.fromkeys(("iou_macro", "recall_macro", "f1_macro"), count)
+
+    def pooled(self, observations: pa.Table) -> NDArray[np.int64]:
+        """The confusion matrix of all pixels, [classes, classes]."""
+        classes = len(self.task.classes)
+        cells: NDArray[np.int64] = matrix(observations, "confusion").sum(axis=0, dtype=np.int64)
+        return cells.reshape(classes, classes)
+
+    def scores(self, cells: NDArray[Any]) -> Metrics:
+        """Every metric of confusion matrices [..., classes * classes]."""
+        classes = len(self.task.classes)
+        matrices = cells.reshape(*cells.shape[:-1], classes, classes)
+        return {
+            "iou_macro": confusion.mean_iou(matrices),
+            "accuracy_micro": confusion.overall_accuracy(matrices),
+            "recall_macro": confusion.mean_class_accuracy(matrices),
+            "kappa_micro": confusion.kappa(matrices),
+            "f1_macro": confusion.mean_f1(matrices),
+            "iou_classes": confusion.class_iou(matrices),
+            "f1_classes": confusion.class_f1(matrices),
+        }
