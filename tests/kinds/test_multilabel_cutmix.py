@@ -210,7 +210,7 @@ def test_maps_that_do_not_fit_are_refused() -> None:
 
 def test_without_captum_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "captum.attr", None)
-    with pytest.raises(RequestError, match="explanation masks need captum") as caught:
+    with pytest.raises(RequestError, match="explanation masks needs captum") as caught:
         explain.explanations(Planes(), "conv", torch.zeros(1, 2, 8, 8), torch.zeros(1, 19))
     assert "rs-bench[explain]" in caught.value.hint
 

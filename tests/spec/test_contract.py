@@ -1,3 +1,5 @@
+import bench.base.torch_setup  # noqa: F401  # isort: skip
+
 import numpy as np
 import pytest
 import torch

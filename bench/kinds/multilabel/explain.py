@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from bench.base import extras
 from bench.base.errors import RequestError, unknown
 from bench.kinds.common import returned
 
@@ -37,13 +38,7 @@ def explanations(
     """
     import torch
 
-    try:
-        from captum.attr import LayerGradCam
-    except ImportError as error:
-        raise RequestError(
-            "explanation masks need captum, which isn't installed",
-            "pip install 'rs-bench[explain]'",
-        ) from error
+    attribution = extras.load("captum.attr", "explain", "computing explanation masks")
     modules = dict(network.named_modules())
     if layer not in modules:
         raise unknown("layer of the classifier", layer, filter(None, modules))
@@ -64,7 +59,7 @@ def explanations(
         )
     found = torch.zeros(*labels.shape, *outputs[0].shape[-2:], device=images.device)
     wanted = (logits > 0) & (labels > 0)
-    method = LayerGradCam(network, modules[layer])
+    method = attribution.LayerGradCam(network, modules[layer])
     with warnings.catch_warnings():
         # That images, of course, require no gradients.
         warnings.simplefilter("ignore")
