@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.base.display import as_json, plain
+from bench.cli import _complete as complete
 
 if TYPE_CHECKING:
     from bench.evaluate.request import Report
@@ -24,6 +25,12 @@ Results = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        help="Run id, the beginning of one, or a run's folder.", autocompletion=complete.runs
+    ),
+]
 _GAP = "   "
 _RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 _WIDEST_RULE = 120

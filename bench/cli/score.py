@@ -1,21 +1,11 @@
 """``bench score``: stored observations, scored again."""
 
-from typing import Annotated
-
-import typer
-
-from bench.cli import _complete as complete
 from bench.cli import _request as options
-from bench.cli._console import Json, Results, print_json, results_folder
+from bench.cli._console import Json, Results, RunName, print_json, results_folder
 
 
 def verb(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="Run id, the beginning of one, or a run's folder.", autocompletion=complete.runs
-        ),
-    ],
+    run: RunName,
     as_json: Json = False,
     results: Results = None,
 ) -> None:

@@ -1,20 +1,10 @@
 """``bench verify``: are the numbers of a run what its files say."""
 
-from typing import Annotated
-
-import typer
-
-from bench.cli import _complete as complete
-from bench.cli._console import Json, Results, print_json, print_table, results_folder
+from bench.cli._console import Json, Results, RunName, print_json, print_table, results_folder
 
 
 def verb(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="Run id, the beginning of one, or a run's folder.", autocompletion=complete.runs
-        ),
-    ],
+    run: RunName,
     as_json: Json = False,
     results: Results = None,
 ) -> None:

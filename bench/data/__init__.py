@@ -69,6 +69,12 @@ class Check:
     passed: bool
     found: str
 
+    @classmethod
+    def of(cls, name: str, faults: Sequence[str], otherwise: str) -> "Check":
+        """A check that passes without faults; what was found is their number and the first."""
+        found = f"{len(faults)} faults, the first: {faults[0]}" if faults else otherwise
+        return cls(name, passed=not faults, found=found)
+
 
 class Reader(Protocol):
     """What the module of a dataset offers."""

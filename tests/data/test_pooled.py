@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from bench.base.errors import BenchError
-from bench.data.reben.pooled import pooled
+from bench.data.pooled import pooled
 
 
 def square(number):

@@ -162,6 +162,14 @@ def test_a_fold_declares_its_splits_and_nothing_else(mine, old, new, fault):
         tasks.load(str(mine))
 
 
+def test_they_are_listed_like_other_tasks(bench):
+    assert bench("list --names").stdout.split() == tasks.names()
+    listed = {row["task"]: row for row in bench.in_process("list --json").json()["tasks"]}
+    assert set(NAMES) <= set(listed)
+    assert [*listed[NAMES[2]]["checked"]] == ["train-3", "validation-3", "test-3"]
+    assert listed[NAMES[2]]["title"].endswith("fold 3)")
+
+
 def test_results_show_them(bench):
     results, runs = bench.folder / "results", []
     for number, (name, value) in enumerate(zip(NAMES, VALUES, strict=True)):

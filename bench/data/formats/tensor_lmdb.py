@@ -20,6 +20,7 @@ from safetensors.numpy import save
 
 from bench.base import locks
 from bench.base.errors import BenchError, os_error
+from bench.base.files import move
 from bench.data.formats import lmdb_pages
 
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -285,3 +286,19 @@ class TensorWriter:
 def _needed(environment: Any) -> int:
     """The length of the file up to the last page that is in use, in bytes."""
     return int((environment.info()["last_pgno"] + 1) * environment.stat()["psize"])
+
+
+def finish(partial: Path, target: Path) -> None:
+    """Give an environment that is complete its name.
+
+    Raises:
+        BenchError: it can't be renamed.
+    """
+    try:
+        move(partial, target)
+    except OSError as error:
+        raise os_error(
+            f"could not rename {partial} to {target.name}",
+            error,
+            "repeat the command: it continues",
+        ) from error

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.base.errors import BenchError, os_error
-from bench.base.files import move
+from bench.base.errors import BenchError
 from bench.data import Progress, listing
-from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter
+from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, finish
 from bench.data.hyspecnet.blobs import LMDB, encoded
 from bench.data.hyspecnet.dataset import base, in_folders
 from bench.data.hyspecnet.patches import IMAGE, NOTHING, file, regions, sample_of_patch, spectra
-from bench.data.reben.pooled import pooled
+from bench.data.pooled import pooled
 
 _BATCH = 4
 """Patches committed at once; each has 6.6 MB."""
@@ -69,14 +68,7 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
             writer.put(blobs)
             done += len(blobs)
             progress(done, total)
-    try:
-        move(partial_, target)
-    except OSError as error:
-        raise os_error(
-            f"could not rename {partial_} to {target.name}",
-            error,
-            "repeat the command: it continues",
-        ) from error
+    finish(partial_, target)
     return target
 
 

@@ -122,9 +122,9 @@ def _contents(
         except (BenchError, OSError) as error:
             faults.append(str(error))
         progress(index + 1, len(chosen))
-    yield _verdict("pixels", faults, f"{len(chosen)} patches read whole")
-    yield _verdict("nodata", nodata, f"exactly the dropped bands in {images} images")
-    yield _verdict("copies", differences, f"as in the {images} images read")
+    yield Check.of("pixels", faults, f"{len(chosen)} patches read whole")
+    yield Check.of("nodata", nodata, f"exactly the dropped bands in {images} images")
+    yield Check.of("copies", differences, f"as in the {images} images read")
 
 
 def _nodata(sample: str, published: NDArray[np.int16]) -> list[str]:
@@ -144,8 +144,3 @@ def _differences(
         for name, found in copies.items()
         if not np.array_equal(found, wanted)
     ]
-
-
-def _verdict(name: str, faults: list[str], otherwise: str) -> Check:
-    found = f"{len(faults)} faults, the first: {faults[0]}" if faults else otherwise
-    return Check(name, passed=not faults, found=found)

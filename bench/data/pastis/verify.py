@@ -96,11 +96,6 @@ def _contents(
             faults.append(str(error))
         progress(number + 1, len(chosen))
     faults += darkest.faults()
-    yield _verdict("arrays", faults, f"{len(chosen)} patches read whole")
+    yield Check.of("arrays", faults, f"{len(chosen)} patches read whole")
     if dataset.store is not None:
-        yield _verdict("store", differences, f"as the files of {len(chosen)} patches")
-
-
-def _verdict(name: str, faults: list[str], otherwise: str) -> Check:
-    found = f"{len(faults)} faults, the first: {faults[0]}" if faults else otherwise
-    return Check(name, passed=not faults, found=found)
+        yield Check.of("store", differences, f"as the files of {len(chosen)} patches")

@@ -22,7 +22,6 @@ from bench.data.pictures.pictured import (
     count_check,
     pixel_checks,
     prepare,
-    verdict,
     write_sample_of,
 )
 
@@ -170,7 +169,7 @@ def finish(name: str, open_dataset: Callable[[Path], Captioned]) -> Reader:
 
 def checks(dataset: Captioned, root: Path, pixels: int, progress: Progress) -> Iterator[Check]:
     """Compare an opened dataset with its declaration."""
-    yield verdict("annotations", dataset.faults, f"{len(dataset.records)} names, each once")
+    yield Check.of("annotations", dataset.faults, f"{len(dataset.records)} names, each once")
     yield count_check(dataset.name, root, dataset.published)
     counts = Counter(len(record.captions) for record in dataset.records.values())
     wanted = declaration(dataset.name)["captions_per_sample"]

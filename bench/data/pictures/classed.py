@@ -14,7 +14,6 @@ from bench.data.pictures.pictured import (
     count_check,
     pixel_checks,
     prepare,
-    verdict,
     write_sample_of,
 )
 
@@ -99,7 +98,7 @@ def reader(name: str) -> Reader:
         counts = Counter(dataset.label(sample) for sample in samples)
         faults = [f"{stray} is of no declared class" for stray in dataset.strays]
         found = f"{len(counts)} of {len(dataset.classes)}, {min(counts.values())} to "
-        yield verdict("classes", faults, f"{found}{max(counts.values())} pictures each")
+        yield Check.of("classes", faults, f"{found}{max(counts.values())} pictures each")
         yield count_check(name, root, {"all": len(samples)})
         yield from pixel_checks(dataset, samples, pixels, progress)
 

@@ -130,12 +130,6 @@ def count_check(name: str, root: Path, found: Mapping[str, int]) -> Check:
     return Check("splits", passed=free or dict(found) == dict(wanted), found=", ".join(counts))
 
 
-def verdict(name: str, faults: Sequence[str], otherwise: str) -> Check:
-    """Passed without faults; else their number and the first."""
-    found = f"{len(faults)} faults, the first: {faults[0]}" if faults else otherwise
-    return Check(name, passed=not faults, found=found)
-
-
 def pixel_checks(
     dataset: Pictured, samples: Sequence[str], pixels: int, progress: Progress
 ) -> Iterator[Check]:
@@ -166,4 +160,4 @@ def pixel_checks(
         except BenchError as error:
             faults.append(str(error))
         progress(done, len(chosen))
-    yield verdict("pixels", faults, f"{len(chosen)} samples decoded")
+    yield Check.of("pixels", faults, f"{len(chosen)} samples decoded")

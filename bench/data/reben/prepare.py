@@ -5,18 +5,14 @@ complete, and what a killed run has committed is not done again.
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
-from bench.base.errors import BenchError, os_error
-from bench.base.files import move
+from bench.base.errors import BenchError
 from bench.data import Progress
-from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, encode
+from bench.data.formats.tensor_lmdb import TensorStore, TensorWriter, encode, finish
+from bench.data.pooled import pooled
 from bench.data.reben.dataset import base
 from bench.data.reben.patches import declared
 from bench.data.reben.stores import (
@@ -91,18 +87,11 @@ def convert(root: Path, workers: int, progress: Progress) -> Path:
         done = len(there)
         total = done + sum(len(names) for _, names in missing)
         progress(done, total)
-        for blobs in _encoded(missing, workers):
+        for blobs in pooled(_encoded, _batches(missing), workers):
             writer.put(blobs)
             done += len(blobs)
             progress(done, total)
-    try:
-        move(partial, target)
-    except OSError as error:
-        raise os_error(
-            f"could not rename {partial} to {target.name}",
-            error,
-            "repeat the command: it continues",
-        ) from error
+    finish(partial, target)
     return target
 
 
@@ -147,28 +136,12 @@ def _require_complete(target: Path, sources: list[_Source]) -> None:
         )
 
 
-def _encoded(missing: list[tuple[_Source, list[str]]], workers: int) -> Iterator[dict[str, bytes]]:
-    batches = (
-        (source, names[start : start + _BATCH])
-        for source, names in missing
-        for start in range(0, len(names), _BATCH)
-    )
-    if workers < 2:
-        for source, names in batches:
-            yield source.encode(names)
-        return
-    # No fork: the caller may have threads. Few batches are under way, so memory stays bounded.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        under_way: deque[Future[dict[str, bytes]]] = deque()
-        try:
-            for source, names in batches:
-                under_way.append(pool.submit(source.encode, names))
-                if len(under_way) > 2 * workers:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        except BrokenProcessPool as error:
-            raise BenchError(
-                "a worker that reads GeoTIFFs was killed, perhaps for lack of memory",
-                "repeat the command with fewer workers: it continues",
-            ) from error
+def _batches(missing: list[tuple[_Source, list[str]]]) -> Iterator[tuple[_Source, list[str]]]:
+    for source, names in missing:
+        for start in range(0, len(names), _BATCH):
+            yield source, names[start : start + _BATCH]
+
+
+def _encoded(batch: tuple[_Source, list[str]]) -> dict[str, bytes]:
+    source, names = batch
+    return source.encode(names)

@@ -126,9 +126,9 @@ def _contents(
             faults.append(str(error))
         progress(index + 1, len(samples))
     faults += darkest.faults()
-    yield _verdict("pixels", faults, f"{len(samples)} patches read whole")
+    yield Check.of("pixels", faults, f"{len(samples)} patches read whole")
     maps = int(there["reference maps"].sum())
-    yield _verdict("labels", disagreements, f"as in the {maps} reference maps read")
+    yield Check.of("labels", disagreements, f"as in the {maps} reference maps read")
 
 
 def _disagreement(dataset: Reben, sample: str, labels: NDArray[np.uint8]) -> list[str]:
@@ -141,8 +141,3 @@ def _disagreement(dataset: Reben, sample: str, labels: NDArray[np.uint8]) -> lis
     if unlabelled >= _UNLABELLED_BELOW:
         wrong.append(f"{unlabelled:.0%} of the reference map of {sample} is unlabelled")
     return wrong
-
-
-def _verdict(name: str, faults: list[str], otherwise: str) -> Check:
-    found = f"{len(faults)} faults, the first: {faults[0]}" if faults else otherwise
-    return Check(name, passed=not faults, found=found)
