@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from bench.submissions.sandbox import Limits
 from tests.submissions.test_submissions import ENTRY, TASK, manifest_of, ran, recorded
 
 __all__ = ["ran"]
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -126,3 +129,19 @@ def test_a_manifest_pins_a_repository_to_a_commit_or_names_none(folder):
     manifest.write_text('repo = "alice/small"\n' + manifest.read_text())
     _, (fault,) = submissions.listed(folder)
     assert "a repository needs a commit" in fault
+
+
+def test_the_projects_own_submissions_are_taken_in_offline(bench):
+    shown = bench(
+        ["submissions", "sync", "--from", ROOT / "submissions", "--json"],
+        HF_HUB_OFFLINE="1",
+    ).json()
+    assert shown["unread"] == []
+    manifests = sorted((ROOT / "submissions").glob("*.toml"))
+    assert [found["repo"] for found in shown["submissions"]] == [path.stem for path in manifests]
+    for found, path in zip(shown["submissions"], manifests, strict=True):
+        assert (found["state"], found["trust"], found["track"]) == ("reproduced", "rerun", "sample")
+        assert found["value"] == pytest.approx(found["claimed"], rel=1e-6)
+        kept = [file.stat().st_size for file in sources.folder_of(path).iterdir()]
+        assert sum(kept) <= 200_000
+        assert (bench.folder / "results" / "runs" / found["run"] / "run.json").is_file()
