@@ -28,6 +28,7 @@ PREFIX = "rs_bench."
 
 GROUPS = {
     "datasets": "dataset",
+    "kinds": "kind",
     "metrics": "metric",
     "sources": "model source",
     "checks": "check",

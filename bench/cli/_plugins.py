@@ -37,12 +37,16 @@ def _state(plugin: Plugin, own: Collection[str], installed: Collection[Plugin]) 
     ]
     if others and plugin.group not in ("tasks", "baselines"):
         return f"can't be used: its name is also in {' and '.join(others)}"
+    from bench import kinds
+
     try:
         if plugin.group in ("tasks", "baselines"):
             plugins.folder(plugin)
         if plugin.group in ("datasets", "metrics"):
             plugins.declaration(plugin)
-        if plugin.group in ("datasets", "sources", "checks"):
+        if plugin.group == "kinds":
+            kinds.find(plugin.name)
+        elif plugin.group in ("datasets", "sources", "checks"):
             plugins.load(plugin)
     except BenchError as error:
         return f"can't be used: {error.message}"
@@ -51,12 +55,13 @@ def _state(plugin: Plugin, own: Collection[str], installed: Collection[Plugin]) 
 
 def _own() -> Mapping[str, Collection[str]]:
     """The names that the harness has itself, by group."""
-    from bench import data, models
+    from bench import data, kinds, models
     from bench.metrics import scales
     from bench.submissions import check
 
     return {
         "datasets": data.own(),
+        "kinds": kinds.own(),
         "metrics": scales.own(),
         "sources": models.own(),
         "checks": check.own(),

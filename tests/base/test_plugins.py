@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench import data, models
+from bench import data, kinds, models
 from bench.base import provenance
 from bench.base.errors import BenchError, RequestError
 from bench.metrics import scales
@@ -112,6 +112,27 @@ def test_names_that_no_file_could_give(site, name, caplog):
     plant(site, "odd", {"datasets": {name: "planted_odd"}}, {})
     assert name not in data.declared()
     assert "its name isn't of the form" in caplog.text
+
+
+def test_a_kind_that_is_none(site):
+    plant(
+        site,
+        "kin",
+        {"kinds": {"half-kind": "planted_kin:Half", "no-kind": "planted_kin:Other"}},
+        {
+            "planted_kin.py": (
+                "from bench.kinds.common.kind import Kind\n"
+                "class Half(Kind):\n    interface = 'x'\n    def schema(self): ...\n"
+                "class Other: ...\n"
+            )
+        },
+    )
+    with pytest.raises(BenchError, match=r"half-kind of kin 1.0 lacks load, loss, observe, repl"):
+        kinds.find("half-kind")
+    with pytest.raises(BenchError, match=r"names planted_kin:Other, which is no class of kinds"):
+        kinds.find("no-kind")
+    with pytest.raises(RequestError, match="unknown kind 'halfkind'"):
+        kinds.find("halfkind")
 
 
 def test_scale_of_a_metric(site):

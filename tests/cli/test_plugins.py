@@ -48,7 +48,7 @@ def test_list_of_plugins(bench, tmp_path):
             "which is no package or module on the disk"
         ),
         (f"{start}dataset", "slip", "acme"): (
-            "ignored: there is no group rs_bench.dataset (known: datasets, metrics, "
+            "ignored: there is no group rs_bench.dataset (known: datasets, kinds, metrics, "
             "sources, checks, tasks, baselines)"
         ),
     }

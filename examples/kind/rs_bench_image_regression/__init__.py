@@ -1,0 +1,1 @@
+"""Regression of one number for each image: a kind of task for rs-bench."""

@@ -1,0 +1,1 @@
+"""The Matthews correlation coefficient: a metric for rs-bench."""
