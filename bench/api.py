@@ -2,7 +2,7 @@
 
 >>> from bench import api
 >>> result = api.run(task="reben-mlc", model="resnet18-s1", track="sample")  # doctest: +SKIP
->>> result["scores"][0]["value"]  # doctest: +SKIP
+>>> result.scores[0].value  # doctest: +SKIP
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from bench.base.paths import results_root
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
 from bench.results import runs, store
+from bench.results.manifest import Manifest
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 from bench.spec.task import Task
@@ -28,7 +29,7 @@ def task(name: str) -> Task:
     return tasks.load(name)
 
 
-def run(report: Report = SILENT, **options: Any) -> dict[str, Any]:
+def run(report: Report = SILENT, **options: Any) -> Manifest:
     """``bench run``: train if needed, predict, score, record.
 
     Args:
@@ -50,7 +51,7 @@ def train(report: Report = SILENT, **options: Any) -> Entry:
     return evaluate.train(_request(options), report)
 
 
-def score(run: str | Path, results: str | Path | None = None) -> dict[str, Any]:
+def score(run: str | Path, results: str | Path | None = None) -> Manifest:
     """``bench score``: stored observations scored again; the new manifest."""
     folder = results_root(results)
     return evaluate.score(runs.find(folder, str(run)), folder)

@@ -124,8 +124,8 @@ def test_rescore(benchmark, tmp_path, monkeypatch):
         results=tmp_path / "results",
     )
     manifest = benchmark.pedantic(evaluate.run, (asked,), rounds=1)
-    assert manifest["data"]["samples"] == SAMPLES
-    assert all(score["low"] is not None for score in manifest["scores"])
+    assert manifest.data.samples == SAMPLES
+    assert all(score.low is not None for score in manifest.scores)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     benchmark.extra_info.update(
         name="predictions of 120,000 x 19, from Parquet to a recorded run with intervals",

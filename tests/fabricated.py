@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.results.runs import Run
+from tests import run_json
 from tests.results.test_store import manifest
 
 CLASSES = 19
@@ -39,5 +40,5 @@ def fabricate(results, name, *, entry="e", track="sample", seed=0, score=0.5, **
         "seed": seed,
         "parts": run.hashes(),
     }
-    run.write_manifest(manifest(name, value=score, **(whole | changes)))
+    run_json.write(run, manifest(name, value=score, **(whole | changes)))
     return run, targets, logits

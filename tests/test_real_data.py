@@ -41,7 +41,7 @@ def run(tmp_path, given, samples):
         ids=samples,
         results=tmp_path / "results",
     )
-    manifest = evaluate.run(request)
+    manifest = evaluate.run(request).content()
     return manifest, Run(tmp_path / "results" / "runs" / manifest["run"]).observations()
 
 
@@ -114,7 +114,7 @@ def test_a_real_hyperspectral_patch_through_codecs(real_data, tmp_path, monkeypa
             results=tmp_path / "results",
             limit=1,
         )
-    )
+    ).content()
     assert manifest["data"]["samples"] == 1
     scores = {
         (s["metric"], s["label"]): s["value"]

@@ -17,6 +17,7 @@ from bench.evaluate.request import Request
 from bench.kinds.common import scoring
 from bench.results import runs, store
 from bench.spec import task as tasks
+from tests import run_json
 from tests.hub.server import commit_of
 from tests.tiny import tiny
 
@@ -52,7 +53,7 @@ def ran(sample_data, tmp_path_factory):
     results = tmp_path_factory.mktemp("ran")
     folder = tiny(results / "entry")
     manifest = evaluate.run(Request(TASK.name, str(folder), track="sample", results=results))
-    return folder / "model.safetensors", runs.find(results, manifest["run"])
+    return folder / "model.safetensors", runs.find(results, manifest.run)
 
 
 def test_predictions_become_a_row(ran, bench, hub):
@@ -74,7 +75,7 @@ def test_predictions_become_a_row(ran, bench, hub):
     (row,) = board.in_process("submissions sync --json").json()["submissions"]
     assert (row["state"], row["trust"], row["revision"]) == ("reproduced", "rescored", commit)
     (claimed,) = runs.all_runs(bench.folder / "results")
-    assert row["value"] == row["claimed"] == claimed.manifest()["scores"][0]["value"]
+    assert row["value"] == row["claimed"] == run_json.read(claimed)["scores"][0]["value"]
     with store.connect(board.folder / "results", write=False) as connection:
         found = connection.execute("select entry, trust, track, altered from runs").fetchall()
     assert found == [("mine", "rescored", "sample", False)]

@@ -57,11 +57,11 @@ def verb(
     with reporting(quiet) as report:
         manifest = evaluate.run(asked, report)
     if as_json:
-        print_json(manifest)
+        print_json(manifest.content())
         return
     options.show(manifest, asked.results)
-    if manifest["track"] == "sample":
+    if manifest.track == "sample":
         print_line(
             "sample track: these numbers are for simulated data and say nothing about "
-            f"{manifest['data']['dataset']}; `bench data list` says how to get the real data"
+            f"{manifest.data.dataset}; `bench data list` says how to get the real data"
         )

@@ -21,6 +21,6 @@ def verb(
     inside = found.folder.resolve().parent == (folder / "runs").resolve()
     manifest = evaluate.score(found, folder if inside else None)
     if as_json:
-        print_json(manifest)
+        print_json(manifest.content())
     else:
         options.show(manifest, found.folder.parent.parent)

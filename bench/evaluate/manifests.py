@@ -1,9 +1,7 @@
 """The manifest of a run: what it is begun with, and what its observations come to."""
 
-import dataclasses
 import datetime
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
@@ -11,13 +9,25 @@ from bench import data, kinds, models
 from bench.base import provenance
 from bench.base.errors import BenchError
 from bench.evaluate import predictions
-from bench.evaluate.request import Request, ResolvedRequest
+from bench.evaluate.request import Fingerprint, Request, ResolvedRequest
 from bench.kinds.common import scoring
-from bench.results import runs, verification
+from bench.results import verification
+from bench.results.manifest import Manifest
+from bench.results.records import (
+    DataRecord,
+    EntryRecord,
+    HardwareRecord,
+    HarnessRecord,
+    Held,
+    Identity,
+    TaskRecord,
+    Trust,
+)
 from bench.results.runs import Run
 from bench.spec.contract import InputContract, inputs_of
 from bench.spec.entry import Entry, Model, Predicted
-from bench.spec.task import Task
+from bench.spec.score import Score
+from bench.spec.task import Division, Task
 
 
 def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
@@ -27,74 +37,107 @@ def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
     return task.input(task.inputs[0]).bands if kinds.of(task).scores_pixels else ()
 
 
+def identity_of(
+    request: Request,
+    resolved: ResolvedRequest,
+    model: Entry | Predicted,
+    samples: Sequence[str],
+    known: Fingerprint,
+) -> Identity:
+    """What a run is recognised by; ``known`` is what stands for its data."""
+    task = resolved.task
+    return Identity(
+        task=(task.name, task.digest),
+        track=resolved.track,
+        data=(known["data_sha256"], data.ids_sha256(samples)),
+        entry=model.digest(),
+        seed=request.seed,
+        device=resolved.device.partition(":")[0],
+        precision=request.precision,
+    )
+
+
 def begun(
     request: Request,
     resolved: ResolvedRequest,
     model: Entry | Predicted,
     samples: list[str],
     partial: bool,
-    identity: dict[str, Any],
+    identity: Identity,
     run: Run,
-    known: dict[str, Any],
-) -> dict[str, Any]:
+    known: Fingerprint,
+) -> Manifest:
     """The manifest that a run is begun with; ``known`` is what stands for its data."""
     import torch
 
     task = resolved.task
-    shown = model.model_dump(mode="json", exclude_none=True)
-    return {
-        "schema": runs.SCHEMA,
-        "run": run.name,
-        "status": "predicting",
-        "identity": identity,
-        "task": {
-            "name": task.name,
-            "version": task.version,
-            "digest": task.digest,
-            "kind": task.kind,
-            "primary": task.primary,
-            "file": request.task if request.task.endswith(".toml") else "",
-        },
-        "track": resolved.track,
-        "partial": partial,
-        **_standing(task, model),
-        "entry": shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()},
-        "data": {
-            "dataset": task.dataset,
-            "layout": resolved.dataset.layout,
-            "split": task.split,
-            "samples": len(samples),
-            "ids_sha256": data.ids_sha256(samples),
+    trust, division, inputs = _standing(task, model)
+    return Manifest(
+        schema_version=1,
+        run=run.name,
+        status="predicting",
+        identity=identity,
+        task=TaskRecord(
+            name=task.name,
+            version=task.version,
+            digest=task.digest,
+            kind=task.kind,
+            primary=task.primary,
+            file=request.task if request.task.endswith(".toml") else "",
+        ),
+        track=resolved.track,
+        partial=partial,
+        trust=trust,
+        division=division,
+        inputs=inputs,
+        entry=described(model),
+        data=DataRecord(
+            dataset=task.dataset,
+            layout=resolved.dataset.layout,
+            split=task.split,
+            samples=len(samples),
+            ids_sha256=data.ids_sha256(samples),
             **known,
-            "missing": " ".join(task.declaration.get("missing", "").split()),
-            "checked": _checked(resolved, samples, partial),
-        },
-        "seed": request.seed,
-        "device": resolved.device,
-        "precision": request.precision,
-        "harness": provenance.harness(),
-        "arithmetic": provenance.packages() | {"threads": torch.get_num_threads()},
-        "hardware": provenance.hardware(resolved.device),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+            missing=" ".join(task.declaration.get("missing", "").split()),
+            checked=_checked(resolved, samples, partial),
+        ),
+        seed=request.seed,
+        device=resolved.device,
+        precision=request.precision,
+        harness=harness(),
+        arithmetic={**provenance.packages(), "threads": torch.get_num_threads()},
+        hardware=HardwareRecord.model_validate(provenance.hardware(resolved.device)),
+        started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
 
 
-def _checked(resolved: ResolvedRequest, samples: Sequence[str], partial: bool) -> str:
+def described(model: Entry | Predicted) -> EntryRecord:
+    """What a manifest says of an entry."""
+    shown = model.model_dump(mode="json", exclude_none=True)
+    return EntryRecord.model_validate(
+        shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()}
+    )
+
+
+def harness() -> HarnessRecord:
+    """The version of rs-bench at work."""
+    return HarnessRecord.model_validate(provenance.harness())
+
+
+def _checked(resolved: ResolvedRequest, samples: Sequence[str], partial: bool) -> Held:
     """What the samples of a run were held to; what is left of a list of links, to nothing."""
     whole = partial or len(samples) == len(resolved.dataset.ids(resolved.task.split))
     return resolved.checked if whole else verification.UNVERIFIED
 
 
-def _standing(task: Task, model: Entry | Predicted) -> dict[str, str]:
-    """How a number came to be and what the model was fed with."""
+def _standing(task: Task, model: Entry | Predicted) -> tuple[Trust, Division, str]:
+    """How a number came to be, and what the model was fed with."""
     if isinstance(model, Entry):
-        inputs = inputs_of(model.input.bands, task.bands)
-        return {"trust": "rerun", "division": task.division(model.input), "inputs": inputs}
-    trust = "reported" if predictions.claimed(task) else "rescored"
-    return {"trust": trust, "division": "open", "inputs": "not declared"}
+        return "rerun", task.division(model.input), inputs_of(model.input.bands, task.bands)
+    return "reported" if predictions.claimed(task) else "rescored", "open", "not declared"
 
 
-def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]:
+def scores(task: Task, run: Run, observations: pa.Table) -> list[Score]:
     """The scores of a run, as its manifest holds them.
 
     Raises:
@@ -110,29 +153,29 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[dict[str, Any]]
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",
             "does the split hold any positive sample?",
         )
-    return [dataclasses.asdict(score) for score in found]
+    return found
 
 
-def remarks(task: Task, observations: pa.Table, manifest: dict[str, Any]) -> list[str]:
+def remarks(task: Task, observations: pa.Table, manifest: Manifest) -> list[str]:
     """What could not be computed or checked, and what the model doesn't see, in words."""
     own = kinds.of(task).remarks(observations)
-    return [*own, *_of_model(manifest["entry"]), *_unverified(manifest)]
+    return [*own, *_of_model(manifest.entry), *_unverified(manifest)]
 
 
-def _of_model(entry: dict[str, Any]) -> list[str]:
-    if "model" not in entry or "input" not in entry:
+def _of_model(entry: EntryRecord) -> list[str]:
+    if entry.model is None or entry.input is None:
         return []  # It brought predictions.
-    contract = InputContract.model_validate(entry["input"])
-    return models.remarks(Model.model_validate(entry["model"]), contract)
+    contract = InputContract.model_validate(entry.input.content())
+    return models.remarks(Model.model_validate(entry.model.content()), contract)
 
 
-def _unverified(manifest: dict[str, Any]) -> list[str]:
+def _unverified(manifest: Manifest) -> list[str]:
     """Which splits were held to nothing, in words."""
-    checked = (manifest["entry"].get("trained") or {}).get("checked", {})
+    checked = manifest.entry.trained.checked if manifest.entry.trained else {}
     learnt = sorted(split for split, held in checked.items() if held == verification.UNVERIFIED)
     found = []
     if verification.of_run(manifest) == verification.UNVERIFIED:
-        split = manifest["data"].get("split", "that is scored")
+        split = manifest.data.split or "that is scored"
         found.append(f"split {split} is unverified: its samples could be held to nothing published")
     if learnt:
         found.append(f"learnt from unverified splits: {', '.join(learnt)}")

@@ -11,7 +11,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,6 +22,7 @@ from bench.base.paths import shipped
 from bench.base.version import __version__
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
+from bench.results.manifest import Manifest
 from bench.spec import declared
 from bench.spec.task import in_one_line
 
@@ -142,23 +142,25 @@ def _has_variants(folder: Path) -> bool:
     return list(declared.with_variants(folder / "entry.toml")) != [folder.name]
 
 
-def observed(manifest: dict[str, Any]) -> Expected:
+def observed(manifest: Manifest) -> Expected:
     """What a run gave, in the form of an expectation."""
-    primary = next(
-        score
-        for score in manifest["scores"]
-        if f"{score['metric']}_{score['average']}" == manifest["task"]["primary"]
-        and not score["slice"]
-    )
-    arithmetic = manifest["arithmetic"] | {"processor": manifest["hardware"]["processor"]}
+    primary = manifest.primary
+    if primary is None or primary.value is None or primary.low is None or primary.high is None:
+        raise BenchError(
+            f"run {manifest.run} has no {manifest.task.primary} with an interval",
+            "an expectation is made of it: choose a baseline whose run has one",
+        )
+    if manifest.observations_sha256 is None:
+        raise BenchError(f"run {manifest.run} names no observations_sha256", "repeat it")
+    arithmetic = manifest.arithmetic | {"processor": manifest.hardware.processor}
     return Expected(
-        seed=manifest["seed"],
-        task_digest=manifest["task"]["digest"],
-        data_sha256=manifest["data"]["data_sha256"],
-        value=primary["value"],
-        low=primary["low"],
-        high=primary["high"],
-        observations_sha256=manifest["observations_sha256"],
+        seed=manifest.seed,
+        task_digest=manifest.task.digest,
+        data_sha256=manifest.data.data_sha256,
+        value=primary.value,
+        low=primary.low,
+        high=primary.high,
+        observations_sha256=manifest.observations_sha256,
         arithmetic={name: value for name, value in arithmetic.items() if value is not None},
     )
 

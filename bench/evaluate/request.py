@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, NotRequired, TypedDict, get_args
 
 from bench import data, kinds, models
 from bench.base import extras
@@ -13,6 +13,7 @@ from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
 from bench.results import verification
+from bench.results.records import FilesRecord, Held
 from bench.spec import task as tasks
 from bench.spec.entry import Entry, Predicted
 from bench.spec.task import Task
@@ -40,6 +41,15 @@ MAX_SEED = 2**32 - 1
 """The largest seed that NumPy's generators take."""
 
 _MANY = 2**31
+
+
+class Fingerprint(TypedDict):
+    """What stands for the data: fields of `bench.results.records.DataRecord`."""
+
+    data_sha256: str
+    declared_sha256: NotRequired[str]
+    contents: NotRequired[dict[str, str]]
+    files: NotRequired[FilesRecord]
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ class ResolvedRequest:
     root: Path
     dataset: Dataset
     device: str
-    checked: str = verification.SIMULATED
+    checked: Held = verification.SIMULATED
 
 
 def resolve(
@@ -164,7 +174,7 @@ def _try(entry: Entry, task: Task, track: Track) -> None:
     trial.attempt(entry, task, track)
 
 
-def _checked(resolved: ResolvedRequest, partial: bool) -> str:
+def _checked(resolved: ResolvedRequest, partial: bool) -> Held:
     """What the scored split is held to. A part of an incomplete copy may be tried: it isn't ranked.
 
     Raises:
@@ -276,7 +286,7 @@ def _require_declared(samples: Sequence[str], resolved: ResolvedRequest) -> None
 
 def fingerprint(
     resolved: ResolvedRequest, bands: Sequence[str], splits: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> Fingerprint:
     """What stands for the data, as a run's manifest holds it.
 
     Args:
@@ -296,5 +306,5 @@ def fingerprint(
         "data_sha256": contents.combined(declared, held),
         "declared_sha256": declared,
         "contents": held,
-        "files": contents.files(resolved.root),
+        "files": FilesRecord.model_validate(contents.files(resolved.root)),
     }

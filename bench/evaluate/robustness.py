@@ -16,6 +16,7 @@ from bench.evaluate.request import SILENT, Report, Request
 from bench.kinds.common.kind import Kind
 from bench.kinds.multilabel.map_noise import NOISES
 from bench.models import entries
+from bench.results.manifest import Manifest
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 from bench.spec.recipe import Recipe
@@ -32,7 +33,8 @@ class Point:
             without.
         added, removed, wrong: shares of the labels that the maps give unmixed training images; see
             `bench.kinds.multilabel.map_noise.LabelErrors`.
-        value, low, high: the primary metric and its 95 % interval over samples.
+        value, low, high: the primary metric and its 95 % interval over samples; None where they
+            are undefined.
         run: where the number is from.
     """
 
@@ -41,9 +43,9 @@ class Point:
     added: float
     removed: float
     wrong: float
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None
+    high: float | None
     run: str
 
 
@@ -77,13 +79,13 @@ def points(
         for noise, sizes in grid.items()
         for size in sizes
     ]
-    found = [_point("none", 0, evaluate.run(request, report), task.primary)]
+    found = [_point("none", 0, evaluate.run(request, report))]
     for noise, size, variant in variants:
         folder = request.results / "noisy" / task.name / variant.name
         folder.mkdir(parents=True, exist_ok=True)
         entries.save(variant, folder)
         manifest = evaluate.run(dataclasses.replace(request, model=str(folder)), report)
-        found.append(_point(noise, size, manifest, task.primary))
+        found.append(_point(noise, size, manifest))
     return found
 
 
@@ -107,17 +109,16 @@ def _noisy(entry: Entry, noise: str, magnitude: float, kind: Kind[Any, Any]) -> 
     return entry.model_copy(update={"name": name, "recipe": recipes})
 
 
-def _point(noise: str, magnitude: float, manifest: Mapping[str, Any], primary: str) -> Point:
-    facts = manifest["entry"]["trained"]["facts"]
-    score = next(
-        score
-        for score in manifest["scores"]
-        if f"{score['metric']}_{score['average']}" == primary and not score["slice"]
-    )
+def _point(noise: str, magnitude: float, manifest: Manifest) -> Point:
+    trained, score = manifest.entry.trained, manifest.primary
+    assert trained is not None
+    assert score is not None
     return Point(
         noise=noise,
         magnitude=magnitude,
-        **{what: facts[f"labels_{what}"] for what in ("added", "removed", "wrong")},
-        **{what: score[what] for what in ("value", "low", "high")},
-        run=manifest["run"],
+        **{what: float(trained.facts[f"labels_{what}"]) for what in ("added", "removed", "wrong")},
+        value=score.value,
+        low=score.low,
+        high=score.high,
+        run=manifest.run,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import data, kinds
+from bench import kinds
 from bench.base import locks, process_state, provenance
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import atomic_path, sha256_json
@@ -33,6 +33,8 @@ from bench.evaluate.request import (
 from bench.kinds.common.kind import Kind
 from bench.models import entries
 from bench.results import integrity, recorded, runs, store, verification
+from bench.results.manifest import Manifest, Scored
+from bench.results.records import CostRecord, DeterminismRecord
 from bench.results.runs import Run
 from bench.spec import entry
 from bench.spec.entry import Entry, Predicted
@@ -47,7 +49,7 @@ _PART = 8192
 
 
 @process_state.restored()
-def run(request: Request, report: Report = SILENT) -> dict[str, Any]:
+def run(request: Request, report: Report = SILENT) -> Manifest:
     """Train if the entry needs it, predict, score, record.
 
     Returns:
@@ -84,7 +86,7 @@ def train(request: Request, report: Report = SILENT) -> Entry:
 
 
 @process_state.restored()
-def score(run: Run, results: Path | None = None) -> dict[str, Any]:
+def score(run: Run, results: Path | None = None) -> Manifest:
     """Score the stored observations of a complete run again, and record the result.
 
     Args:
@@ -106,20 +108,19 @@ def score(run: Run, results: Path | None = None) -> dict[str, Any]:
             )
         manifest = checked.manifest
         task = integrity.task_of(run, manifest)
-        if task.digest != manifest["task"]["digest"]:
+        if task.digest != manifest.task.digest:
             raise BenchError(
-                f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "
+                f"run {run.name} was made for digest {manifest.task.digest[:12]} of task "
                 f"{task.name}, which has digest {task.digest[:12]} in version {task.version}",
                 "repeat the run; results of different digests can't be compared",
             )
         observations = run.observations()
-        manifest["scores"] = manifests.scores(task, run, observations)
-        manifest["remarks"] = manifests.remarks(task, observations, manifest)
-        manifest["scored_by"] = provenance.harness()
-        run.write_manifest(manifest)
+        scores = manifests.scores(task, run, observations)
+        remarks = manifests.remarks(task, observations, manifest)
+        manifest = run.write_manifest(manifest.rescored(scores, remarks, manifests.harness()))
     if results is not None:
         store.record(results, run)
-    return run.manifest()
+    return manifest
 
 
 def _trained(
@@ -248,7 +249,7 @@ def _alone(folder: Path, processes: int) -> contextlib.AbstractContextManager[ob
 
 def _rescore(
     request: Request, resolved: ResolvedRequest, model: Predicted, report: Report
-) -> dict[str, Any]:
+) -> Manifest:
     """Score predictions that were made elsewhere, and record the result."""
     if request.limit is not None or request.ids is not None:
         raise RequestError("predictions are scored as a whole", "leave --limit and --ids away")
@@ -266,22 +267,14 @@ def _evaluate(
     samples: list[str],
     partial: bool,
     report: Report,
-) -> dict[str, Any]:
+) -> Manifest:
     import torch
 
     from bench.evaluate.predict import Job
 
     task = resolved.task
     known = fingerprint(resolved, manifests.bands_of(model, task))
-    identity = {
-        "task": [task.name, task.digest],
-        "track": resolved.track,
-        "data": [known["data_sha256"], data.ids_sha256(samples)],
-        "entry": model.digest(),
-        "seed": request.seed,
-        "device": resolved.device.partition(":")[0],
-        "precision": request.precision,
-    }
+    identity = manifests.identity_of(request, resolved, model, samples, known)
     run = runs.choose(
         request.results, f"{task.name}.{model.name}.{resolved.track}", identity, request.force
     )
@@ -293,8 +286,7 @@ def _evaluate(
                 report.say(f"  {line}")
             manifest = run.manifest()
         elif isinstance(model, Predicted):
-            _score_predictions(model, manifest, resolved, samples, run, report)
-            manifest = run.manifest()
+            manifest = _score_predictions(model, manifest, resolved, samples, run, report)
         else:
             job = Job(
                 task=request.task,
@@ -307,20 +299,19 @@ def _evaluate(
                 threads=torch.get_num_threads(),
                 seed=request.seed,
             )
-            _predict_and_score(job, manifest, resolved, request.devices, report)
-            manifest = run.manifest()
+            manifest = _predict_and_score(job, manifest, resolved, request.devices, report)
     store.record(request.results, run)
     return manifest
 
 
 def _score_predictions(
     model: Predicted,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     resolved: ResolvedRequest,
     samples: Sequence[str],
     run: Run,
     report: Report,
-) -> None:
+) -> Manifest:
     begun = time.perf_counter()
     report.progress("score", 0, 1)
     made = predictions.observations(model.file, resolved.task, resolved.dataset, samples)
@@ -329,22 +320,25 @@ def _score_predictions(
     _write_attributes(run, resolved.dataset, samples)
     for index, start in enumerate(range(0, len(samples), _PART)):
         run.write_part(index, made.slice(start, _PART))
-    _finish(run, manifest, resolved.task, samples)
-    manifest |= {"seconds": time.perf_counter() - begun, "predicted_here": 0, "cost": {}}
-    run.write_manifest(manifest)
+    scored = _scored(run, manifest, resolved.task, samples)
+    done = manifest.completed(
+        scored, seconds=time.perf_counter() - begun, predicted_here=0, cost=CostRecord()
+    )
+    written = run.write_manifest(done)
     report.progress("score", 1, 1)
+    return written
 
 
 def _predict_and_score(
-    job: "Job", manifest: dict[str, Any], resolved: ResolvedRequest, devices: int, report: Report
-) -> None:
+    job: "Job", manifest: Manifest, resolved: ResolvedRequest, devices: int, report: Report
+) -> Manifest:
     from bench.base.torch_setup import deterministic
     from bench.evaluate import draw, predict
 
     run, task = Run(job.run), resolved.task
-    manifest["determinism"] = deterministic(manifest["seed"])
-    if (run.folder / "run.json").is_file():
-        _continue(run, manifest, report)
+    manifest = manifest.predicted_by(DeterminismRecord.model_validate(deterministic(manifest.seed)))
+    if run.manifest_path.is_file():
+        manifest = _continued(run, manifest, report)
     run.write_manifest(manifest)
     _write_attributes(run, resolved.dataset, job.samples)
     begun = time.perf_counter()
@@ -352,41 +346,41 @@ def _predict_and_score(
     predict.predict(job, devices, lambda done, total: report.progress("predict", done, total))
     seconds = time.perf_counter() - begun
     report.progress("score", 0, 1)
-    _finish(run, manifest, task, job.samples)
-    manifest |= {
-        "seconds": seconds,
-        "predicted_here": len(job.samples) - before,
-        "cost": predict.cost(job),
-        "pictures": draw.draw(job),
-    }
-    run.write_manifest(manifest)
+    scored = _scored(run, manifest, task, job.samples)
+    done = manifest.completed(
+        scored,
+        seconds=seconds,
+        predicted_here=len(job.samples) - before,
+        cost=CostRecord.model_validate(predict.cost(job)),
+        pictures=draw.draw(job),
+    )
+    written = run.write_manifest(done)
     report.progress("score", 1, 1)
+    return written
 
 
-def _finish(run: Run, manifest: dict[str, Any], task: Task, samples: Sequence[str]) -> None:
-    """Score the observations of a run; what its manifest says of them and of their scores."""
+def _scored(run: Run, manifest: Manifest, task: Task, samples: Sequence[str]) -> Scored:
+    """Score the observations of a run."""
     observations = run.observations()
     runs.check_coverage(run, observations, samples)
-    manifest |= {
-        "status": "complete",
-        "parts": run.hashes(),
-        "observations_sha256": run.observations_sha256(kinds.of(task).volatile),
-        "scores": manifests.scores(task, run, observations),
-        "remarks": manifests.remarks(task, observations, manifest),
-        "scored_by": provenance.harness(),
-    }
+    return Scored(
+        parts=run.hashes(),
+        observations_sha256=run.observations_sha256(kinds.of(task).volatile),
+        scores=tuple(manifests.scores(task, run, observations)),
+        remarks=tuple(manifests.remarks(task, observations, manifest)),
+        scored_by=manifests.harness(),
+    )
 
 
-def _continue(run: Run, manifest: dict[str, Any], report: Report) -> None:
+def _continued(run: Run, manifest: Manifest, report: Report) -> Manifest:
     """Keep the parts of an interrupted run if this process would make them with the same bits."""
     before = run.manifest()
-    same = all(before.get(key) == manifest[key] for key in ("arithmetic", "hardware"))
-    if same:
-        manifest["started"] = before["started"]
+    if (before.arithmetic, before.hardware) == (manifest.arithmetic, manifest.hardware):
         report.say(f"continuing {run.name}: {len(run.parts())} finished parts are kept")
-    else:
-        report.say(f"starting {run.name} again: it was begun with other packages or hardware")
-        run.discard_parts()
+        return manifest.started_at(before.started)
+    report.say(f"starting {run.name} again: it was begun with other packages or hardware")
+    run.discard_parts()
+    return manifest
 
 
 def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> None:

@@ -1,20 +1,18 @@
 """What training with an augmentation gains, beside how consistent the augmentation is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.base.errors import RequestError
 from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.report.compare import compare
 from bench.results import runs
+from bench.results.manifest import Manifest
 
 TASK, CONSISTENCY = "augmentation-benefit", "augmentation-consistency"
 
 _NONE = "none"
-
-Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -102,15 +100,18 @@ def claim(rows: Sequence[Benefit]) -> str:
 def _latest(results: Path, task: str, track: str) -> dict[str, Manifest]:
     """The latest complete run of every entry of a task, on all of its samples."""
     begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task}.")]
-    known = [manifest for run in begun if (manifest := run.manifest())["status"] == "complete"]
-    whole = [m for m in known if m["track"] == track and not m["partial"]]
-    return {m["entry"]["name"]: m for m in sorted(whole, key=lambda m: str(m["started"]))}
+    known = [manifest for run in begun if (manifest := run.manifest()).status == "complete"]
+    whole = [m for m in known if m.track == track and not m.partial]
+    return {m.entry.name: m for m in sorted(whole, key=lambda m: m.started)}
 
 
 def _augmentation(manifest: Manifest) -> tuple[str, float]:
-    trained = manifest["entry"].get("trained") or {}
-    options = trained.get("recipe", {}).get("options", {})
-    return options.get("augmentation", _NONE), float(options.get("strength", 0))
+    trained = manifest.entry.trained
+    options = trained.recipe.get("options") if trained else None
+    if not isinstance(options, dict):
+        return _NONE, 0.0
+    name, strength = options.get("augmentation", _NONE), options.get("strength", 0)
+    return str(name), float(strength) if isinstance(strength, int | float) else 0.0
 
 
 def _consistency(
@@ -118,16 +119,15 @@ def _consistency(
 ) -> tuple[float | None, float | None, float | None, float | None]:
     """Ratio with interval and verdict of an augmentation at a magnitude, as L1 says."""
     for manifest in manifests:
-        if manifest["entry"]["model"]["arguments"].get("name") != name:
+        model = manifest.entry.model
+        if model is None or model.arguments.get("name") != name:
             continue
         at = {
-            score["metric"]: score
-            for score in manifest["scores"]
-            if score["average"] == "points"
-            and not score["slice"]
-            and float(score["label"]) == strength
+            score.metric: score
+            for score in manifest.scores
+            if score.average == "points" and not score.slice and float(score.label) == strength
         }
         if at:
             ratio = at["ratio"]
-            return ratio["value"], ratio["low"], ratio["high"], at["consistent"]["value"]
+            return ratio.value, ratio.low, ratio.high, at["consistent"].value
     return None, None, None, None

@@ -1,6 +1,6 @@
 """Entries side by side on the same samples: is one better, how sure is that, and where?"""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, combinations
@@ -18,6 +18,7 @@ from bench.metrics import stats
 from bench.metrics.scales import direction
 from bench.report import competitors
 from bench.report.competitors import Competitor
+from bench.results.manifest import Manifest
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.task import Task
@@ -223,8 +224,8 @@ def compare(
         task=asked.name,
         version=asked.version,
         digest=asked.digest,
-        track=manifest["track"],
-        partial=manifest["partial"],
+        track=manifest.track,
+        partial=manifest.partial,
         metric=wanted[0],
         samples=len(samples),
         place=place,
@@ -240,9 +241,9 @@ def compare(
     )
 
 
-def _wanted(metric: str, manifest: Mapping[str, Any]) -> list[str]:
+def _wanted(metric: str, manifest: Manifest) -> list[str]:
     """The metric, and the one of its classes where there is one."""
-    known = {f"{s['metric']}_{s['average']}" for s in manifest["scores"]}
+    known = {score.name for score in manifest.scores}
     aggregates = {name for name in known if not name.endswith("_classes")}
     if metric not in aggregates:
         raise unknown("metric", metric, aggregates, "classes are shown beside their metric")
@@ -396,7 +397,7 @@ def _side(entry: Competitor, value: float) -> CompetitorScore:
     return CompetitorScore(
         name=entry.name,
         runs=tuple(run.name for run in entry.runs),
-        seeds=tuple(manifest["seed"] for manifest in entry.manifests),
+        seeds=tuple(manifest.seed for manifest in entry.manifests),
         value=float(value),
     )
 

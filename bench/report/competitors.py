@@ -1,17 +1,18 @@
 """What is compared: from names of entries and runs to complete runs on the same samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bench.base.errors import RequestError, unknown
 from bench.base.paths import absolute
 from bench.results import runs, trainings, verification
+from bench.results.manifest import Manifest
+from bench.results.records import DataRecord
 from bench.results.runs import Run
 from bench.spec.task import Task
 
-Known = tuple[Run, Mapping[str, Any]]
+Known = tuple[Run, Manifest]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Competitor:
 
     name: str
     runs: tuple[Run, ...]
-    manifests: tuple[Mapping[str, Any], ...]
+    manifests: tuple[Manifest, ...]
 
 
 def find(
@@ -54,12 +55,12 @@ def find(
             f"`bench results --task {task.name}` lists what there is",
         )
     groups = [_of_entry(name, task, results) or [_one_run(name, task, results)] for name in names]
-    shared = set.intersection(*({m["track"] for _, m in group} for group in groups))
+    shared = set.intersection(*({str(m.track) for _, m in group} for group in groups))
     if track is not None:
         shared &= {track}
     if not shared:
         there = [
-            f"{name}: {', '.join(sorted({m['track'] for _, m in group}))}"
+            f"{name}: {', '.join(sorted({m.track for _, m in group}))}"
             for name, group in zip(names, groups, strict=True)
         ]
         raise RequestError(
@@ -69,7 +70,7 @@ def find(
     chosen = min(shared)
     competitors, remarks = [], []
     for name, group in zip(names, groups, strict=True):
-        here = [pair for pair in group if pair[1]["track"] == chosen]
+        here = [pair for pair in group if pair[1].track == chosen]
         competitor, said = _contender(name, here)
         competitors.append(competitor)
         remarks += said
@@ -87,11 +88,11 @@ def _named(competitors: Sequence[Competitor]) -> list[Competitor]:
     """With the shortest names that tell all of them apart."""
 
     def entry(one: Competitor) -> str:
-        name = str(one.manifests[0]["entry"]["name"])
+        name = one.manifests[0].entry.name
         return one.name if one.name.startswith(f"{name}@") else name
 
     def seeded(one: Competitor) -> str:
-        return f"{entry(one)} (seed {', '.join(str(m['seed']) for m in one.manifests)})"
+        return f"{entry(one)} (seed {', '.join(str(m.seed) for m in one.manifests)})"
 
     def whole(one: Competitor) -> str:
         return ", ".join(run.name for run in one.runs)
@@ -111,7 +112,7 @@ def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
     entry, _, mark = name.partition("@")
     begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.{entry}.")]
     known: list[Known] = [(run, run.manifest()) for run in begun]
-    found = [(r, m) for r, m in known if m["status"] == "complete" and m["entry"]["name"] == entry]
+    found = [(r, m) for r, m in known if m.status == "complete" and m.entry.name == entry]
     if not mark:
         return found
     chosen = [(r, m) for r, m in found if any(one.startswith(mark) for one in _hashes(m))]
@@ -122,10 +123,10 @@ def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
     return chosen
 
 
-def _hashes(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+def _hashes(manifest: Manifest) -> tuple[str, ...]:
     """What a model can be named by, besides the name of its entry."""
-    entry = manifest["entry"]
-    return trainings.made(manifest).model, entry.get("digest", ""), entry.get("weights_sha256", "")
+    entry = manifest.entry
+    return trainings.made(manifest).model, entry.digest, entry.weights_sha256
 
 
 def _one_run(name: str, task: Task, results: Path) -> Known:
@@ -136,7 +137,7 @@ def _one_run(name: str, task: Task, results: Path) -> Known:
         raise unknown("entry or run", name, entries, hint)
     run = runs.find(results, name)
     manifest = run.manifest()
-    if manifest["status"] != "complete":
+    if manifest.status != "complete":
         raise RequestError(
             f"run {run.name} is not complete", "repeat its `bench run`: it continues"
         )
@@ -149,26 +150,26 @@ def _contender(name: str, group: Sequence[Known]) -> tuple[Competitor, list[str]
     Raises:
         RequestError: the name stands for several models that aren't trainings of one entry.
     """
-    whole = [pair for pair in group if not pair[1]["partial"]] or group
-    ordered = sorted(whole, key=lambda pair: pair[1]["started"])
+    whole = [pair for pair in group if not pair[1].partial] or group
+    ordered = sorted(whole, key=lambda pair: pair[1].started)
     models = trainings.by_model(ordered, lambda pair: trainings.made(pair[1]))
     latest = [known[-1] for known in models.values()]
     if trainings.differ([trainings.made(manifest) for _, manifest in latest]):
-        entry = latest[0][1]["entry"]["name"]
+        entry = latest[0][1].entry.name
         choice = [
-            f"{trainings.longer(entry, model)} (seed {known[-1][1]['seed']}, "
-            f"{known[-1][1]['started'][:10]})"
+            f"{trainings.longer(entry, model)} (seed {known[-1][1].seed}, "
+            f"{known[-1][1].started[:10]})"
             for model, known in models.items()
         ]
         raise RequestError(
             f"{name} stands for {len(models)} models: {', '.join(choice)}",
             "name the one that is meant in this longer form, or give the id of a run",
         )
-    latest.sort(key=lambda pair: (trainings.made(pair[1]).seed or 0, pair[1]["seed"]))
+    latest.sort(key=lambda pair: (trainings.made(pair[1]).seed or 0, pair[1].seed))
     run_of, manifest_of = zip(*latest, strict=True)
     said = []
     if dropped := len(whole) - len(latest):
-        seeds = {manifest["seed"] for known in models.values() for _, manifest in known}
+        seeds = {manifest.seed for known in models.values() for _, manifest in known}
         several = ", whatever their seed" if len(seeds) > len(latest) else ""
         said.append(
             f"{name}: of runs of the same weights the latest counts{several} ({dropped} don't)"
@@ -197,34 +198,38 @@ def _check_alike(competitors: Sequence[Competitor], task: Task) -> None:
         raise RequestError("a run was to be compared with itself", "name another run or entry")
     first, reference = known[0]
     for run, manifest in known:
-        if (manifest["task"]["name"], manifest["task"]["digest"]) != (task.name, task.digest):
+        if (manifest.task.name, manifest.task.digest) != (task.name, task.digest):
             raise RequestError(
-                f"run {run.name} was made for digest {manifest['task']['digest'][:12]} of task "
-                f"{manifest['task']['name']}, expected {task.digest[:12]} of {task.name}",
+                f"run {run.name} was made for digest {manifest.task.digest[:12]} of task "
+                f"{manifest.task.name}, expected {task.digest[:12]} of {task.name}",
                 "results of different digests can't be compared: repeat the run",
             )
-        for key, what in (("ids_sha256", "samples"), ("data_sha256", "data")):
-            same = manifest["data"][key] == reference["data"][key]
-            if not same and not (what == "data" and _same_data(manifest, reference)):
+        one, other = manifest.data, reference.data
+        for what, ours, theirs, same in (
+            ("samples", one.ids_sha256, other.ids_sha256, one.ids_sha256 == other.ids_sha256),
+            ("data", one.data_sha256, other.data_sha256, _same_data(one, other)),
+        ):
+            if not same:
                 raise RequestError(
-                    f"expected runs on the same {what}, found {_described(reference, key)} in "
-                    f"{first.name} and {_described(manifest, key)} in {run.name}",
+                    f"expected runs on the same {what}, found {_described(other, theirs)} in "
+                    f"{first.name} and {_described(one, ours)} in {run.name}",
                     "repeat one of them on what the other was run on",
                 )
 
 
-def _same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _same_data(one: DataRecord, other: DataRecord) -> bool:
     """Whether runs with other bands were on one copy of a dataset, as far as both looked at it.
 
     Runs of earlier versions looked at what the dataset declares only.
     """
-    declared, held = [], []
-    for about in (one["data"], other["data"]):
-        declared.append(about.get("declared_sha256", about["data_sha256"]))
-        held.append(about.get("contents", {}))
-    common = held[0].keys() & held[1].keys()
-    return declared[0] == declared[1] and all(held[0][name] == held[1][name] for name in common)
+    if one.data_sha256 == other.data_sha256:
+        return True
+    common = one.contents.keys() & other.contents.keys()
+    declared = [about.declared_sha256 or about.data_sha256 for about in (one, other)]
+    return declared[0] == declared[1] and all(
+        one.contents[name] == other.contents[name] for name in common
+    )
 
 
-def _described(manifest: Mapping[str, Any], key: str) -> str:
-    return f"{manifest['data']['samples']:,} samples with fingerprint {manifest['data'][key][:12]}"
+def _described(data: DataRecord, digest: str) -> str:
+    return f"{data.samples:,} samples with fingerprint {digest[:12]}"

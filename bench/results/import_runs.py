@@ -17,7 +17,8 @@ from bench.base.errors import BenchError, RequestError, os_error
 from bench.base.files import move, scratch, sha256_file
 from bench.data.listing import is_left_behind
 from bench.results import integrity, received, store
-from bench.results.runs import MAX_MANIFEST, RUN_ID, Run
+from bench.results.manifest import MAX_BYTES
+from bench.results.runs import RUN_ID, Run
 from bench.results.untrusted import about, check_observations
 
 MAX_FILE = 4 << 30
@@ -34,7 +35,7 @@ _PICTURE = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 MAX_PICTURES = 100
 """The most pictures of a run."""
 
-_LIMITS = {"run.json": MAX_MANIFEST, _PICTURES: received.MAX_PICTURE}
+_LIMITS = {"run.json": MAX_BYTES, _PICTURES: received.MAX_PICTURE}
 
 MAX_RUN = 16 << 30
 """Most bytes of all files of a run."""
@@ -180,10 +181,9 @@ def _look_at(run: Run) -> None:
             that the manifest names.
     """
     manifest = run.manifest()
-    noted = manifest.get(_PICTURES)
     with about(run):
         for path in sorted((run.folder / _PICTURES).glob("*")):
-            if not isinstance(noted, dict) or noted.get(path.name) != sha256_file(path):
+            if manifest.pictures.get(path.name) != sha256_file(path):
                 raise BenchError(
                     f"{path.name} isn't the picture that run.json names",
                     "fetch it again, or leave the folder pictures away",
@@ -228,8 +228,9 @@ def _same(copy: Run, there: Run) -> None:
         BenchError: it hasn't, or can't be read; names what differs.
     """
     theirs, ours = integrity.check(copy), integrity.check(there)
-    keys = sorted({*theirs.manifest, *ours.manifest} - {"sha256"})
-    differ = [key for key in keys if theirs.manifest.get(key) != ours.manifest.get(key)]
+    one, other = theirs.manifest.content(), ours.manifest.content()
+    keys = sorted({*one, *other} - {"sha256"})
+    differ = [key for key in keys if one.get(key) != other.get(key)]
     differ += [f"here, {fault}" for fault in ours.altered]
     if differ:
         raise BenchError(

@@ -6,9 +6,10 @@ are kept as they are, so that a file can be written again without loss.
 """
 
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -36,9 +37,10 @@ from bench.results.records import (
     TaskRecord,
     Text,
     Texts,
+    Trust,
 )
 from bench.spec.score import Score
-from bench.spec.task import in_one_line
+from bench.spec.task import Division, in_one_line
 
 SCHEMA = 1
 """Version of the format of ``run.json`` that is written, and the newest that is read."""
@@ -50,6 +52,16 @@ MAX_BYTES = 8 << 20
 def _time(text: str) -> str:
     datetime.datetime.fromisoformat(text)
     return text
+
+
+class Scored(NamedTuple):
+    """What comes of scoring the observations of a run: fields of `Manifest`."""
+
+    parts: dict[str, str]
+    observations_sha256: str
+    scores: tuple[Score, ...]
+    remarks: tuple[str, ...]
+    scored_by: HarnessRecord
 
 
 class Manifest(Record):
@@ -97,8 +109,8 @@ class Manifest(Record):
     task: TaskRecord
     track: Literal["official", "sample"]
     partial: bool
-    trust: Literal["reported", "rescored", "rerun"]
-    division: Literal["closed", "open"]
+    trust: Trust
+    division: Division
     inputs: Text
     entry: EntryRecord
     data: DataRecord
@@ -128,14 +140,18 @@ class Manifest(Record):
             raise ValueError(f"a complete run needs {', '.join(missing)}")
         return self
 
+    def predicted_by(self, determinism: DeterminismRecord) -> "Manifest":
+        """The manifest with what was set before predicting."""
+        return self.model_copy(update={"determinism": determinism})
+
+    def started_at(self, started: str) -> "Manifest":
+        """The manifest of an interrupted run that is continued, with the time of its start."""
+        return self.model_copy(update={"started": started})
+
     def completed(
         self,
+        scored: Scored,
         *,
-        parts: Mapping[str, str],
-        observations_sha256: str,
-        scores: Sequence[Score],
-        remarks: Sequence[str],
-        scored_by: HarnessRecord,
         seconds: float,
         predicted_here: int,
         cost: CostRecord,
@@ -144,11 +160,7 @@ class Manifest(Record):
         """The manifest of the complete run; the arguments are its fields."""
         update: dict[str, object] = {
             "status": "complete",
-            "parts": dict(parts),
-            "observations_sha256": observations_sha256,
-            "scores": tuple(scores),
-            "remarks": tuple(remarks),
-            "scored_by": scored_by,
+            **scored._asdict(),
             "seconds": seconds,
             "predicted_here": predicted_here,
             "cost": cost,
@@ -163,6 +175,35 @@ class Manifest(Record):
         """The manifest with other scores of the same observations."""
         update = {"scores": tuple(scores), "remarks": tuple(remarks), "scored_by": scored_by}
         return self.model_copy(update=update)
+
+    def labelled_as(self, now: "Manifest") -> "Manifest":
+        """The manifest with what ``now`` says of entry, trust, division and inputs."""
+        update = {
+            "entry": now.entry,
+            "trust": now.trust,
+            "division": now.division,
+            "inputs": now.inputs,
+        }
+        return self.model_copy(update=update)
+
+    def taken_in(self, run: str, identity: Identity) -> "Manifest":
+        """The manifest of a submission's run under another name, with where its entry is from."""
+        entry = self.entry.model_copy(update={"source": identity.source})
+        return self.model_copy(update={"run": run, "identity": identity, "entry": entry})
+
+    @property
+    def primary(self) -> Score | None:
+        """The score over all samples that the task ranks by; None where there is none."""
+        named = (s for s in self.scores if s.name == self.task.primary and not s.slice)
+        return next(named, None)
+
+    def text(self) -> str:
+        """The JSON text of `content`, in one line.
+
+        Raises:
+            ValueError: it holds NaN or infinity, which JSON can't.
+        """
+        return json.dumps(self.content(), allow_nan=False)
 
 
 def read(path: Path) -> Manifest:
@@ -187,7 +228,7 @@ def read_noting_edits(path: Path) -> tuple[Manifest, bool]:
     try:
         own = sha256_json({key: value for key, value in content.items() if key != "sha256"})
     except ValueError as error:
-        raise _unfit(path, f"it holds NaN, infinity or broken text: {error}") from error
+        raise _unfit(_named(path), f"it holds NaN, infinity or broken text: {error}") from error
     return manifest, manifest.sha256 != own
 
 
@@ -208,32 +249,49 @@ def write(manifest: Manifest, path: Path) -> Manifest:
     return manifest.model_copy(update={"sha256": content.get("sha256")})
 
 
+def parse(text: str, name: str) -> Manifest:
+    """The manifest in a JSON text, as `Manifest.text` gives it.
+
+    Raises:
+        BenchError: as `read`.
+    """
+    return _model(bounded_json.parse(text, name), name)
+
+
 def _read(path: Path) -> tuple[Manifest, dict[str, JsonValue]]:
     content = bounded_json.read(path, MAX_BYTES, "restore the file or remove the run's folder")
-    _check_version(content, path)
+    return _model(content, _named(path)), content
+
+
+def _named(path: Path) -> str:
+    return f"{path.name} of run {path.parent.name}"
+
+
+def _model(content: JsonValue, name: str) -> Manifest:
+    _check_version(content, name)
     try:
-        return Manifest.model_validate(content), content
+        return Manifest.model_validate(content)
     except ValidationError as error:
-        raise _unfit(path, in_one_line(error)) from error
+        raise _unfit(name, in_one_line(error)) from error
 
 
-def _check_version(content: JsonValue, path: Path) -> None:
-    """Refuse other formats than the present one; one that replaces it is upgraded to here."""
+def _check_version(content: JsonValue, name: str) -> None:
+    """Refuse other formats than the present one."""
     found = content.get("schema") if isinstance(content, dict) else content
     if type(found) is int and found > SCHEMA:
         raise BenchError(
-            f"{path} has schema {found!r:.40}, expected {SCHEMA}: a newer rs-bench wrote it",
+            f"{name} has schema {found!r:.40}, expected {SCHEMA}: a newer rs-bench wrote it",
             "update rs-bench: pip install --upgrade rs-bench",
         )
     if type(found) is not int or found != SCHEMA or not isinstance(content, dict):
         raise BenchError(
-            f"{path} has schema {found!r:.40}, expected {SCHEMA}",
+            f"{name} has schema {found!r:.40}, expected {SCHEMA}",
             "it is no run.json of rs-bench: restore the file or remove the run's folder",
         )
 
 
-def _unfit(path: Path, fault: str) -> BenchError:
+def _unfit(name: str, fault: str) -> BenchError:
     return BenchError(
-        f"{path.name} of run {path.parent.name} can't be read: {fault}",
+        f"{name} can't be read: {fault}",
         "restore the file, or repeat the run with --force",
     )

@@ -1,6 +1,6 @@
 """What the manifest of a run holds: the JSON objects within ``run.json``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -12,9 +12,17 @@ from pydantic import (
     StringConstraints,
 )
 
+from bench.spec.recipe import Scalar
+
 Text = Annotated[str, StringConstraints(max_length=500)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
+
+Trust = Literal["reported", "rescored", "rerun"]
+"""How scores came to be."""
+
+Held = Literal["fingerprint", "count", "unverified", "simulated"]
+"""What a split was held to."""
 
 
 class Record(BaseModel):
@@ -51,6 +59,10 @@ class Identity(Record):
     device: str
     precision: str
     source: str | None = None
+
+    def from_source(self, source: str) -> Self:
+        """That of a submission from a repository."""
+        return self.model_copy(update={"source": source})
 
 
 class TaskRecord(Record):
@@ -152,7 +164,7 @@ class TrainedRecord(Record):
     data: str = ""
     harness: str = ""
     start: str = ""
-    facts: dict[str, JsonValue] = {}
+    facts: dict[str, Scalar] = {}
     checked: dict[str, str] = {}
     alpha: FiniteFloat | None = None
     tried: list[JsonValue] = []
@@ -246,7 +258,7 @@ class DataRecord(Record):
     contents: dict[str, str] = {}
     files: FilesRecord | None = None
     missing: str = ""
-    checked: Literal["fingerprint", "count", "unverified", "simulated"] = "unverified"
+    checked: Held = "unverified"
 
 
 class HarnessRecord(Record):

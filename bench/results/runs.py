@@ -12,25 +12,20 @@ identity continues where it stopped, or is found complete.
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.base import bounded_json, locks
+from bench.base import locks
 from bench.base.errors import BenchError, RequestError, unknown
-from bench.base.files import atomic_path, sha256_file, sha256_json, sweep, write_json
+from bench.base.files import atomic_path, sha256_file, sha256_json, sweep
 from bench.base.paths import absolute
-
-SCHEMA = 1
-"""Version of ``run.json``."""
-
-MAX_MANIFEST = 8 << 20
-"""Largest ``run.json`` that is opened, in bytes."""
-
+from bench.results import manifest as manifests
+from bench.results.manifest import Manifest
+from bench.results.records import Identity
 
 RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 """What the id of a run looks like, and so the name of its folder."""
@@ -49,33 +44,26 @@ class Run:
         """The run id."""
         return self.folder.name
 
-    def manifest(self) -> dict[str, Any]:
+    @property
+    def manifest_path(self) -> Path:
+        """Where its manifest is."""
+        return self.folder / "run.json"
+
+    def manifest(self) -> Manifest:
         """The content of ``run.json``.
 
         Raises:
-            BenchError: it is missing, not JSON or of a schema this version doesn't know.
+            BenchError: as `bench.results.manifest.read`.
         """
-        path = self.folder / "run.json"
-        hint = "restore the file or remove the run's folder"
-        manifest = bounded_json.read(path, MAX_MANIFEST, hint)
-        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-            found = manifest.get("schema") if isinstance(manifest, dict) else type(manifest)
-            raise BenchError(
-                f"{path} has schema {found}, expected {SCHEMA}",
-                "it was written by another version of rs-bench: use that version",
-            )
-        return manifest
+        return manifests.read(self.manifest_path)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Replace ``run.json``; that of a complete run holds the SHA-256 of its own content."""
-        content = {key: value for key, value in manifest.items() if key != "sha256"}
-        if content.get("status") == "complete":
-            content["sha256"] = sha256_json(content)
-        write_json(self.folder / "run.json", content)
+    def write_manifest(self, manifest: Manifest) -> Manifest:
+        """Replace ``run.json``; gives it as it stands there, with the hash of its content."""
+        return manifests.write(manifest, self.manifest_path)
 
     def complete(self) -> bool:
         """Whether the run finished."""
-        return (self.folder / "run.json").is_file() and self.manifest()["status"] == "complete"
+        return self.manifest_path.is_file() and self.manifest().status == "complete"
 
     def part(self, index: int) -> Path:
         """Where a part of the observations is."""
@@ -188,16 +176,16 @@ def find(results: Path, name: str) -> Run:
     return fitting[0]
 
 
-def choose(results: Path, stem: str, identity: Mapping[str, Any], force: bool) -> Run:
+def choose(results: Path, stem: str, identity: Identity, force: bool) -> Run:
     """The run folder for an identity: the one there is, or a new one.
 
     Args:
         results: the results folder.
         stem: readable beginning of the run id.
-        identity: JSON value that says what is run; runs of one identity have equal observations.
+        identity: what is run; runs of one identity have equal observations.
         force: begin another run where a complete one is there.
     """
-    stem = f"{stem}.{sha256_json(identity)[:10]}"
+    stem = f"{stem}.{sha256_json(identity.content())[:10]}"
     attempt = 1
     while True:
         run = Run(results / "runs" / (stem if attempt == 1 else f"{stem}.{attempt}"))

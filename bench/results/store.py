@@ -7,7 +7,6 @@ Reading needs DuckDB and nothing else; what writing needs is imported there.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -198,6 +197,7 @@ def _upgrade(path: Path) -> None:
     caller holds the lock.
     """
     from bench.results import verification
+    from bench.results.manifest import parse
 
     _settle(path)
     with _replacing(path) as fresh:
@@ -210,7 +210,7 @@ def _upgrade(path: Path) -> None:
                 connection.execute("alter table metrics add column classes integer")
                 connection.executemany(
                     "update runs set checked = ? where run = ?",
-                    [[verification.of_run(json.loads(text)), run] for run, text in known]
+                    [[verification.of_run(parse(text, f"run {run}")), run] for run, text in known]
                     or [["", ""]],
                 )
                 connection.execute(f"update schema_version set version = {VERSION}")

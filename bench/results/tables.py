@@ -4,7 +4,6 @@ The schema is documented in ``results/README.md``.
 """
 
 import datetime
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import duckdb
 
 if TYPE_CHECKING:
     from bench.results.integrity import Checked
+    from bench.results.manifest import Manifest
 
 VERSION = 2
 """Version of the schema below."""
@@ -51,8 +51,6 @@ create table reported_files (sha256 varchar not null);
 """
 """What makes the empty tables."""
 
-_SCORE = ("metric", "average", "label", "value", "low", "high", "samples", "slice")
-
 
 def refresh_reported(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
     """Let the table hold what the files hold; costs a hash where it does already."""
@@ -74,13 +72,10 @@ def insert(connection: duckdb.DuckDBPyConnection, checked: "Iterable[Checked]") 
     for one in checked:
         manifest = one.manifest
         runs.append(_run_row(manifest, altered=bool(one.altered)))
-        primary = manifest["task"]["primary"]
-        for score in manifest["scores"]:
-            named = f"{score['metric']}_{score['average']}"
-            is_primary = named == primary and not score["slice"]
-            values = [score[key] for key in _SCORE]
-            # Runs that were scored before say nothing of classes.
-            metrics.append([manifest["run"], *values, is_primary, score.get("classes")])
+        for s in manifest.scores:
+            is_primary = s.name == manifest.task.primary and not s.slice
+            values = [s.metric, s.average, s.label, s.value, s.low, s.high, s.samples, s.slice]
+            metrics.append([manifest.run, *values, is_primary, s.classes])
     _fill(connection, "runs", runs)
     _fill(connection, "metrics", metrics)
 
@@ -97,29 +92,27 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequ
         connection.unregister("fresh")
 
 
-def _run_row(manifest: dict[str, Any], *, altered: bool) -> list[Any]:
+def _run_row(manifest: "Manifest", *, altered: bool) -> list[Any]:
     from bench.results import verification
 
-    task, entry, made = manifest["task"], manifest["entry"], manifest["harness"]
-    samples, cost = manifest["data"], manifest["cost"]
-    started = datetime.datetime.fromisoformat(manifest["started"])
+    task, entry, made = manifest.task, manifest.entry, manifest.harness
+    samples, cost = manifest.data, manifest.cost
+    started = datetime.datetime.fromisoformat(manifest.started)
     if started.tzinfo is not None:
         started = started.astimezone(datetime.UTC).replace(tzinfo=None)
     return [
-        manifest["run"],
-        *(task[key] for key in ("name", "version", "digest", "kind")),
-        *(manifest[key] for key in ("track", "partial")),
-        *(entry[key] for key in ("name", "digest", "weights_sha256")),
-        *(manifest[key] for key in ("inputs", "division", "trust", "seed", "device", "precision")),
-        *(samples[key] for key in ("samples", "ids_sha256", "data_sha256")),
-        *(made[key] for key in ("version", "commit", "dirty")),
+        manifest.run,
+        *(task.name, task.version, task.digest, task.kind),
+        *(manifest.track, manifest.partial),
+        *(entry.name, entry.digest, entry.weights_sha256),
+        *(manifest.inputs, manifest.division, manifest.trust),
+        *(manifest.seed, manifest.device, manifest.precision),
+        *(samples.samples, samples.ids_sha256, samples.data_sha256),
+        *(made.version, made.commit, made.dirty),
         started,
-        float(manifest["seconds"]),
-        *(
-            cost.get(key)
-            for key in ("parameters", "macs", "latency_ms", "samples_per_second", "peak_memory")
-        ),
+        manifest.seconds,
+        *(cost.parameters, cost.macs, cost.latency_ms, cost.samples_per_second, cost.peak_memory),
         altered,
-        json.dumps(manifest, allow_nan=False),
+        manifest.text(),
         verification.of_run(manifest),
     ]

@@ -5,8 +5,11 @@ training, not four. Runs are told apart by what decides their predictions: the d
 architecture, arguments, input and weights, or, of predictions handed in, what they came to.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from bench.results.manifest import Manifest
 
 SHOWN = 8
 """Digits of a digest that tell models of one name apart."""
@@ -26,13 +29,11 @@ class Made(NamedTuple):
     seed: int | None
 
 
-def made(manifest: Mapping[str, Any]) -> Made:
+def made(manifest: "Manifest") -> Made:
     """What a run's manifest says of its model."""
-    entry = manifest["entry"]
-    model = entry.get("digest", "")
-    if manifest.get("trust", "rerun") != "rerun":
-        model = manifest.get("observations_sha256") or model
-    return Made(model, (entry.get("trained") or {}).get("seed"))
+    handed_in = manifest.trust != "rerun" and manifest.observations_sha256
+    trained = manifest.entry.trained
+    return Made(handed_in or manifest.entry.digest, trained.seed if trained else None)
 
 
 def by_model(runs: Iterable[T], made_of: Callable[[T], Made]) -> dict[str, list[T]]:

@@ -8,12 +8,14 @@ from typing import Any
 from bench import data
 from bench.base.errors import BenchError, RequestError
 from bench.data import Checked, Dataset
+from bench.results.manifest import Manifest
+from bench.results.records import Held
 from bench.spec import task as tasks
 from bench.spec.task import Split, Task
 
 UNVERIFIED: Checked = "unverified"
 
-SIMULATED = "simulated"
+SIMULATED: Held = "simulated"
 """What stands for the check on the sample track, whose data is recognised by its own hash."""
 
 
@@ -71,27 +73,25 @@ def _compare(what: str, ids: Sequence[str], declared: Split, hint: str) -> None:
         )
 
 
-def of_run(manifest: Mapping[str, Any]) -> str:
+def of_run(manifest: Manifest) -> Held:
     """What the scored split of a run was held to; ``simulated`` on the sample track.
 
     What the run's own ids say comes before what its manifest says of them, so that it also holds
     for runs that were made before checks were noted, or before a fingerprint was known.
     """
-    if manifest["track"] == "sample":
+    if manifest.track == "sample":
         return SIMULATED
-    about = manifest["data"]
-    noted: str = about.get("checked") or UNVERIFIED
-    if manifest["partial"]:
+    noted = manifest.data.checked
+    if manifest.partial:
         return noted
-    named = manifest["task"]
-    task = _shipped(named["name"], named["digest"])
+    task = _shipped(manifest.task.name, manifest.task.digest)
     if task is None:
         return noted
     declared = task.published(task.split)
     if declared.ids_sha256 is not None:
-        return "fingerprint" if about["ids_sha256"] == declared.ids_sha256 else UNVERIFIED
+        return "fingerprint" if manifest.data.ids_sha256 == declared.ids_sha256 else UNVERIFIED
     if declared.size is not None:
-        return "count" if about["samples"] == declared.size else UNVERIFIED
+        return "count" if manifest.data.samples == declared.size else UNVERIFIED
     # Of several splits together, of which a run notes only one.
     return noted if task.checked(task.split) == noted else UNVERIFIED
 

@@ -17,6 +17,7 @@ from bench.spec import declared
 from bench.spec.contract import Band, InputContract
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Division = Literal["closed", "open"]
 
 
 _FAULTS = 20
@@ -161,7 +162,7 @@ class Task(BaseModel):
             statistics=f"{self.dataset}/{statistics}" if statistics else "",
         )
 
-    def division(self, contract: InputContract) -> str:
+    def division(self, contract: InputContract) -> Division:
         """``closed`` if the contract is one of the task's own, else ``open``."""
         return "closed" if contract in map(self.input, self.inputs) else "open"
 

@@ -5,9 +5,8 @@ scores in the ``run.json`` of its run and, where it was handed in by name, in th
 file that pins the repository to a commit and its files to their hashes.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tomli_w
 from pydantic import (
@@ -20,9 +19,11 @@ from pydantic import (
     model_validator,
 )
 
-from bench.base import bounded_json, bounded_toml
+from bench.base import bounded_toml
 from bench.base.errors import BenchError, RequestError
-from bench.results.runs import MAX_MANIFEST
+from bench.results import manifest as manifests
+from bench.results.manifest import Manifest
+from bench.spec.score import Score
 from bench.spec.task import in_one_line
 
 TOLERANCE = 1e-3
@@ -30,6 +31,8 @@ TOLERANCE = 1e-3
 
 _SAME = 1e-9
 """Scores closer than this are equal, wherever the interval lies."""
+
+_WHOLE = "publish the run.json of a whole run"
 
 Verdict = Literal["reproduced", "not reproduced", "not compared"]
 _Text = Annotated[str, StringConstraints(max_length=200)]
@@ -105,32 +108,35 @@ def read_submission(path: Path) -> Submission:
         ) from error
 
 
-def claims_of(manifest: Mapping[str, Any]) -> Claims:
+def claims_of(manifest: Manifest) -> Claims:
     """What a run's manifest claims.
 
     Raises:
         BenchError: it doesn't hold what a claim is made of.
     """
+    scores = {name: score.value for name, score in _overall(manifest).items()}
     try:
-        scores = {
-            f"{score['metric']}_{score['average']}": score["value"]
-            for score in manifest["scores"]
-            if not (score["label"] or score["slice"]) and score["value"] is not None
-        }
-        digest = manifest["task"]["digest"]
         return Claims.model_validate(
             {
-                "run": manifest["run"],
-                "task_digest": digest,
-                "track": manifest["track"],
+                "run": manifest.run,
+                "task_digest": manifest.task.digest,
+                "track": manifest.track,
                 "scores": scores,
             }
         )
     except ValidationError as error:
-        found = in_one_line(error)
-    except (LookupError, TypeError, AttributeError) as error:
-        found = f"{type(error).__name__} {error}"
-    raise BenchError(f"run.json holds no scores: {found}", "publish the run.json of a whole run")
+        raise BenchError(
+            f"run.json holds no scores to claim: {in_one_line(error)}", _WHOLE
+        ) from error
+
+
+def _overall(manifest: Manifest) -> dict[str, Score]:
+    """The scores over all samples and classes that are defined, by name."""
+    return {
+        score.name: score
+        for score in manifest.scores
+        if not (score.label or score.slice) and score.value is not None
+    }
 
 
 def read_claims(path: Path) -> Claims:
@@ -139,11 +145,13 @@ def read_claims(path: Path) -> Claims:
     Raises:
         BenchError: it is too large, not JSON, or not the manifest of a run.
     """
-    hint = "publish the run.json of a whole run"
-    return claims_of(bounded_json.read(path, MAX_MANIFEST, hint))
+    try:
+        return claims_of(manifests.read(path))
+    except BenchError as error:
+        raise BenchError(error.message, _WHOLE) from error
 
 
-def compare(claims: Claims | None, manifest: Mapping[str, Any]) -> tuple[Verdict, str]:
+def compare(claims: Claims | None, manifest: Manifest) -> tuple[Verdict, str]:
     """Whether the score that ranks, as it was found here, is the one that was claimed.
 
     Reproduced is a claim within `TOLERANCE` of the score and within its interval. Where the task's
@@ -159,33 +167,29 @@ def compare(claims: Claims | None, manifest: Mapping[str, Any]) -> tuple[Verdict
     """
     if claims is None:
         return "not compared", "it claims nothing"
-    if claims.task_digest != manifest["task"]["digest"]:
+    if claims.task_digest != manifest.task.digest:
         return "not compared", "its claim is for another version of the task"
-    if claims.track != manifest["track"]:
+    if claims.track != manifest.track:
         return "not compared", f"its claim is for the {claims.track} track"
-    found = {
-        f"{score['metric']}_{score['average']}": score
-        for score in manifest["scores"]
-        if not (score["label"] or score["slice"]) and score["value"] is not None
-    }
-    primary = manifest["task"]["primary"]
+    found = _overall(manifest)
+    primary = manifest.task.primary
     compared = [primary] if primary in found else sorted(found)
     missing = [name for name in compared if name not in claims.scores]
     if missing:
         return "not compared", f"it claims no {', '.join(missing)}"
     wrong = [name for name in compared if not _holds(claims.scores[name], found[name])]
-    shown = [
-        f"{name} {claims.scores[name]:.4f}, found {found[name]['value']:.4f}" for name in wrong
-    ]
+    shown = [f"{name} {claims.scores[name]:.4f}, found {found[name].value:.4f}" for name in wrong]
     if wrong:
         return "not reproduced", f"claimed {'; '.join(shown)}"
-    if manifest["trust"] == "reported":
+    if manifest.trust == "reported":
         return "not compared", "it hands in what is observed: nothing of it was computed here"
     return "reproduced", ""
 
 
-def _holds(claimed: float, found: Mapping[str, Any]) -> bool:
-    distance = abs(claimed - found["value"])
-    low, high = found["low"], found["high"]
+def _holds(claimed: float, found: Score) -> bool:
+    if found.value is None:
+        return False
+    distance = abs(claimed - found.value)
+    low, high = found.low, found.high
     inside = low is None or high is None or low <= claimed <= high
     return bool(distance <= _SAME or (distance <= TOLERANCE and inside))

@@ -196,7 +196,7 @@ def _run_job(asked: Mapping[str, Any]) -> Done:
             results=Path(asked["results"]),
         )
     )
-    return Done(run=manifest["run"])
+    return Done(run=manifest.run)
 
 
 def _limit(limits: Mapping[str, int]) -> None:

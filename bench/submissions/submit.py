@@ -194,14 +194,14 @@ def _claimed(found: Entry | Predicted, task: Task, results: Path) -> Run:
         except BenchError:
             continue
         manifest = checked.manifest
-        same = (manifest["task"]["digest"], manifest["entry"]["digest"]) == (
+        same = (manifest.task.digest, manifest.entry.digest) == (
             task.digest,
-            digests[manifest["track"]],
+            digests[manifest.track],
         )
         # What a sync fetched is somebody's submission already.
-        fetched = manifest["entry"].get("source")
-        if same and not (fetched or manifest["partial"] or checked.altered):
-            fitting.append((manifest["track"] == "official", manifest["started"], run.name, run))
+        fetched = manifest.entry.source
+        if same and not (fetched or manifest.partial or checked.altered):
+            fitting.append((manifest.track == "official", manifest.started, run.name, run))
     if not fitting:
         folder = shown(found.folder) if found.folder else found.name
         model = f"predictions:{folder}" if isinstance(found, Predicted) else folder
@@ -221,7 +221,7 @@ def _files(
 ) -> dict[str, Content]:
     files: dict[str, Content] = {
         "entry.toml": (folder / "entry.toml").read_bytes(),
-        "run.json": (run.folder / "run.json").read_bytes(),
+        "run.json": run.manifest_path.read_bytes(),
     }
     if isinstance(found, Predicted):
         files[found.file.name] = found.file
@@ -242,9 +242,9 @@ def _files(
 def _shown(run: Run, results: Path) -> list[dict[str, Any]]:
     """The scores of a run that the Hub may show: on the official track, if it has a place there."""
     manifest = run.manifest()
-    if manifest["track"] != "official":
+    if manifest.track != "official":
         return []
-    task, name = manifest["task"]["name"], manifest["entry"]["name"]
+    task, name = manifest.task.name, manifest.entry.name
     rows = [row for row in export.rows(results, task=task, entry=name) if row["run"] == run.name]
     ranked = any(row["is_primary"] and row["value"] is not None for row in rows)
     return rows if ranked else []

@@ -20,7 +20,9 @@ from bench.base.version import __version__
 from bench.data.listing import is_left_behind
 from bench.models.entries import validated
 from bench.results import integrity, runs, store, untrusted
-from bench.results.runs import MAX_MANIFEST, RUN_ID, Run
+from bench.results.manifest import MAX_BYTES as MAX_MANIFEST
+from bench.results.manifest import Manifest
+from bench.results.runs import RUN_ID, Run
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION, Predicted
 from bench.spec.task import Task
@@ -264,12 +266,8 @@ def _tried(
     except _RefusedError as error:
         return replace(outcome, state="refused", reason=str(error))
     state, reason = compare(claims, manifest)
-    ranking = [
-        (score["value"], score["low"], score["high"])
-        for score in manifest["scores"]
-        if f"{score['metric']}_{score['average']}" == task.primary and not score["slice"]
-    ]
-    value, low, high = ranking[0] if ranking else (None, None, None)
+    score = manifest.primary
+    value, low, high = (score.value, score.low, score.high) if score else (None, None, None)
     return replace(
         outcome,
         state=state,
@@ -278,8 +276,8 @@ def _tried(
         value=value,
         low=low,
         high=high,
-        trust=manifest["trust"],
-        run=manifest["run"],
+        trust=manifest.trust,
+        run=manifest.run,
     )
 
 
@@ -343,24 +341,24 @@ def _seed(declared: dict[str, Any]) -> int:
     return seed if isinstance(seed, int) and 0 <= seed < 1 << 32 else 0
 
 
-def _recorded(made: Run, there: Source, results: Path, staged: Path) -> dict[str, Any]:
+def _recorded(made: Run, there: Source, results: Path, staged: Path) -> Manifest:
     """Take a run of the sandbox into the results, with where its entry is from."""
     checked = integrity.check(made)
     if checked.altered:
         raise BenchError(f"run {made.name} was altered: {'; '.join(checked.altered)}")
     manifest = checked.manifest
     untrusted.check_observations(made, manifest)
-    identity = manifest["identity"] | {"source": str(there)}
-    stem = f"{manifest['task']['name']}.{manifest['entry']['name']}.{manifest['track']}"
+    if manifest.identity is None:
+        raise BenchError(f"run.json of run {made.name} says no identity", "evaluate it again")
+    identity = manifest.identity.from_source(str(there))
+    stem = f"{manifest.task.name}.{manifest.entry.name}.{manifest.track}"
     run = runs.choose(results, stem, identity, force=False)
     if not run.complete():
         shutil.rmtree(staged, ignore_errors=True)
         shutil.copytree(
             made.folder, staged, copy_function=link_or_copy, ignore=shutil.ignore_patterns(".*")
         )
-        manifest |= {"run": run.name, "identity": identity}
-        manifest["entry"] |= {"source": str(there)}
-        Run(staged).write_manifest(manifest)
+        Run(staged).write_manifest(manifest.taken_in(run.name, identity))
         Run(staged).mark_imported()
         run.folder.parent.mkdir(parents=True, exist_ok=True)
         move(staged, run.folder)
@@ -386,7 +384,7 @@ def _still_recorded(outcome: Outcome, results: Path) -> bool:
     official = data.is_there(data.official_root(task.dataset))
     return (
         run.complete()
-        and run.manifest()["task"]["digest"] == task.digest
+        and run.manifest().task.digest == task.digest
         and not (outcome.makeshift and official)
     )
 

@@ -26,6 +26,7 @@ from bench.models import entries
 from bench.report import leaderboard
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 from tests.report.leaderboard.test_page import content
 
 NAPA = "magicbathynet-agia-napa"
@@ -48,7 +49,7 @@ def fitted(sea, tmp_path_factory):
     """A results folder with a run of the log ratio, and its manifest."""
     results = tmp_path_factory.mktemp("results")
     asked = Request(task=TASK, model="stumpf", track="sample", results=results)
-    return results, evaluate.run(asked)
+    return results, evaluate.run(asked).content()
 
 
 def test_light_reaches_shallow_ground_only(fitted):
@@ -61,7 +62,7 @@ def test_light_reaches_shallow_ground_only(fitted):
 
 def test_a_run_prints_scores_by_depth(fitted, capsys):
     results, manifest = fitted
-    _request.show(manifest, results)
+    _request.show(run_json.model(manifest), results)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     heading = lines.index(["depth", "rmse", "mae", "bias", "std", "r2"])
     named = {(s["metric"], s["label"]): s["value"] for s in manifest["scores"]}

@@ -20,6 +20,7 @@ from bench.kinds.common import scoring
 from bench.results import runs, store
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 from tests.tiny import TASK, brief, tiny
 
 # Everything but these must be equal between two runs of one identity.
@@ -45,7 +46,7 @@ def without_measures(manifest):
 def undisturbed(entry, tmp_path_factory):
     """A run that nothing disturbed: its results folder and manifest."""
     results = tmp_path_factory.mktemp("undisturbed")
-    return results, evaluate.run(request(entry, results))
+    return results, evaluate.run(request(entry, results)).content()
 
 
 def test_a_run_is_recorded_with_uncertainty_cost_and_provenance(undisturbed):
@@ -73,10 +74,10 @@ def test_a_run_is_recorded_with_uncertainty_cost_and_provenance(undisturbed):
 def test_the_same_request_is_recognised_and_repeated_only_by_force(entry, undisturbed):
     results, manifest = undisturbed
     said = []
-    again = evaluate.run(request(entry, results), Report(say=said.append))
+    again = evaluate.run(request(entry, results), Report(say=said.append)).content()
     assert again == manifest
     assert any("already recorded" in text for text in said)
-    forced = evaluate.run(request(entry, results, force=True))
+    forced = evaluate.run(request(entry, results, force=True)).content()
     assert forced["run"] == manifest["run"] + ".2"
     assert without_measures(forced) == without_measures(manifest)
 
@@ -90,7 +91,7 @@ def test_words_that_changed_are_brought_up_to_date_without_predicting_again(
     named = toml.read_text().replace('licence = ""', 'licence = "MIT"')
     toml.write_text(named.replace("training_data = []", 'training_data = ["reben/test"]'))
     said = []
-    again = evaluate.run(request(copy, results), Report(say=said.append))
+    again = evaluate.run(request(copy, results), Report(say=said.append)).content()
     assert again["run"] == manifest["run"]
     assert again["parts"] == manifest["parts"]
     assert again["entry"]["training_data"] == ["reben/test"]
@@ -98,12 +99,12 @@ def test_words_that_changed_are_brought_up_to_date_without_predicting_again(
     with store.connect(results, write=False) as connection:
         query = "select manifest ->> '$.entry.licence', altered from runs where run = ?"
         assert connection.execute(query, [manifest["run"]]).fetchone() == ("MIT", False)
-    assert evaluate.run(request(entry, results))["entry"] == manifest["entry"]
+    assert evaluate.run(request(entry, results)).content()["entry"] == manifest["entry"]
 
 
 def test_two_processes_share_a_run_and_give_the_same_bits(entry, undisturbed, tmp_path):
     _, manifest = undisturbed
-    shared = evaluate.run(request(entry, tmp_path, devices=2))
+    shared = evaluate.run(request(entry, tmp_path, devices=2)).content()
     assert shared["parts"] == manifest["parts"]
     assert shared["scores"] == manifest["scores"]
 
@@ -111,17 +112,17 @@ def test_two_processes_share_a_run_and_give_the_same_bits(entry, undisturbed, tm
 def test_stored_observations_are_scored_again_to_the_same_numbers(undisturbed):
     results, manifest = undisturbed
     run = Run(results / "runs" / manifest["run"])
-    tampered = run.manifest() | {"scores": []}
-    run.write_manifest(tampered)
-    assert evaluate.score(run, results)["scores"] == manifest["scores"]
+    tampered = run_json.read(run) | {"scores": []}
+    run_json.write(run, tampered)
+    assert evaluate.score(run, results).content()["scores"] == manifest["scores"]
 
 
 def test_a_part_of_the_samples_is_marked_as_such(entry, sample_data, tmp_path):
-    limited = evaluate.run(request(entry, tmp_path, limit=10))
+    limited = evaluate.run(request(entry, tmp_path, limit=10)).content()
     assert limited["partial"]
     assert limited["data"]["samples"] == 10
     ids = Run(tmp_path / "runs" / limited["run"]).observations().column("sample").to_pylist()
-    chosen = evaluate.run(request(entry, tmp_path, ids=ids[2:5]))
+    chosen = evaluate.run(request(entry, tmp_path, ids=ids[2:5])).content()
     assert chosen["partial"]
     assert chosen["data"]["samples"] == 3
     with pytest.raises(BenchError, match="1 of the ids are in no split"):
@@ -174,7 +175,7 @@ def test_a_run_killed_twenty_times_equals_an_undisturbed_one(children, sample_da
         kills += 1
 
     (first,), (second,) = (list((tmp_path / n / "runs").iterdir()) for n in ("calm", "killed"))
-    calm_manifest, manifest = Run(first).manifest(), Run(second).manifest()
+    calm_manifest, manifest = run_json.read(Run(first)), run_json.read(Run(second))
     for found in (calm_manifest, manifest):
         found["entry"].pop("trained")
     assert without_measures(manifest) == without_measures(calm_manifest)
@@ -193,11 +194,11 @@ def test_finished_parts_are_kept_and_not_repeated(entry, undisturbed, tmp_path, 
     results, manifest = undisturbed
     done = Run(results / "runs" / manifest["run"])
     begun = Run(tmp_path / "runs" / manifest["run"])
-    begun.write_manifest(manifest | {"status": "predicting"})
+    run_json.write(begun, manifest | {"status": "predicting"})
     kept = done.part(0).read_bytes()
     begun.part(0).write_bytes(kept)
     stamp = begun.part(0).stat().st_mtime_ns
-    continued = evaluate.run(request(entry, tmp_path))
+    continued = evaluate.run(request(entry, tmp_path)).content()
     assert begun.part(0).stat().st_mtime_ns == stamp
     assert continued["parts"] == manifest["parts"]
     rows = len(Run(begun.folder).observations())
@@ -208,14 +209,14 @@ def test_parts_made_with_other_packages_are_made_again(entry, undisturbed, tmp_p
     _, manifest = undisturbed
     begun = Run(tmp_path / "runs" / manifest["run"])
     other = manifest["arithmetic"] | {"torch": "0.4.1"}
-    begun.write_manifest(manifest | {"status": "predicting", "arithmetic": other})
+    run_json.write(begun, manifest | {"status": "predicting", "arithmetic": other})
     begun.part(0).write_bytes(b"left over")
-    assert evaluate.run(request(entry, tmp_path))["parts"] == manifest["parts"]
+    assert evaluate.run(request(entry, tmp_path)).content()["parts"] == manifest["parts"]
 
 
 def test_an_unfinished_run_is_no_result(undisturbed, tmp_path):
     _, manifest = undisturbed
-    Run(tmp_path / "runs" / manifest["run"]).write_manifest(manifest | {"status": "predicting"})
+    run_json.write(Run(tmp_path / "runs" / manifest["run"]), manifest | {"status": "predicting"})
     count, faults = store.rebuild(tmp_path)
     assert count == 0
     assert "is not complete" in faults[0]
@@ -239,7 +240,7 @@ def test_runs_of_another_digest_are_not_scored_again(undisturbed, tmp_path):
     results, manifest = undisturbed
     run = Run(shutil.copytree(results / "runs" / manifest["run"], tmp_path / manifest["run"]))
     task = manifest["task"] | {"digest": "0" * 64}
-    run.write_manifest(manifest | {"task": task})
+    run_json.write(run, manifest | {"task": task})
     with pytest.raises(BenchError, match="different digests can't be compared"):
         evaluate.score(run)
 
@@ -276,7 +277,7 @@ def test_a_full_disk_leaves_finished_parts_and_one_clear_error(entry, undisturbe
     assert "could not write" in message
     assert "it continues" in message
     _, manifest = undisturbed
-    assert evaluate.run(request(entry, tmp_path))["parts"] == manifest["parts"]
+    assert evaluate.run(request(entry, tmp_path)).content()["parts"] == manifest["parts"]
 
 
 def _with_little_room(queue, entry, results):

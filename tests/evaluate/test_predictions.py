@@ -52,7 +52,7 @@ def test_predictions_in_any_order_score_as_the_same_observations(tmp_path):
     shuffled = np.random.default_rng(1).permutation(len(ids))
     content = submissions.table([ids[i] for i in shuffled], values[shuffled])
     folder = predicted_entry(tmp_path / "mine", content)
-    manifest = evaluate.run(request(folder, tmp_path))
+    manifest = evaluate.run(request(folder, tmp_path)).content()
     stored = Run(tmp_path / "runs" / manifest["run"]).observations()
     assert stored.column("sample").to_pylist() == ids
     np.testing.assert_array_equal(tables.matrix(stored, "logits"), values)
@@ -73,16 +73,16 @@ def test_predictions_in_any_order_score_as_the_same_observations(tmp_path):
 
 def test_the_same_predictions_are_recognised_and_others_are_another_run(tmp_path):
     folder = predicted_entry(tmp_path / "mine")
-    first = evaluate.run(request(folder, tmp_path))
-    assert evaluate.run(request(folder, tmp_path)) == first
+    first = evaluate.run(request(folder, tmp_path)).content()
+    assert evaluate.run(request(folder, tmp_path)).content() == first
     # A file alone is the same predictions under the name of the file.
-    alone = evaluate.run(request(folder / "predictions.parquet", tmp_path))
+    alone = evaluate.run(request(folder / "predictions.parquet", tmp_path)).content()
     assert alone["entry"]["name"] == "predictions"
     assert alone["observations_sha256"] == first["observations_sha256"]
     ids, _ = submissions.samples()
     other = submissions.table(ids, submissions.logits(len(ids), seed=5))
     predicted_entry(tmp_path / "mine", other)
-    assert evaluate.run(request(folder, tmp_path))["run"] != first["run"]
+    assert evaluate.run(request(folder, tmp_path)).content()["run"] != first["run"]
 
 
 def test_class_maps_give_the_confusion_of_each_patch(tmp_path):
@@ -90,7 +90,7 @@ def test_class_maps_give_the_confusion_of_each_patch(tmp_path):
     right = [dataset.reference_map(sample, ()) for sample in ids]
     maps = [np.where(m == 255, 0, m).astype(np.uint8).tobytes() for m in right]
     path = written(tmp_path / "p.parquet", pa.table({"sample": ids, "map": maps}))
-    manifest = evaluate.run(request(path, tmp_path, "reben-pixel"))
+    manifest = evaluate.run(request(path, tmp_path, "reben-pixel")).content()
     scores = {f"{s['metric']}_{s['average']}": s for s in manifest["scores"] if not s["slice"]}
     assert scores["iou_macro"]["value"] == 1
     stored = Run(tmp_path / "runs" / manifest["run"]).observations()
@@ -136,7 +136,7 @@ def test_where_all_is_predicted_nothing_is_computed_here_and_the_result_is_repor
     content = submissions.table(ids, submissions.logits(len(ids)))
     claimed = content.add_column(1, "targets", [dataset.multilabels(ids).tolist()])
     manifest = evaluate.run(request(predicted_entry(tmp_path / "mine", claimed), tmp_path))
-    assert manifest["trust"] == "reported"
+    assert manifest.trust == "reported"
 
 
 def test_a_kind_that_takes_none_says_so(monkeypatch):

@@ -14,6 +14,7 @@ from bench.evaluate.verify import verify
 from bench.kinds.common import scoring
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 from tests.tiny import brief, tiny
 
 
@@ -32,7 +33,7 @@ def trained(tmp_path_factory, sample_data, few_resamples):
     entry = brief(results / "brief", epochs=1)
     manifest = evaluate.run(
         Request(task="reben-mlc", model=str(entry), track="sample", results=results)
-    )
+    ).content()
     return results, Run(results / "runs" / manifest["run"])
 
 
@@ -47,9 +48,9 @@ def states(results, run):
 
 
 def rewritten(run, change):
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     change(manifest)
-    run.write_manifest(manifest)
+    run_json.write(run, manifest)
 
 
 def test_a_run_as_it_was_made_is_the_same_in_everything(trained):

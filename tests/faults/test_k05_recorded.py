@@ -15,6 +15,7 @@ from bench.models import entries, python
 from bench.report import competitors
 from bench.results import recorded, store
 from bench.spec import task as tasks
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.report.test_compare import MLC, labelled, logits, record
 from tests.tiny import brief
@@ -129,6 +130,7 @@ def test_runs_over_other_pixels_are_not_compared_and_runs_over_other_bands_are(t
 
     def made(name, bands, seed=0):
         about = {"samples": 120, "ids_sha256": "i120", **held(dataset, bands)}
+        about["files"] = about["files"].content()
         return record(tmp_path, name, MLC, labelled(logits(1.0, 5)), data=about)
 
     made("both", ("B02", "B03"))
@@ -146,21 +148,24 @@ def test_runs_over_other_pixels_are_not_compared_and_runs_over_other_bands_are(t
     assert competitors.find(["old", "one"], task, tmp_path, "sample")
 
 
+CHANGED = {"version": "1", "commit": "b" * 40, "dirty": None}
+
+
 @pytest.fixture
 def complete(tmp_path):
     run, *_ = fabricate(tmp_path, "a")
-    now = run.manifest() | {"arithmetic": {"torch": "2.13.0"}}
+    now = run_json.read(run) | {"arithmetic": {"torch": "2.13.0"}}
     now["harness"] = {"version": "1", "commit": None, "dirty": None, "code_sha256": "a" * 64}
-    run.write_manifest(now)
+    run_json.write(run, now)
     store.record(tmp_path, run)
     return run, now
 
 
 def test_words_are_brought_up_to_date_in_manifest_and_database(complete):
     run, now = complete
-    assert recorded.refresh(run, now) == []
+    assert recorded.refresh(run, run_json.model(now)) == []
     entry = now["entry"] | {"licence": "MIT", "training_data": ["reben/test"]}
-    said = recorded.refresh(run, now | {"entry": entry, "division": "open"})
+    said = recorded.refresh(run, run_json.model(now | {"entry": entry, "division": "open"}))
     assert said == ["brought up to date: licence, training_data"]
     results = run.folder.parent.parent
     store.record(results, run)
@@ -179,7 +184,8 @@ def test_a_run_that_was_edited_is_left_as_it_is(complete):
     path = run.folder / "run.json"
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
     before = path.read_text()
-    (said,) = recorded.refresh(run, now | {"entry": now["entry"] | {"licence": "MIT"}})
+    asked = run_json.model(now | {"entry": now["entry"] | {"licence": "MIT"}})
+    (said,) = recorded.refresh(run, asked)
     assert said == "it is not as it was made: run.json was edited"
     assert path.read_text() == before
 
@@ -200,22 +206,23 @@ def test_words_reach_what_was_trained_already(tmp_path, sample_data):
     ("changes", "said"),
     [
         ({"arithmetic": {"torch": "2.14.0"}}, "torch was 2.13.0, is 2.14.0"),
-        ({"harness": {"version": "1", "commit": "b" * 40, "code_sha256": "c" * 64}},
+        ({"harness": CHANGED | {"code_sha256": "c" * 64}},
          "the harness was 1, code aaaaaaaaaaaa, is 1 at bbbbbbbbbbbb, code cccccccccccc"),
-        ({"harness": {"version": "1", "commit": "b" * 40, "code_sha256": "a" * 64}}, None),
+        ({"harness": CHANGED | {"code_sha256": "a" * 64}}, None),
     ],
 )  # fmt: skip
 def test_what_made_it_is_compared_with_what_is_here(complete, changes, said):
     run, now = complete
-    assert recorded.refresh(run, now | changes) == ([said] if said else [])
+    found = recorded.refresh(run, run_json.model(now | changes))
+    assert found == ([said] if said else [])
 
 
 def test_files_written_since_are_said(complete):
     run, now = complete
     known = {"count": 3, "bytes": 30, "sha256": "a"}
-    run.write_manifest(now | {"data": now["data"] | {"files": known}})
+    run_json.write(run, now | {"data": now["data"] | {"files": known}})
     there = now | {"data": now["data"] | {"files": known | {"sha256": "b"}}}
-    (line,) = recorded.refresh(run, there)
+    (line,) = recorded.refresh(run, run_json.model(there))
     assert "some of them written since" in line
 
 

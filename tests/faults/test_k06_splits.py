@@ -22,7 +22,7 @@ from bench.report.leaderboard.read import read
 from bench.results import export, store, verification
 from bench.results.runs import Run
 from bench.spec import task as tasks
-from tests import pages
+from tests import pages, run_json
 from tests.fabricated import fabricate
 
 ROOT = Path("data")
@@ -185,7 +185,8 @@ def unverified(tmp_path_factory):
         pq.write_table(pa.Table.from_pylist(rows, schema=predictions.schema(task)), file)
         told = []
         request = Request(UNKNOWN, f"predictions:{file}", "official", results=home / "results")
-        yield home / "results", run(request, Report(say=told.append)), told
+        made = run(request, Report(say=told.append)).content()
+        yield home / "results", made, told
 
 
 def test_a_run_on_a_split_held_to_nothing_says_so_everywhere(unverified):
@@ -208,21 +209,26 @@ def test_a_run_is_judged_by_its_ids_and_not_by_what_its_manifest_says(tmp_path):
     known = task.published("test")
     named = {"name": "reben-mlc", "version": 1, "digest": task.digest, "kind": "multilabel"}
     about = {"samples": known.size, "ids_sha256": known.ids_sha256, "data_sha256": "c"}
-    manifest = {"track": "official", "partial": False, "task": named, "data": about}
+    manifest = run_json.complete("r", track="official") | {
+        "task": named | {"primary": "ap_macro"},
+        "data": about,
+    }
+
+    def held(**changes):
+        return verification.of_run(run_json.model(manifest | changes))
+
     # One that was made before checks were noted.
-    assert verification.of_run(manifest) == "fingerprint"
-    forged = manifest | {"data": about | {"ids_sha256": "f" * 64, "checked": "fingerprint"}}
-    assert verification.of_run(forged) == "unverified"
-    assert verification.of_run(manifest | {"track": "sample"}) == "simulated"
+    assert held() == "fingerprint"
+    forged = about | {"ids_sha256": "f" * 64, "checked": "fingerprint"}
+    assert held(data=forged) == "unverified"
+    assert held(track="sample") == "simulated"
     count = tasks.load("eurosat-zeroshot")
-    counted = named | {"name": count.name, "digest": count.digest}
+    counted = manifest["task"] | {"name": count.name, "digest": count.digest}
     for samples, expected in ((27_000, "count"), (26_999, "unverified")):
-        made = manifest | {"task": counted, "data": about | {"samples": samples}}
-        assert verification.of_run(made) == expected
+        assert held(task=counted, data=about | {"samples": samples}) == expected
     unknown = tasks.load(UNKNOWN)
-    strange = named | {"name": unknown.name, "digest": unknown.digest}
-    told = manifest | {"task": strange, "data": about | {"checked": "fingerprint"}}
-    assert verification.of_run(told) == "unverified"
+    strange = manifest["task"] | {"name": unknown.name, "digest": unknown.digest}
+    assert held(task=strange, data=about | {"checked": "fingerprint"}) == "unverified"
 
 
 def test_verified_and_unverified_never_share_a_board_nor_a_mean(tmp_path):

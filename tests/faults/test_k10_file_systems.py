@@ -20,6 +20,7 @@ from bench.base.files import atomic_path, move, new_folder, scratch, write_bytes
 from bench.data import samples
 from bench.results import store
 from bench.submissions import sync as submissions
+from tests import run_json
 from tests.fabricated import fabricate
 
 NOBODY = 65534
@@ -250,10 +251,10 @@ def test_without_hard_links_files_are_copied(tmp_path, monkeypatch, number):
     files.link_or_copy(str(tmp_path / "a"), str(tmp_path / "b"))
     assert (tmp_path / "b").read_bytes() == b"content"
     run, _, _ = fabricate(tmp_path / "results", "a")
-    run.write_manifest(run.manifest() | {"identity": {}})
+    run_json.write(run, run_json.read(run) | {"identity": run_json.identity()})
     there = submissions.Repository("alice/mine", "model", "0" * 40, {})
     recorded = submissions._recorded(run, there, tmp_path / "ours", tmp_path / "staged")
-    assert recorded["entry"]["source"] == str(there)
+    assert recorded.entry.source == str(there)
     assert len(list((tmp_path / "ours" / "runs").glob("*/run.json"))) == 1
 
 

@@ -15,6 +15,7 @@ import pytest
 from bench import api
 from bench.base.errors import BenchError
 from bench.results import store
+from tests import run_json
 from tests.fabricated import fabricate
 
 RECORD = """
@@ -95,8 +96,8 @@ def test_a_run_that_changed_while_a_rebuild_hashes_is_read_again(results, monkey
 
     def changing(path):
         run = Run(results / "runs" / "a")
-        manifest = run.manifest()
-        run.write_manifest(manifest | {"seed": 77})
+        manifest = run_json.read(run)
+        run_json.write(run, manifest | {"seed": 77})
         return held(path)
 
     monkeypatch.setattr(store, "_writing", changing)

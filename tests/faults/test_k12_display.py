@@ -18,6 +18,7 @@ from bench.base import display
 from bench.results import store
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.typed import Prompt
 
@@ -59,7 +60,7 @@ def hostile(bench_of_module: Prompt) -> Prompt:
     for number in range(2):
         run: Run
         run, *_ = fabricate(results, f"r{number}", entry=f"{HOSTILE}{number}", seed=number)
-        manifest = run.manifest() | {"track": "official", "inputs": HOSTILE, "device": HOSTILE}
+        manifest = run_json.read(run) | {"track": "official", "inputs": HOSTILE, "device": HOSTILE}
         manifest["scores"] += [
             score | {"average": "classes", "label": HOSTILE, "slice": HOSTILE}
             for score in manifest["scores"]
@@ -68,7 +69,7 @@ def hostile(bench_of_module: Prompt) -> Prompt:
         split = task.splits[task.split]
         manifest["data"] |= {"samples": split.size, "ids_sha256": split.ids_sha256}
         manifest["task"]["digest"] = task.digest
-        run.write_manifest(manifest)
+        run_json.write(run, manifest)
         store.record(results, run)
     altered = Run(results / "runs" / "r2")
     fabricate(results, "r2", entry=HOSTILE)

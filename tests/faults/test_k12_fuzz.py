@@ -12,9 +12,11 @@ from bench.base import bounded_json, display
 from bench.base.errors import BenchError
 from bench.results import received, reported
 from bench.results.import_runs import import_runs
-from bench.results.runs import MAX_MANIFEST, Run
+from bench.results.manifest import MAX_BYTES, read
+from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.submissions import claims, content
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.test_fuzz import TOKENS, blocks, mangled, patience
 
@@ -43,7 +45,8 @@ def test_texts(block: range, tmp_path: Path) -> None:
                 lambda path=path: tasks.load(str(path)),
                 lambda path=path: claims.read_submission(path),
                 lambda path=path: claims.read_claims(path),
-                lambda path=path: bounded_json.read(path, MAX_MANIFEST),
+                lambda path=path: bounded_json.read(path, MAX_BYTES),
+                lambda path=path: read(path),
                 lambda path=path: received.check_picture(path),
                 lambda path=path: received.footer(path),
             ):
@@ -69,8 +72,8 @@ def test_runs(block: range, tmp_path: Path) -> None:
         path.write_bytes(mangled(path.read_bytes(), rng))
         if case % 3:
             own = Run(run.folder)
-            own.write_manifest(
-                json.loads((run.folder / "run.json").read_bytes()) | {"parts": own.hashes()}
+            run_json.write(
+                own, json.loads((run.folder / "run.json").read_bytes()) | {"parts": own.hashes()}
             )
         with patience():
             found = import_runs(theirs, theirs / "here")

@@ -19,10 +19,12 @@ from PIL import Image, PngImagePlugin
 from bench.base import bounded_json
 from bench.base.errors import BenchError
 from bench.kinds.common import pictures
-from bench.results import integrity, received, runs, sql, store
+from bench.results import integrity, received, sql, store
 from bench.results.import_runs import MAX_PICTURES, Imported, import_runs
+from bench.results.manifest import MAX_BYTES
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.typed import Prompt
 
@@ -48,13 +50,13 @@ def add_pictures(run: Run, content: dict[str, bytes]) -> None:
     for name, picture in content.items():
         (run.folder / "pictures" / name).write_bytes(picture)
     noted = {name: hashlib.sha256(picture).hexdigest() for name, picture in content.items()}
-    run.write_manifest(run.manifest() | {"pictures": noted})
+    run_json.write(run, run_json.read(run) | {"pictures": noted})
 
 
 def rewrite(run: Run, index: int, table: pa.Table, **how: Any) -> None:
     """Put other observations into a run, hashes included."""
     pq.write_table(table, run.part(index), **how)
-    run.write_manifest(run.manifest() | {"parts": run.hashes()})
+    run_json.write(run, run_json.read(run) | {"parts": run.hashes()})
 
 
 def test_a_run_with_pictures_is_taken_whole(theirs: Path) -> None:
@@ -164,7 +166,7 @@ def too_many(run: Run) -> None:
 
 def names_of_another_form(run: Run) -> None:
     add_pictures(run, {"x.png": drawn()})
-    run.write_manifest(run.manifest() | {"pictures": ["x.png"]})
+    run_json.write(run, run_json.read(run) | {"pictures": ["x.png"]})
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,9 @@ def text_in_every_row(run: Run) -> None:
     note = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), ["x" * 20_000])
     table = pa.table({"sample": ["s"] * count, "note": note})
     run.part(0).unlink()
-    run.write_manifest(run.manifest() | {"data": run.manifest()["data"] | {"samples": count}})
+    run_json.write(
+        run, run_json.read(run) | {"data": run_json.read(run)["data"] | {"samples": count}}
+    )
     rewrite(run, 1, table, compression="zstd", store_schema=False)
 
 
@@ -201,7 +205,9 @@ def zeros_in_every_row(run: Run) -> None:
     flat = pa.array(np.zeros(count * 1000, np.float32))
     lists = pa.FixedSizeListArray.from_arrays(flat, 1000)
     run.part(0).unlink()
-    run.write_manifest(run.manifest() | {"data": run.manifest()["data"] | {"samples": count}})
+    run_json.write(
+        run, run_json.read(run) | {"data": run_json.read(run)["data"] | {"samples": count}}
+    )
     rewrite(run, 1, pa.table({"sample": ["s"] * count, "x": lists}), compression="zstd")
 
 
@@ -216,7 +222,7 @@ def more_rows(run: Run) -> None:
 
 def no_parquet(run: Run) -> None:
     run.part(1).write_bytes(b"PAR1 is not enough")
-    run.write_manifest(run.manifest() | {"parts": run.hashes()})
+    run_json.write(run, run_json.read(run) | {"parts": run.hashes()})
 
 
 def other_types(run: Run) -> None:
@@ -246,9 +252,9 @@ def linked(run: Run) -> None:
 
 def known_task_other_columns(run: Run) -> None:
     """Columns that are the same in all parts, but not those of the task it names."""
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     manifest["task"]["digest"] = tasks.load("reben-mlc").digest
-    run.write_manifest(manifest)
+    run_json.write(run, manifest)
     run.part(0).unlink()
     rewrite(run, 1, whole(run).drop_columns(["logits"]))
 
@@ -294,11 +300,11 @@ def test_the_classes_of_a_file_that_a_run_names_are_those_of_its_task(
     named = tmp_path / "private.toml"
     named.write_bytes(tasks.find("reben-mlc").read_bytes())
     run, *_ = fabricate(tmp_path, "a")
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     manifest["task"]["file"] = str(named)
     if same:
         manifest["task"]["digest"] = tasks.load("reben-mlc").digest
-    run.write_manifest(manifest)
+    run_json.write(run, manifest)
     store.rebuild(tmp_path)
     (found,) = sql.ask(tmp_path, "select count(*) from classes").rows
     assert found == (19 if same else 0,)
@@ -306,9 +312,9 @@ def test_the_classes_of_a_file_that_a_run_names_are_those_of_its_task(
 
 def test_a_run_of_a_task_that_is_here_is_held_to_its_columns(theirs: Path) -> None:
     run = Run(theirs / "runs" / "a")
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     manifest["task"]["digest"] = tasks.load("reben-mlc").digest
-    run.write_manifest(manifest)
+    run_json.write(run, manifest)
     assert taken(theirs).new == ["a", "b"]
 
 
@@ -333,9 +339,9 @@ def test_a_path_in_a_stranger_s_manifest_is_not_opened(
     secret.write_text("x = 1")
     for name, changes in (("a", {"file": str(secret)}), ("b", {"name": str(secret)})):
         run = Run(theirs / "runs" / name)
-        manifest = run.manifest()
+        manifest = run_json.read(run)
         manifest["task"] |= changes
-        run.write_manifest(manifest)
+        run_json.write(run, manifest)
     here = theirs.parent / "here"
     asked: list[str] = []
     own = tasks.load
@@ -359,13 +365,13 @@ def test_a_path_in_a_stranger_s_manifest_is_not_opened(
 
 def test_a_run_made_here_may_have_a_task_of_the_user_s(tmp_path: Path) -> None:
     run, *_ = fabricate(tmp_path, "a")
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     manifest["task"]["file"] = str(tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text(tasks.find("reben-mlc").read_text())
-    assert integrity.task_of(run, manifest).name == "reben-mlc"
+    assert integrity.task_of(run, run_json.model(manifest)).name == "reben-mlc"
     (tmp_path / "mine.toml").unlink()
     with pytest.raises(BenchError, match="unknown task"):
-        integrity.task_of(run, manifest)
+        integrity.task_of(run, run_json.model(manifest))
 
 
 TEXTS = {
@@ -388,7 +394,7 @@ def test_json_that_readers_take_differently_is_refused(name: str, theirs: Path) 
     path = theirs / "runs" / "a" / "run.json"
     path.write_bytes(content)
     with pytest.raises(BenchError):
-        bounded_json.read(path, runs.MAX_MANIFEST)
+        bounded_json.read(path, MAX_BYTES)
     assert taken(theirs).new == ["b"]
 
 
@@ -407,7 +413,7 @@ def test_a_manifest_takes_at_most_forty_bytes_of_memory_for_each_of_its_own() ->
 def test_a_run_with_the_text_of_a_pickle_in_its_manifest_stays_text(theirs: Path) -> None:
     run = Run(theirs / "runs" / "a")
     hostile = "\x1b[2J\u202e=cmd"
-    run.write_manifest(run.manifest() | {"device": hostile})
+    run_json.write(run, run_json.read(run) | {"device": hostile})
     assert taken(theirs).new == ["a", "b"]
     read = json.loads((theirs.parent / "here" / "runs" / "a" / "run.json").read_bytes())
     assert read["device"] == hostile

@@ -15,6 +15,7 @@ from bench.report.leaderboard.read import read
 from bench.results import store, trainings
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.report.test_compare import MLC, labelled, logits, record
 
@@ -108,14 +109,14 @@ def test_a_board_has_one_row_for_a_model_and_one_for_each_model_of_a_name(tmp_pa
         for seed in range(3)
     ]
     for run in runs:
-        run.write_manifest(run.manifest() | {"entry": about("fixed", "a")})
+        run_json.write(run, run_json.read(run) | {"entry": about("fixed", "a")})
     for index, digest in enumerate("bc"):
         run = fabricated(tmp_path, f"twice.{index}", seed=index)
-        run.write_manifest(run.manifest() | {"entry": about("twice", digest)})
+        run_json.write(run, run_json.read(run) | {"entry": about("twice", digest)})
         runs.append(run)
     for seed, digest in enumerate("de"):
         run = fabricated(tmp_path, f"trained.{seed}", seed=seed)
-        run.write_manifest(run.manifest() | {"entry": about("trained", digest, seed)})
+        run_json.write(run, run_json.read(run) | {"entry": about("trained", digest, seed)})
         runs.append(run)
     store.record(tmp_path, *runs)
     show(SimpleNamespace(invoked_subcommand=None), results=tmp_path)
@@ -151,7 +152,11 @@ def test_a_mean_over_folds_counts_each_model_once_and_says_where_a_name_has_seve
 def test_what_a_manifest_says_of_its_model():
     digest = hashlib.sha256(b"").hexdigest()
     entry = {"name": "e", "digest": digest}
-    assert trainings.made({"entry": entry}) == (digest, None)
-    assert trainings.made({"entry": entry | {"trained": {"seed": 3}}}) == (digest, 3)
-    handed_in = {"entry": entry, "trust": "reported", "observations_sha256": "o"}
-    assert trainings.made(handed_in) == ("o", None)
+
+    def made(**changes):
+        return trainings.made(run_json.model(run_json.complete("r", **changes)))
+
+    assert made(about=entry) == (digest, None)
+    assert made(about=entry | {"trained": {"seed": 3}}) == (digest, 3)
+    handed_in = {"trust": "reported", "observations_sha256": "o"}
+    assert made(about=entry, **handed_in) == ("o", None)

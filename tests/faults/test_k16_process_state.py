@@ -150,10 +150,10 @@ def test_runs_and_scores_and_what_fails_leave_nothing(tmp_path, sample_data, unu
     with process_state.restored():
         model = str(tiny(tmp_path / "tiny"))
         spoilt = str(tiny(tmp_path / "spoilt", lambda net: net.fc.weight.data.fill_(3e38)))
-        plain = api.run(**asked, model=model, results=tmp_path / "a")
+        plain = api.run(**asked, model=model, results=tmp_path / "a").content()
     before = state()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        odd = api.run(**asked, model=model, results=tmp_path / "b")
+        odd = api.run(**asked, model=model, results=tmp_path / "b").content()
     assert changed(before, state()) == []
     assert logits(odd, tmp_path / "b") == logits(plain, tmp_path / "a") != []
     assert odd["scores"] == plain["scores"]

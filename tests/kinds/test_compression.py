@@ -363,7 +363,7 @@ def results(tmp_path_factory, sample_data):
         update = {"name": name, "model": model, "recipe": recipes}
         entries.save(found.model_copy(update=update), folder / name)
     return folder, {
-        name: evaluate.run(request(folder, model))
+        name: evaluate.run(request(folder, model)).content()
         for name, model in (
             ("brief", str(folder / "brief")),
             ("finer", str(folder / "finer")),
@@ -400,7 +400,7 @@ def test_learned_and_classical_codecs_run_end_to_end(results):
 def test_observations_are_recognised_whatever_time_they_took(results):
     folder, manifests = results
     run = Run(folder / "results/runs" / manifests["pca"]["run"])
-    again = evaluate.run(request(folder, "pca", force=True))
+    again = evaluate.run(request(folder, "pca", force=True)).content()
     assert again["observations_sha256"] == manifests["pca"]["observations_sha256"]
     volatile = run.observations().column("encode_seconds").combine_chunks().flatten()
     other = Run(folder / "results/runs" / again["run"]).observations()

@@ -290,7 +290,7 @@ def test_an_entry_from_one_command(sample, tmp_path, monkeypatch):
     root, single = sample
     monkeypatch.setenv("BENCH_DATA", str(root))
     request = Request(task=TASK.name, model="grayscale", track="sample", results=tmp_path)
-    manifest = evaluate.run(request)
+    manifest = evaluate.run(request).content()
     dataset = Locations(data.sample_root("reben-series"))
     samples = dataset.ids("test")
     assert manifest["data"]["samples"] == len(samples)
@@ -346,7 +346,7 @@ def test_a_real_series_of_two_dates(real_data, tmp_path, monkeypatch):
             results=tmp_path / "results",
             limit=1,
         )
-        manifest = evaluate.run(request)
+        manifest = evaluate.run(request).content()
         assert manifest["track"] == "official"
         scores = [s for s in manifest["scores"] if not s["slice"]]
         found[name] = {(s["metric"], s["average"], s["label"]): s["value"] for s in scores}

@@ -283,7 +283,7 @@ def test_zero_shot_runs_end_to_end_and_says_what_the_entry_was_made_for(
             device="cpu",
             limit=8,
         )
-    )
+    ).content()
     assert manifest["entry"]["task"] == "rsicd-retrieval"
     assert manifest["task"]["name"] == "whu-rs19-zeroshot"
     scores = {f"{s['metric']}_{s['average']}": s["value"] for s in manifest["scores"]}

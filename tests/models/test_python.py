@@ -114,6 +114,6 @@ def test_a_model_of_the_users_is_trained_and_run(mine, tmp_path, sample_data, mo
     monkeypatch.setenv("BENCH_DATA", str(sample_data))
     python.allow(f"python:{mine}:make/s1")
     asked = Request(task="reben-mlc", model=f"python:{mine}:make/s1", track="sample")
-    manifest = evaluate.run(Request(**(vars(asked) | {"results": tmp_path / "results"})))
+    manifest = evaluate.run(Request(**(vars(asked) | {"results": tmp_path / "results"}))).content()
     assert manifest["entry"]["model"]["architecture"].startswith(f"python:{mine}:make@")
     assert manifest["trust"] == "rerun"

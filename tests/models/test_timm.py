@@ -12,6 +12,7 @@ from bench.base.paths import shipped
 from bench.evaluate import manifests
 from bench.models import entries
 from bench.models import timm as source
+from bench.results.records import EntryRecord
 from bench.spec import task as tasks
 from bench.spec.entry import Entry, Model
 
@@ -141,9 +142,11 @@ def test_what_a_published_architecture_does_not_see_is_said(
 
 def test_a_manifest_says_what_its_model_does_not_see() -> None:
     contract = TASK.input("s1").model_dump(mode="json")
-    entry = {"model": {"architecture": "timm:mixer_b16_224"}, "input": contract}
-    assert "8 px" in manifests._of_model(entry)[0]
-    assert manifests._of_model({"predictions": {"file": "x"}}) == []
+    hashes = {"name": "e", "digest": "d", "weights_sha256": ""}
+    entry = hashes | {"model": {"architecture": "timm:mixer_b16_224"}, "input": contract}
+    assert "8 px" in manifests._of_model(EntryRecord.model_validate(entry))[0]
+    handed_in = EntryRecord.model_validate(hashes | {"predictions": {"file": "x"}})
+    assert manifests._of_model(handed_in) == []
 
 
 def test_a_type_error_of_the_model_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

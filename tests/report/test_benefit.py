@@ -15,11 +15,11 @@ from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.report import benefit
 from bench.report import compare as comparison
 from bench.report.benefit import CONSISTENCY, TASK, benefits, claim
-from bench.results import runs
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
+from tests import run_json
 
 SAMPLES = 60
 
@@ -28,19 +28,15 @@ def record(results, of, name, table, options, scores=(), **entry):
     task = tasks.load(of)
     run = Run(results / "runs" / f"{of}.{name}.sample.0")
     run.write_part(0, table)
-    run.write_manifest(
-        {
-            "schema": runs.SCHEMA,
-            "status": "complete",
-            "task": {"name": of, "digest": task.digest},
-            "track": "sample",
-            "partial": False,
-            "entry": {"name": name, "trained": {"recipe": {"options": options}}, **entry},
-            "data": {"samples": SAMPLES, "ids_sha256": "i", "data_sha256": "d"},
-            "seed": 0,
-            "started": "2026-01-02T03:04:05+00:00",
-            "scores": list(scores),
-        }
+    run_json.write(
+        run,
+        run_json.complete(
+            run.name,
+            of_task={"name": of, "digest": task.digest},
+            about={"name": name, "trained": {"recipe": {"options": options}}, **entry},
+            data={"samples": SAMPLES, "ids_sha256": "i", "data_sha256": "d"},
+            scores=[run_json.score(**score) for score in scores],
+        ),
     )
 
 
@@ -64,7 +60,8 @@ def measured(results, name, ratios, limit=1.1):
         for metric, number in (("ratio", value), ("consistent", float(value <= limit))):
             about = {"metric": metric, "average": "points", "label": at, "slice": ""}
             scores.append(about | {"value": number, "low": number - 0.01, "high": number + 0.01})
-    model = {"arguments": {"name": name, "magnitudes": " ".join(ratios)}}
+    arguments = {"name": name, "magnitudes": " ".join(ratios)}
+    model = {"architecture": "baseline:channels.Change", "arguments": arguments}
     record(results, CONSISTENCY, f"{name}-s2", pa.table({"sample": ["a"]}), {}, scores, model=model)
 
 

@@ -16,9 +16,9 @@ from bench.cli.compare import verb
 from bench.metrics import stats
 from bench.report import compare as comparison
 from bench.report.compare import compare
-from bench.results import runs
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 
 MLC, PIXEL = "reben-mlc", "reben-pixel"
 SAMPLES = 120
@@ -47,26 +47,19 @@ def record(results, name, of, columns, tiles=TILES, seed=0, **changes):
         pq.write_table(
             pa.table({"sample": samples, "tile": tiles}), run.folder / "attributes.parquet"
         )
-    manifest = {
-        "schema": runs.SCHEMA,
-        "status": "complete",
-        "task": {"name": task.name, "digest": task.digest},
-        "track": "sample",
-        "partial": False,
-        "entry": {
+    manifest = run_json.complete(
+        run.name,
+        of_task={"name": task.name, "digest": task.digest},
+        about={
             "name": name,
             "digest": hashlib.sha256(next(reversed(columns.values())).tobytes()).hexdigest(),
             "trained": {"seed": seed},
         },
-        "data": {"samples": count, "ids_sha256": f"i{count}", "data_sha256": "d"},
-        "seed": seed,
-        "started": "2026-01-02T03:04:05+00:00",
-        "scores": [
-            dict(zip(("metric", "average"), metric.rsplit("_", 1), strict=True))
-            for metric in kind.measure(table)
-        ],
-    }
-    run.write_manifest(manifest | changes)
+        data={"samples": count, "ids_sha256": f"i{count}", "data_sha256": "d"},
+        seed=seed,
+        scores=[run_json.score(*metric.rsplit("_", 1)) for metric in kind.measure(table)],
+    )
+    run_json.write(run, manifest | changes)
     return run
 
 
@@ -304,7 +297,10 @@ def test_a_wrong_request_says_what_is_right(results, names, changes, fault):
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"task": {"name": MLC, "digest": "0" * 64}}, "different digests can't be compared"),
+        (
+            {"task": run_json.complete("r")["task"] | {"name": MLC}},
+            "different digests can't be compared",
+        ),
         ({"data": {"samples": 7, "ids_sha256": "x", "data_sha256": "d"}}, "on the same samples"),
         ({"data": {"samples": 120, "ids_sha256": "i120", "data_sha256": "e"}}, "the same data"),
         ({"track": "official"}, "found poor: sample; other: official"),

@@ -10,7 +10,9 @@ from bench.base.files import tree_sha256
 from bench.results import import_runs as module
 from bench.results import store
 from bench.results.import_runs import import_runs
+from bench.results.manifest import MAX_BYTES
 from bench.results.runs import Run
+from tests import run_json
 from tests.fabricated import fabricate
 
 
@@ -61,7 +63,7 @@ def test_the_same_id_with_other_content_is_refused_and_both_stay(theirs, tmp_pat
     here = tmp_path / "here"
     import_runs(theirs, here)
     run = Run(theirs / "runs" / "a")
-    run.write_manifest(run.manifest() | {"seconds": 99.0, "precision": "16-mixed"})
+    run_json.write(run, run_json.read(run) | {"seconds": 99.0, "precision": "16-mixed"})
     before = tree_sha256(here / "runs")
     found = import_runs(theirs, here)
     assert (found.new, found.known) == ([], ["b"])
@@ -120,7 +122,7 @@ def huge(run):
 
 def huge_manifest(run):
     with (run.folder / "run.json").open("r+b") as stream:
-        stream.truncate(module.MAX_MANIFEST + 1)
+        stream.truncate(MAX_BYTES + 1)
 
 
 def stray(run):
@@ -132,12 +134,12 @@ def subfolder(run):
 
 
 def other_name(run):
-    manifest = run.manifest()
-    run.write_manifest(manifest | {"run": "../../outside"})
+    manifest = run_json.read(run)
+    run_json.write(run, manifest | {"run": "../../outside"})
 
 
 def unfinished(run):
-    run.write_manifest(run.manifest() | {"status": "predicting"})
+    run_json.write(run, run_json.read(run) | {"status": "predicting"})
 
 
 def broken(run):

@@ -5,6 +5,7 @@ import pytest
 from bench.base.errors import BenchError
 from bench.results import integrity, store
 from bench.results.runs import Run
+from tests import run_json
 from tests.fabricated import fabricate
 
 
@@ -18,7 +19,7 @@ def edited(run, change):
 def test_a_run_as_it_was_written_is_not_altered(tmp_path):
     run, *_ = fabricate(tmp_path, "a")
     assert integrity.check(run).altered == []
-    assert set(run.manifest()["parts"]) == {
+    assert set(run_json.read(run)["parts"]) == {
         "attributes.parquet",
         "part-00000.parquet",
         "part-00001.parquet",
@@ -27,13 +28,16 @@ def test_a_run_as_it_was_written_is_not_altered(tmp_path):
 
 def test_writing_the_same_manifest_again_keeps_its_hash(tmp_path):
     run, *_ = fabricate(tmp_path, "a")
-    before = run.manifest()
-    run.write_manifest(before)
-    assert run.manifest() == before
-    run.write_manifest({**before, "seed": 7})
-    assert run.manifest()["sha256"] != before["sha256"]
-    run.write_manifest({**before, "status": "predicting"})
-    assert "sha256" not in run.manifest()
+    before = run.write_manifest(run.manifest())
+    text = run.manifest_path.read_text()
+    assert run.write_manifest(before) == before
+    assert run.manifest_path.read_text() == text
+    other = run.write_manifest(before.rescored((), (), before.harness))
+    assert other == run.manifest()
+    assert other.sha256 != before.sha256
+    assert integrity.check(run).altered == []
+    run.write_manifest(before.model_copy(update={"status": "predicting"}))
+    assert "sha256" not in run_json.read(run)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +107,9 @@ def test_what_can_not_be_recorded_is_refused_with_the_reason(tmp_path, change, f
 
 def test_the_order_of_keys_in_a_score_means_nothing(tmp_path):
     run, *_ = fabricate(tmp_path, "a", score=0.25)
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     manifest["scores"] = [dict(reversed(score.items())) for score in manifest["scores"]]
-    run.write_manifest(manifest)
+    run_json.write(run, manifest)
     store.record(tmp_path, Run(run.folder))
     with store.connect(tmp_path, write=False) as connection:
         row = connection.execute("select metric, value, samples from metrics where is_primary")

@@ -79,8 +79,9 @@ def test_fields_that_are_not_known_stay_in_the_file(tmp_path):
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(0, (1 << 63) - 1)
+scalars = st.booleans() | st.integers(-(1 << 80), 1 << 80) | words
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(1 << 80), 1 << 80) | words,
+    st.none() | scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=6,
 )
@@ -99,7 +100,7 @@ def manifests(draw):
     entry = content["entry"]
     entry |= {"name": draw(words), "note": draw(words), "authors": draw(st.lists(words))}
     entry["model"]["arguments"] = draw(st.dictionaries(words, values, max_size=3))
-    entry["trained"] |= {"facts": draw(st.dictionaries(words, values, max_size=3))}
+    entry["trained"] |= {"facts": draw(st.dictionaries(words, scalars, max_size=3))}
     entry["trained"] |= {"validation": draw(numbers), "seconds": draw(numbers)}
     content["data"]["samples"] = draw(counts)
     content["seed"] = draw(st.integers(-(1 << 63), (1 << 63) - 1))
@@ -143,6 +144,7 @@ def deep(levels):
         (lambda m: m.update(parts=[]), "parts"),
         (lambda m: m.update(pictures={"a.png": 1}), r"pictures\.a\.png"),
         (lambda m: m.update(remarks="none"), "remarks"),
+        (lambda m: m["entry"]["trained"].update(facts={"a": []}), r"entry\.trained\.facts"),
         (lambda m: m.update(identity={}), r"identity\.task"),
         (lambda m: m["data"].update(samples=-1), r"data\.samples"),
         (lambda m: m["data"].update(samples=2.0), r"data\.samples"),

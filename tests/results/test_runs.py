@@ -5,7 +5,9 @@ import pytest
 
 from bench.base.errors import BenchError, RequestError
 from bench.results import runs
+from bench.results.records import Identity
 from bench.results.runs import Run
+from tests import run_json
 
 
 def table(*samples):
@@ -30,12 +32,14 @@ def test_coverage_finds_what_is_missing_repeated_or_foreign(tmp_path):
 
 
 def test_one_identity_has_one_folder_until_it_is_forced(tmp_path):
-    first = runs.choose(tmp_path, "t.e", {"a": 1}, force=False)
-    assert runs.choose(tmp_path, "t.e", {"a": 1}, force=True) == first
-    first.write_manifest({"schema": runs.SCHEMA, "status": "complete"})
-    assert runs.choose(tmp_path, "t.e", {"a": 1}, force=False) == first
-    assert runs.choose(tmp_path, "t.e", {"a": 1}, force=True).name == f"{first.name}.2"
-    assert runs.choose(tmp_path, "t.e", {"a": 2}, force=False) != first
+    one, other = (Identity.model_validate(run_json.identity(seed=seed)) for seed in (1, 2))
+    first = runs.choose(tmp_path, "t.e", one, force=False)
+    assert first.name == "t.e.07dd114a14"
+    assert runs.choose(tmp_path, "t.e", one, force=True) == first
+    run_json.write(first, run_json.complete(first.name))
+    assert runs.choose(tmp_path, "t.e", one, force=False) == first
+    assert runs.choose(tmp_path, "t.e", one, force=True).name == f"{first.name}.2"
+    assert runs.choose(tmp_path, "t.e", other, force=False) != first
 
 
 def test_a_run_has_one_worker_at_a_time(tmp_path):
@@ -72,7 +76,7 @@ def test_damaged_or_absent_observations_are_one_clear_error(tmp_path):
 
 def test_runs_are_found_by_the_beginning_of_their_name(tmp_path):
     for name in ("task.one.x", "task.two.y"):
-        Run(tmp_path / "runs" / name).write_manifest({"schema": runs.SCHEMA, "status": "complete"})
+        run_json.write(Run(tmp_path / "runs" / name), run_json.complete(name))
     assert runs.find(tmp_path, "task.one").name == "task.one.x"
     assert runs.find(tmp_path, str(tmp_path / "runs" / "task.two.y")).name == "task.two.y"
     with pytest.raises(RequestError, match="2 runs begin with"):

@@ -5,8 +5,9 @@ import duckdb
 import pytest
 
 from bench.base.errors import BenchError
-from bench.results import runs, store
+from bench.results import store
 from bench.results.runs import Run
+from tests import run_json
 
 HOLD = """
 import sys, time, duckdb
@@ -17,45 +18,13 @@ time.sleep(float(sys.argv[2]))
 
 
 def manifest(name, value=0.5, **changes):
-    score = {"metric": "ap", "average": "macro", "label": "", "value": value}
-    bounds = {"low": None, "high": None, "samples": 3, "slice": ""}
-    return {
-        "schema": runs.SCHEMA,
-        "run": name,
-        "status": "complete",
-        "task": {
-            "name": "t",
-            "version": 1,
-            "digest": "d",
-            "kind": "multilabel",
-            "primary": "ap_macro",
-        },
-        "track": "sample",
-        "partial": False,
-        "trust": "rerun",
-        "division": "closed",
-        "inputs": "sentinel-2-l2a",
-        "entry": {"name": "e", "digest": "x", "weights_sha256": "w"},
-        "data": {
-            "samples": 3,
-            "ids_sha256": "i",
-            "data_sha256": "c",
-            "checked": "fingerprint",
-        },
-        "seed": 0,
-        "device": "cpu",
-        "precision": "32-true",
-        "harness": {"version": "1", "commit": None, "dirty": None},
-        "started": "2026-01-02T03:04:05+00:00",
-        "seconds": 1.5,
-        "cost": {"parameters": 10, "macs": 20, "latency_ms": 1.0, "samples_per_second": 9.0},
-        "scores": [score | bounds, score | bounds | {"average": "classes", "label": "'; drop"}],
-    } | changes
+    found = [run_json.score(value=value), run_json.score("ap", "classes", "'; drop", value)]
+    return run_json.complete(name) | {"scores": found} | changes
 
 
 def recorded(results, name, **changes):
     run = Run(results / "runs" / name)
-    run.write_manifest(manifest(name, **changes))
+    run_json.write(run, manifest(name, **changes))
     store.record(results, run)
     return run
 
@@ -86,7 +55,7 @@ def test_rebuilding_gives_the_same_rows(tmp_path):
 
 def test_unfinished_and_damaged_runs_are_left_out_and_named(tmp_path):
     recorded(tmp_path, "good")
-    Run(tmp_path / "runs" / "half").write_manifest({"schema": runs.SCHEMA, "status": "predicting"})
+    run_json.write(Run(tmp_path / "runs" / "half"), manifest("half", status="predicting"))
     (tmp_path / "runs" / "torn").mkdir()
     (tmp_path / "runs" / "torn" / "run.json").write_text('{"schema"')
     count, faults = store.rebuild(tmp_path)

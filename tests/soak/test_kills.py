@@ -19,6 +19,7 @@ from bench.base.files import sha256_json, tree_sha256
 from bench.kinds.common import scoring
 from bench.results import store
 from bench.results.runs import Run, all_runs
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.tiny import brief
 
@@ -219,7 +220,7 @@ MEASURED = ("run", "started", "seconds", "cost", "predicted_here", "sha256", "en
 def told(results):
     """What one run says, but for what it measures; its weights."""
     (run,) = all_runs(results)
-    manifest = run.manifest()
+    manifest = run_json.read(run)
     (weights,) = (results / "entries").rglob("model.safetensors")
     kept = {key: value for key, value in manifest.items() if key not in MEASURED}
     return sha256_json(kept), weights.read_bytes()

@@ -16,15 +16,20 @@ from bench.submissions.claims import (
     read_claims,
     read_submission,
 )
+from tests import run_json
 from tests.results.test_store import manifest
 
 VALUES = st.floats(0, 1)
 
 
-def found(value, low=None, high=None, **changes):
+def content(value, low=None, high=None, **changes):
     made = manifest("r", value=value, **changes)
     made["scores"][0] |= {"low": low, "high": high}
     return made
+
+
+def found(value, low=None, high=None, **changes):
+    return run_json.model(content(value, low, high, **changes))
 
 
 def claims(value, **changes):
@@ -53,15 +58,14 @@ def test_a_claim_outside_a_narrow_interval_does_not_hold():
 
 
 def test_what_was_handed_in_whole_is_not_reproduced_by_scoring_it():
-    made = found(0.5) | {"trust": "reported"}
+    made = found(0.5, trust="reported")
     assert compare(claims(0.5), made)[0] == "not compared"
     assert compare(claims(0.6), made)[0] == "not reproduced"
 
 
 def test_without_a_ranking_score_every_claimed_one_must_hold():
-    made = found(0.5)
-    made["scores"].append(made["scores"][0] | {"metric": "f1", "value": 0.25})
-    made["scores"][0] |= {"value": None}
+    scores = [run_json.score(value=None), run_json.score("f1", value=0.25)]
+    made = run_json.model(run_json.complete("r", scores=scores))
     assert compare(claims(0.5, scores={"f1_macro": 0.25}), made) == ("reproduced", "")
     assert compare(claims(0.5, scores={"f1_macro": 0.5}), made)[0] == "not reproduced"
 
@@ -100,8 +104,8 @@ def test_a_broken_run_json_claims_nothing(text, tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "high", []])
 def test_a_score_that_is_no_number_is_no_claim(value, tmp_path):
     path = tmp_path / "run.json"
-    path.write_text(json.dumps(found(value)))
-    with pytest.raises(BenchError, match=r"holds no scores|is no number of JSON"):
+    path.write_text(json.dumps(content(value)))
+    with pytest.raises(BenchError, match=r"scores\.0\.value|is no number of JSON"):
         read_claims(path)
 
 

@@ -1,6 +1,5 @@
 """Dealing with submissions; what runs them has tests of its own and is stood in for here."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ import pytest
 from bench.base import hub as hubs
 from bench.base.errors import BenchError
 from bench.base.files import sha256_file
-from bench.results import store
+from bench.results import manifest, store
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.submissions import sandbox
@@ -17,6 +16,7 @@ from bench.submissions import sync as submissions
 from bench.submissions.claims import Submission, claims_of
 from bench.submissions.sandbox import Done, Limits
 from bench.submissions.sync import Found
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.hub.server import FAULTS, LISTING, READING, TOKEN, commit_of
 
@@ -30,10 +30,10 @@ def manifest_of(results, name, digest, score=FOUND, **changes):
     whole = {
         "task": about | {"primary": TASK.primary, "file": ""},
         "entry": {"name": name, "digest": digest, "weights_sha256": "w"},
-        "identity": {"entry": digest},
+        "identity": run_json.identity(entry=digest),
     }
     run, _, _ = fabricate(results, f"{name}-run", score=score)
-    run.write_manifest(run.manifest() | whole | changes)
+    run_json.write(run, run_json.read(run) | whole | changes)
     return run
 
 
@@ -61,7 +61,7 @@ def submission_of(folder, **changes):
             "entry": folder.name,
             "task": TASK.name,
             "files": {name: sha256_file(folder / name) for name in names},
-            "claims": claims_of(json.loads((folder / "run.json").read_text())),
+            "claims": claims_of(manifest.read(folder / "run.json")),
         }
         | changes
     )

@@ -15,6 +15,7 @@ from bench.spec import task as tasks
 from bench.submissions import check, submit
 from bench.submissions.check import Finding
 from bench.submissions.claims import read_submission
+from tests import run_json
 from tests.fabricated import fabricate
 from tests.hub.server import commit_of
 
@@ -53,8 +54,8 @@ def run_of(folder, results, name="r", **changes):
         "entry": {"name": "mine", "digest": found.digest(), "weights_sha256": "w"},
     }
     run, _, _ = fabricate(results, name, score=changes.pop("score", 0.5))
-    about_data = {"data": run.manifest()["data"] | {"ids_sha256": SPLIT.ids_sha256}}
-    run.write_manifest(run.manifest() | whole | about_data | changes)
+    about_data = {"data": run_json.read(run)["data"] | {"ids_sha256": SPLIT.ids_sha256}}
+    run_json.write(run, run_json.read(run) | whole | about_data | changes)
     store.record(results, run)
     return run
 
@@ -69,7 +70,7 @@ def test_a_plan_holds_the_entry_its_run_and_a_card(mine, tmp_path):
     plan = submit.plan(mine, REPO, tmp_path, "board/entries")
     assert set(plan.files) == {"entry.toml", "model.safetensors", "run.json", "README.md"}
     assert plan.files["entry.toml"] == DECLARED.encode()
-    assert json.loads(plan.files["run.json"]) == run.manifest()
+    assert json.loads(plan.files["run.json"]) == run_json.read(run)
     metadata, body = card(plan.files["README.md"])
     assert metadata["tags"] == ["rs-bench", "rs-bench-task:reben-mlc"]
     assert metadata["license"] == "apache-2.0"
@@ -170,7 +171,7 @@ def test_what_was_submitted_is_pinned_and_submitting_again_changes_nothing(mine,
     assert pinned == first.submission
     assert pinned.revision == commit_of(published)
     assert pinned.files == {name: sha256_file(published / name) for name in pinned.files}
-    assert pinned.claims.scores["ap_macro"] == run.manifest()["scores"][0]["value"]
+    assert pinned.claims.scores["ap_macro"] == run_json.read(run)["scores"][0]["value"]
     (request,) = hub.requests["datasets/board/entries"]
     assert request.files == {"submissions/alice--mine.toml": first.manifest.read_bytes()}
 

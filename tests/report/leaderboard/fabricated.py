@@ -3,9 +3,11 @@
 import random
 from pathlib import Path
 
-from bench.results import runs, store
+from bench.results import store
+from bench.results.manifest import SCHEMA
 from bench.results.runs import Run
 from bench.spec import task as tasks
+from tests import run_json
 
 COUNTRIES = ("Austria", "Finland", "Ireland", "Portugal", "Serbia")
 
@@ -34,7 +36,7 @@ def manifest(task, entry, value, **changes):
     mark = changes.pop("mark", f"{abs(hash_of(task, entry, track, changes.get('seed', 0))):010x}")
     primary = score(changes.pop("metric", "ap"), "macro", "", value, width, samples)
     return {
-        "schema": runs.SCHEMA,
+        "schema": SCHEMA,
         "run": f"{task}.{entry}.{track}.{mark}",
         "status": "complete",
         "task": {
@@ -110,7 +112,7 @@ def recorded(results, *manifests):
     made = []
     for content in manifests:
         run = Run(Path(results) / "runs" / content["run"].replace("/", "_")[:120])
-        run.write_manifest(content)
+        run_json.write(run, content)
         made.append(run)
     store.record(Path(results), *made)
     return results
