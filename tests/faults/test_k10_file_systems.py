@@ -17,6 +17,7 @@ from bench import data
 from bench.base import files, locks
 from bench.base.errors import BenchError, os_error
 from bench.base.files import atomic_path, move, new_folder, scratch, write_bytes
+from bench.base.hub import Repository
 from bench.data import samples
 from bench.results import store
 from bench.submissions import sync as submissions
@@ -252,7 +253,7 @@ def test_without_hard_links_files_are_copied(tmp_path, monkeypatch, number):
     assert (tmp_path / "b").read_bytes() == b"content"
     run, _, _ = fabricate(tmp_path / "results", "a")
     run_json.write(run, run_json.read(run) | {"identity": run_json.identity()})
-    there = submissions.Repository("alice/mine", "model", "0" * 40, {})
+    there = Repository("alice/mine", "model", "0" * 40, {})
     recorded = submissions._recorded(run, there, tmp_path / "ours", tmp_path / "staged")
     assert recorded.entry.source == str(there)
     assert len(list((tmp_path / "ours" / "runs").glob("*/run.json"))) == 1
