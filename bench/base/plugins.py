@@ -153,17 +153,7 @@ def load(plugin: Plugin) -> Any:
             f"{plugin} can't be imported: {in_words(error)}",
             f"update it, or remove it: pip uninstall {plugin.distribution}",
         ) from error
-    if plugin.group != "checks":
-        _loaded[plugin.distribution] = plugin
     return found
-
-
-_loaded: dict[str, Plugin] = {}
-
-
-def used() -> dict[str, str]:
-    """The version of each distribution whose code may enter numbers made here, by its name."""
-    return {name: plugin.version for name, plugin in sorted(_loaded.items())}
 
 
 def folder(plugin: Plugin) -> Path:

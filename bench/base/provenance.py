@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bench.base import plugins
 from bench.base.files import sha256_file
 from bench.base.paths import PACKAGE, shipped
 from bench.base.version import __version__
@@ -75,14 +74,14 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def packages() -> dict[str, str | None]:
-    """Versions of Python and of the packages that can change a number, used plug-ins included."""
+    """Versions of Python and of the packages that can change a number."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
-    return versions | plugins.used()
+    return versions
 
 
 def hardware(device: str) -> dict[str, Any]:

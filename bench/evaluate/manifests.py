@@ -105,7 +105,11 @@ def begun(
         device=resolved.device,
         precision=request.precision,
         harness=harness(),
-        arithmetic={**provenance.packages(), "threads": torch.get_num_threads()},
+        arithmetic={
+            **provenance.packages(),
+            **models.plugins_of(task, model),
+            "threads": torch.get_num_threads(),
+        },
         hardware=HardwareRecord.model_validate(provenance.hardware(resolved.device)),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )

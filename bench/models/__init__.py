@@ -13,6 +13,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import data, kinds
 from bench.base import paths, plugins
 from bench.base.errors import BenchError, RequestError, in_words, unknown
 from bench.models import entries
@@ -117,6 +118,19 @@ def remarks(model: Model, contract: InputContract) -> list[str]:
     source, _, rest = model.architecture.partition(":")
     module = _source(source, "build", model.architecture)
     return module.remarks(rest, model.arguments, contract) if hasattr(module, "remarks") else []
+
+
+def plugins_of(task: Task, model: Entry | Predicted) -> dict[str, str]:
+    """The distributions whose plug-ins a run of a model on a task uses, with their versions.
+
+    Raises:
+        RequestError: two plug-ins have one name.
+    """
+    asked = [("datasets", task.dataset, [*data.own()]), ("kinds", task.kind, kinds.own())]
+    if isinstance(model, Entry):
+        asked.append(("sources", model.model.architecture.partition(":")[0], own()))
+    found = [plugins.find(*one) for one in asked if one[1] not in one[2]]
+    return {plugin.distribution: plugin.version for plugin in found if plugin}
 
 
 def _is_source(name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from bench import models
 from bench.base import provenance
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import sha256_json
@@ -170,6 +171,6 @@ def _digest(entry: Entry, task: Task, dataset: Dataset, trained: dict[str, Any])
             "task": task.digest,
             "dataset": dataset.fingerprint(),
             "trained": trained,
-            "packages": provenance.packages(),
+            "packages": provenance.packages() | models.plugins_of(task, entry),
         }
     )

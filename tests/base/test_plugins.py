@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from bench import data, kinds, models
-from bench.base import provenance
 from bench.base.errors import BenchError, RequestError
 from bench.metrics import scales
 from bench.spec import task as tasks
@@ -32,13 +31,6 @@ def test_names_are_known_without_importing(site):
     assert not (site / "planted_acme.ran").exists()
     assert data.reader("acme").__name__ == "planted_acme"
     assert (site / "planted_acme.ran").exists()
-
-
-def test_the_version_of_a_used_distribution_is_part_of_a_manifest(site):
-    plant(site, "used", {"datasets": {"used": "planted_used"}}, reader("used"))
-    assert "used" not in provenance.packages()
-    data.reader("used")
-    assert provenance.packages()["used"] == "1.0"
 
 
 def test_a_declaration_says_what_it_lacks(site):
