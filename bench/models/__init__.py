@@ -1,9 +1,10 @@
 """Models: from a name or a folder to an entry, and from an entry to something that computes.
 
-A source is a module of this room. One that can stand before the colon of ``--model SOURCE:REST``
-offers ``entry(rest, task) -> Entry`` (or ``Predicted``); one that can stand before the colon of an
-entry's ``architecture`` offers ``build(rest, arguments, contract, outputs) -> torch.nn.Module``,
-and perhaps ``advice(rest) -> str``: what to do where an architecture doesn't take an input, and
+A source is a module of this room, but for those that find and run entries. One that can stand
+before the colon of ``--model SOURCE:REST`` offers ``entry(rest, task) -> Entry`` (or
+``Predicted``); one that can stand before the colon of an entry's ``architecture`` offers
+``build(rest, arguments, contract, outputs) -> torch.nn.Module``, and perhaps
+``advice(rest) -> str``: what to do where an architecture doesn't take an input, and
 ``remarks(rest, arguments, contract) -> list[str]``: what users of a result must know.
 Nobody lists the sources; the module of a plug-in's is what its entry point names.
 """
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
     import torch
 
 
+_NO_SOURCES = ("entries", "running")
+"""Modules of this room that are none."""
+
+
 def own() -> list[str]:
     """The names of the sources that the harness has itself."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if name[0] != "_" and name not in _NO_SOURCES)
 
 
 def sources() -> list[str]:

@@ -1,9 +1,13 @@
+import sys
+
 import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef
 
+from bench.report.leaderboard.read import read
 
-def test_metric(bench_with):
+
+def test_metric(bench_with, installed, monkeypatch):
     bench = bench_with("dataset", "metric")
     run = "run --task tiny-fields-mcc --model unet --track sample -q --json"
     manifest = bench.in_process(run).json()
@@ -12,9 +16,15 @@ def test_metric(bench_with):
     # Those of the kind that it extends are there as well.
     assert 0 < scores["iou_macro"]["value"] < 1
     assert "mcc_micro" in bench("results").stdout
-    bench("leaderboard --out page")
-    shown = bench.without("leaderboard --out page", code=2)
-    assert "unknown metric 'mcc'" in shown.stderr
+    bench("leaderboard --out page.html")
+    # Without the plug-in the run is shown as well, unranked: which value is better isn't known.
+    bench.without("leaderboard --out without.html")
+    results = bench.prompt.folder / "results"
+    (ranked,) = read(results)[0]
+    assert ranked.unranked == ""
+    places = [place for place in sys.path if place != str(installed("metric"))]
+    monkeypatch.setattr(sys, "path", places)
+    assert ranked.unranked == "unknown metric"
 
 
 def test_the_function_agrees_with_scikit_learn(installed, monkeypatch):

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import write_bytes
-from bench.metrics.scales import direction
+from bench.metrics.scales import known
 from bench.report.folds import groups, summaries
 from bench.report.leaderboard.boards import UNVERIFIED, Board, boards
 from bench.report.leaderboard.images import embedded
@@ -68,7 +68,7 @@ def render(results: Path) -> str:
                 "title": words(about["title"], 160),
                 "kind": words(about["kind"]),
                 "primary": words(about["primary"]),
-                "lower": direction(about["primary"]) < 0,
+                "lower": _lower(about["primary"]),
             }
             for name, about in zip(names, shown_tasks, strict=True)
         ],
@@ -98,6 +98,12 @@ def render(results: Path) -> str:
     }
     content |= {"sheet": SHEET, "words": words.texts}
     return frame.replace(_DATA, _DATA + compressed(content), 1)
+
+
+def _lower(primary: str) -> bool:
+    """Whether lower values are better; where that isn't known, nothing is ranked."""
+    scale = known(primary.rpartition("_")[0])
+    return scale is not None and not scale.higher_is_better
 
 
 def write(results: Path, out: Path) -> int:

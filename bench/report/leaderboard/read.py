@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from bench.metrics.scales import known
 from bench.results import store
 from bench.results.trainings import Made
 
@@ -125,7 +126,10 @@ class Result:
             return "partial"
         if self.altered:
             return "altered"
-        return "" if self.primary else "no score"
+        if self.primary is None:
+            return "no score"
+        # A plug-in's that isn't installed here: nobody can tell whether a higher value is better.
+        return "" if known(self.primary.metric) else "unknown metric"
 
 
 def read(results: Path) -> tuple[list[Result], list[dict[str, Any]]]:

@@ -1,10 +1,10 @@
 """Small independent checks of a submission, found by the module and the name of their function.
 
-Every public function of a module of this room is a check: ``licence`` of ``declaration.py`` is
-``declaration.licence``. It is called with a `Subject` and
+Every public function of a module of this room, or of a module that a plug-in names, is a check:
+``licence`` of ``declaration.py`` is ``declaration.licence``. It is called with a `Submission` and
 
 - returns what it found, in words, if all is well,
-- returns None if it has nothing to say of this subject,
+- returns None if it has nothing to say of it,
 - raises `bench.base.errors.BenchError` with the fault and how to mend it.
 
 What another check reports already is asked of the submission's properties, which raise
