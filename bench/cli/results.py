@@ -1,7 +1,6 @@
 """``bench results``: what is known."""
 
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +20,7 @@ from bench.cli._console import (
     print_table,
     results_folder,
 )
-from bench.results import trainings
+from bench.cli._results_tables import cut, print_folds, print_results
 
 if TYPE_CHECKING:
     import datetime
@@ -49,8 +48,6 @@ _COLUMNS = [
 ]
 
 _ROWS = 200
-_RUNS = 25
-_CUT = 200
 
 
 @app.callback(invoke_without_command=True)
@@ -96,8 +93,8 @@ def show(
     elif as_csv:
         sys.stdout.write(display.as_csv(_COLUMNS, [[row[c] for c in _COLUMNS] for row in rows]))
     else:
-        _print(rows, beside)
-        _print_folds(over_folds)
+        print_results(rows, beside)
+        print_folds(over_folds)
 
 
 @app.command()
@@ -140,7 +137,7 @@ def sql(
     elif as_csv:
         sys.stdout.write(display.as_csv(answer.names, answer.rows))
     else:
-        print_table(answer.names, [[_cut(cell) for cell in row] for row in answer.rows])
+        print_table(answer.names, [[cut(cell) for cell in row] for row in answer.rows])
         if answer.more:
             print_line(f"the first {_ROWS} rows; --json or --csv give all", to_stderr=True)
 
@@ -302,116 +299,6 @@ def _reported(folder: Path, task: str | None, entry: str | None) -> list[dict[st
         for number in numbers
         if task in (None, number.task) and entry in (None, number.entry)
     ]
-
-
-def _print(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> None:
-    tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    primary: dict[str, str] = {}
-    for row in rows:
-        group = (row["task"], row["task_version"], row["task_digest"], row["track"])
-        unverified = row["checked"] == "unverified"
-        tables.setdefault((*group, unverified, row["partial"], row["altered"]), []).append(row)
-        primary[row["task"]] = row["metric"]
-    if not rows and not beside:
-        print_line("no results; `bench run --task reben-mlc --model resnet18` makes one")
-    for (task, version, digest, track, unverified, partial, altered), members in tables.items():
-        part = ", unverified split (not ranked with verified ones)" if unverified else ""
-        part += ", partial runs (not ranked)" if partial else ""
-        part += ", altered runs (not ranked)" if altered else ""
-        print_line(f"\n{_cut(task)} version {version} ({_cut(digest)[:12]}), {track} track{part}")
-        _print_ours(members)
-    by_task: dict[str, list[dict[str, Any]]] = {}
-    for row in beside:
-        by_task.setdefault(row["task"], []).append(row)
-    for task, members in by_task.items():
-        same = [row for row in members if row["metric"] == primary.get(task)] or members
-        print_line(
-            f"\n{_cut(task)}, reported by publications, under protocols of their own (not ranked)"
-        )
-        _print_reported(same)
-
-
-def _print_folds(found: "Sequence[Summary]") -> None:
-    tables: dict[tuple[str, str, str, bool], list[Summary]] = {}
-    for summary in found:
-        group = (summary.task, summary.track, summary.metric, summary.verified)
-        tables.setdefault(group, []).append(summary)
-    for (task, track, metric, verified), members in tables.items():
-        part = "" if verified else ", unverified splits"
-        print_line(f"\n{task} over its {members[0].of} folds, {track} track{part}")
-        print_table(
-            ["entry", f"mean {metric}", "std over folds", "folds", "inputs", "division", "trust"],
-            [
-                [
-                    _cut(summary.entry),
-                    number(summary.mean),
-                    number(summary.std),
-                    f"{summary.folds} of {summary.of}",
-                    _cut(summary.inputs),
-                    summary.division,
-                    summary.trust,
-                ]
-                for summary in members
-            ],
-            right=[1, 2],
-        )
-        for summary in members:
-            if summary.note:
-                print_line(f"{_cut(summary.entry)}: {summary.note}")
-
-
-def _print_ours(members: Sequence[dict[str, Any]]) -> None:
-    metric = members[0]["metric"]
-    made = (trainings.Made(row["model"] or "", row["trained_seed"]) for row in members)
-    names = trainings.told_apart(
-        [(row["entry"], one) for row, one in zip(members, made, strict=True)]
-    )
-    headings = ["entry", metric, "95 % interval", "samples", "inputs", "division", "trust", "seed"]
-    print_table(
-        [*headings, "run"],
-        [
-            [
-                _cut(name),
-                number(row["value"]),
-                interval(row["low"], row["high"]),
-                f"{row['samples']:,}",
-                _cut(row["inputs"]),
-                row["division"],
-                row["trust"],
-                row["seed"],
-                _cut(row["run"]),
-            ]
-            for name, row in zip(names[:_RUNS], members[:_RUNS], strict=True)
-        ],
-        right=[1, 3, 7],
-    )
-    if len(members) > _RUNS:
-        print_line(f"{len(members) - _RUNS:,} more; --json and --csv show all")
-
-
-def _print_reported(members: Iterable[dict[str, Any]]) -> None:
-    print_table(
-        ["entry", "metric", "value", "split, setting", "inputs", "trust", "source", "differs"],
-        [
-            [
-                _cut(row["entry"]),
-                row["metric"] + (f" {_cut(row['label'])}" if row["label"] else ""),
-                f"{row['value']:.4g}",
-                _cut(row["split"] + (f", {row['setting']}" if row["setting"] else "")),
-                _cut(row["inputs"]),
-                row["trust"],
-                f"{row['source']}, {_cut(row['place'])}",
-                _cut("; ".join(filter(None, (row["differs"], row["doubt"])))),
-            ]
-            for row in members
-        ],
-        right=[2],
-    )
-
-
-def _cut(value: Any) -> str:
-    """Text of any origin, printable and of bounded length."""
-    return display.shown("" if value is None else value, _CUT)
 
 
 def _value(cell: Any) -> Any:

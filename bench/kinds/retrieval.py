@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +48,6 @@ from bench.metrics.retrieval import query_ranks
 from bench.metrics.stats import weighted_sums
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
-from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -116,13 +115,13 @@ class Retrieval(Kind[Captioned, Settings]):
             "texts": pa.list_(pa.float32()),
             "captions": pa.list_(pa.string()),
         }
-        if _changes(self.task):
+        if self.settings.changes:
             columns["changed"] = pa.bool_()
         return pa.schema([pa.field(name, form, nullable=False) for name, form in columns.items()])
 
     def prediction_schema(self) -> pa.Schema:
         """``sample``, ``image`` float32 [width] and ``texts`` float32 [captions * width]."""
-        return _embedded.prediction_schema(of_composites=_of_composites(self.task))
+        return _embedded.prediction_schema(of_composites=self.settings.composites)
 
     def from_predictions(self, dataset: Captioned, table: pa.Table) -> pa.Table:
         """Embeddings as they are, beside captions from the dataset.
@@ -132,10 +131,10 @@ class Retrieval(Kind[Captioned, Settings]):
                 one of them is 0; or it isn't known whether a pair shows a change.
         """
         samples = table.column("sample").to_pylist()
-        texts = [[s] if _of_composites(self.task) else dataset.captions(s) for s in samples]
+        texts = [[s] if self.settings.composites else dataset.captions(s) for s in samples]
         _embedded.check(table, list(map(len, texts)))
-        words = texts if _changes(self.task) else [list(map(_digest, own)) for own in texts]
-        known = {"captions": words, "changed": _changed(self.task, dataset, samples)}
+        words = texts if self.settings.changes else [list(map(_digest, own)) for own in texts]
+        known = {"captions": words, "changed": self._changed(dataset, samples)}
         return beside(self.schema(), table, known)
 
     def load(self, dataset: Captioned, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
@@ -149,9 +148,9 @@ class Retrieval(Kind[Captioned, Settings]):
         """
         import torch
 
-        if _of_composites(self.task):
+        if self.settings.composites:
             return composites.load(self.task, dataset, pipeline, samples)
-        changed = torch.tensor(_changed(self.task, dataset, samples))
+        changed = torch.tensor(self._changed(dataset, samples))
         texts = [dataset.captions(sample) for sample in samples]
         pixels = images(dataset, pipeline, samples)
         return Batch(samples, {"images": pixels, "texts": texts}, changed)
@@ -161,7 +160,7 @@ class Retrieval(Kind[Captioned, Settings]):
         import torch
 
         images = noise(contract, 1)
-        if _of_composites(self.task):
+        if self.settings.composites:
             return Batch([SAMPLE_ID], {"images": images}, torch.zeros(1, len(self.task.classes)))
         return Batch(
             [SAMPLE_ID],
@@ -175,7 +174,7 @@ class Retrieval(Kind[Captioned, Settings]):
         Raises:
             BenchError: an embedding has another shape or width, is 0, NaN or infinite.
         """
-        if _of_composites(self.task):
+        if self.settings.composites:
             names = [[_digest(sample)] for sample in batch.samples]
             return composites.observed(model, batch) | {"captions": names}
         several = batch.inputs["texts"]
@@ -198,10 +197,10 @@ class Retrieval(Kind[Captioned, Settings]):
             "image": list(pictures),
             "texts": [sentences[[place[text] for text in own]].ravel() for own in several],
             "captions": several
-            if _changes(self.task)
+            if self.settings.changes
             else [list(map(_digest, own)) for own in several],
         }
-        if _changes(self.task):
+        if self.settings.changes:
             found["changed"] = batch.targets
         return found
 
@@ -216,13 +215,14 @@ class Retrieval(Kind[Captioned, Settings]):
         import torch
         from torch.nn.functional import cross_entropy, normalize
 
-        if _of_composites(self.task):
+        if self.settings.composites:
             return composites.loss(self.task, model, batch)
         texts = [own[0] for own in batch.inputs["texts"]]
         names, shown = batch.samples, batch.inputs["images"]
         left = normalize(vectors(model, "encode_image", shown, names, "picture"), dim=-1)
         right = normalize(vectors(model, "encode_text", texts, names, "a caption of"), dim=-1)
-        scale = model.logit_scale.exp().clamp(max=_LARGEST_SCALE)  # type: ignore[operator]
+        learned = cast("torch.Tensor", model.logit_scale)
+        scale = learned.exp().clamp(max=_LARGEST_SCALE)
         number = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         group = torch.tensor([number[text] for text in texts], device=left.device)
         alike = (group[:, None] == group) & ~torch.eye(
@@ -239,7 +239,7 @@ class Retrieval(Kind[Captioned, Settings]):
         inputs = dict(batch.inputs)
         if recipe.flips:
             inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
-        if _of_composites(self.task):
+        if self.settings.composites:
             return replace(batch, inputs=inputs)
         drawn = torch.rand(len(batch.samples), generator=draw).tolist()
         inputs["texts"] = [
@@ -266,7 +266,7 @@ class Retrieval(Kind[Captioned, Settings]):
         count = len(pictures)
         number = captions.dictionary_encode().indices.to_numpy().astype(np.int64)
         asked = np.ones(count, np.bool_)
-        if _changes(self.task):
+        if self.settings.changes:
             asked = observations.column("changed").to_numpy()
         i2t, t2i = query_ranks(pictures, texts, number, owner)
         share = shares(number, owner, asked)
@@ -280,7 +280,7 @@ class Retrieval(Kind[Captioned, Settings]):
             "t2i": pa.ListArray.from_arrays(3 * ends, pa.array(t2i.ravel())),
             "share": pa.ListArray.from_arrays(ends, pa.array(share)),
         }
-        if _changes(self.task):
+        if self.settings.changes:
             # As for the ranks, equal captions have the embedding of the first of them.
             texts = texts[np.unique(number, return_index=True)[1]][number]
             found = top_k(texts, pictures, 1)[0][:, 0], top_k(pictures, texts, 1)[0][:, 0]
@@ -303,10 +303,10 @@ class Retrieval(Kind[Captioned, Settings]):
         settled = self.settle(observations)
         i2t, t2i, share, owner, asked = _ranks(settled)
         count = len(asked)
-        words = matrix(settled, "words") if _changes(self.task) else np.empty((count, 0))
+        words = matrix(settled, "words") if self.settings.changes else np.empty((count, 0))
         recalled = recall_rows(i2t, t2i, share, owner, asked)
         rows = np.concatenate([recalled, words, words * asked[:, None]], axis=1)
-        middle = [f"median_rank_{way}" for way in _directions(self.task)]
+        middle = [f"median_rank_{way}" for way in self._directions]
         wants_medians = not names or not set(names).isdisjoint(middle)
         kept = asked[owner]
         queries = ((i2t[asked, 0], np.flatnonzero(asked)), (t2i[kept, 0], owner[kept]))
@@ -316,7 +316,7 @@ class Retrieval(Kind[Captioned, Settings]):
             if wants_medians:
                 middles.append([medians(ranks, owners, block) for ranks, owners in queries])
         tied = bool((i2t[:, 0] != i2t[:, 1]).any() or (t2i[:, 0] != t2i[:, 1]).any())
-        found = _metrics(self.task, np.concatenate(sums), tied)
+        found = self._metrics(np.concatenate(sums), tied)
         if wants_medians:
             found |= dict(zip(middle, np.concatenate(middles, axis=1), strict=True))
         return {name: values for name, values in found.items() if not names or name in names}
@@ -335,40 +335,43 @@ class Retrieval(Kind[Captioned, Settings]):
         mean: NDArray[np.float64] = np.concatenate(list(map(recalls, ways)), axis=1).mean(axis=1)
         return mean
 
+    def _changed(self, dataset: Captioned, samples: Sequence[str]) -> list[bool]:
+        """Whether each pair shows a change; true where the task doesn't ask."""
+        if not self.settings.changes:
+            return [True] * len(samples)
+        stated = dataset.attributes(samples)["changed"]
+        if "unknown" in stated:
+            raise BenchError(
+                f"pair {samples[stated.index('unknown')]} isn't flagged as changed or unchanged",
+                "the task asks about changed pairs: use the published file of annotations",
+            )
+        return [flag == "yes" for flag in stated]
 
-def _changed(task: Task, dataset: Captioned, samples: Sequence[str]) -> list[bool]:
-    """Whether each pair shows a change; true where the task doesn't ask."""
-    if not _changes(task):
-        return [True] * len(samples)
-    stated = dataset.attributes(samples)["changed"]
-    if "unknown" in stated:
-        raise BenchError(
-            f"pair {samples[stated.index('unknown')]} isn't flagged as changed or unchanged",
-            "the task asks about changed pairs: use the published file of annotations",
-        )
-    return [flag == "yes" for flag in stated]
+    def _metrics(self, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
+        """From sums over pictures [B, 24 and more] to metrics [B].
 
+        - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`; ``optimistic``
+          where that differs. Of composites, which are all distinct, there is no ``distinct``, and
+          the directions are ``rgb2ms`` and ``ms2rgb``.
+        - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is
+          found first, mean of both directions; ``..._retrievedchanged`` for the queries of changed
+          pairs.
+        """
+        left_out = {"distinct"} if self.settings.composites else set()
+        if not tied:
+            left_out.add("optimistic")
+        protocols = [name for name in PROTOCOLS if name not in left_out]
+        found = recall_metrics(sums[:, :24], self._directions, protocols)
+        words = sums[:, 24:]
+        if words.shape[1]:
+            for part, average in zip(np.split(words, 2, axis=1), ("", "changed"), strict=True):
+                for name, values in word_scores(part).items():
+                    found[f"{name}_retrieved{average}"] = values
+        return found
 
-def _metrics(task: Task, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
-    """From sums over pictures [B, 24 and more] to metrics [B].
-
-    - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`; ``optimistic`` where
-      that differs. Of composites, which are all distinct, there is no ``distinct``, and the
-      directions are ``rgb2ms`` and ``ms2rgb``.
-    - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is found
-      first, mean of both directions; ``..._retrievedchanged`` for the queries of changed pairs.
-    """
-    left_out = {"distinct"} if _of_composites(task) else set()
-    if not tied:
-        left_out.add("optimistic")
-    protocols = [name for name in PROTOCOLS if name not in left_out]
-    found = recall_metrics(sums[:, :24], _directions(task), protocols)
-    words = sums[:, 24:]
-    if words.shape[1]:
-        for part, average in zip(np.split(words, 2, axis=1), ("", "changed"), strict=True):
-            for name, values in word_scores(part).items():
-                found[f"{name}_retrieved{average}"] = values
-    return found
+    @property
+    def _directions(self) -> tuple[str, str]:
+        return ("rgb2ms", "ms2rgb") if self.settings.composites else ("i2t", "t2i")
 
 
 def _ranks(
@@ -398,15 +401,3 @@ def _unpacked(observations: pa.Table) -> tuple[Embeddings, Embeddings, pa.Array,
 
 def _digest(caption: str) -> str:
     return sha256(caption.encode()).hexdigest()[:_HASH]
-
-
-def _directions(task: Task) -> tuple[str, str]:
-    return ("rgb2ms", "ms2rgb") if _of_composites(task) else ("i2t", "t2i")
-
-
-def _of_composites(task: Task) -> bool:
-    return Settings.model_validate(task.settings).composites
-
-
-def _changes(task: Task) -> bool:
-    return Settings.model_validate(task.settings).changes

@@ -72,6 +72,8 @@ def sums_over(found: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, t
     Returns:
         float64 [T, A, 1 + M, distances] and [T, A, distances]; NaN where undefined.
     """
+    import torch
+
     weights = masks.T.to(torch.float64)
     exact = found.to(torch.float64)
     # [1 + M, T, D, A] -> [T, A, 1 + M, D], and [T, D, A] -> [T, A, D].

@@ -15,7 +15,6 @@ from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Request
-from bench.kinds import multilabel
 from bench.kinds.common.batch import mirrored, mirrors
 from bench.kinds.common.kind import PreparationContext
 from bench.kinds.multilabel import cutmix, explain
@@ -26,6 +25,7 @@ from bench.spec.entry import Entry
 from tests.train.tiny import RECIPE, SIZE, Memory, entry, learn
 
 TASK = tasks.load("reben-cutmix")
+KIND = kinds.of(TASK)
 SAMPLES = [f"t{i:03d}" for i in range(36)]
 STRATEGIES = ("none", "cutmix-union", "cutmix-area", "cutmix-lp-map", "cutmix-lp-gradcam")
 
@@ -262,8 +262,8 @@ def test_all_strategies_have_one_budget() -> None:
         assert all(recipe == recipes[0] for recipe in recipes)
         assert recipes[0]["patience"] == recipes[0]["epochs"] or track == "official"
     assert len({one.digest() for one in found}) == 1
-    assert multilabel.teacher(found[-1].recipe["sample"]) == "none-s2"  # type: ignore[arg-type]
-    assert not any(multilabel.teacher(one.recipe["sample"]) for one in found[:-1])  # type: ignore[arg-type]
+    assert KIND.teacher(found[-1].recipe["sample"]) == "none-s2"  # type: ignore[arg-type]
+    assert not any(KIND.teacher(one.recipe["sample"]) for one in found[:-1])  # type: ignore[arg-type]
 
 
 def test_the_classifier_is_trained_first_with_the_same_seed(
@@ -275,7 +275,7 @@ def test_the_classifier_is_trained_first_with_the_same_seed(
         model = f"{one}-s2"
         recipe = entries.baseline(model, TASK).recipe["sample"]
         request = Request(task=TASK.name, model=model, seed=3, device="cpu")
-        evaluate._teacher(request, multilabel, recipe, "sample", SILENT)
+        evaluate._teacher(request, KIND, recipe, "sample", SILENT)
     (found,) = asked
     assert (found.model, found.seed, found.track) == ("none-s2", 3, "sample")
     assert (found.task, found.device) == (TASK.name, "cpu")

@@ -135,8 +135,7 @@ def written_out(task, model, batch, observed):
         case "segmentation":
             maps = model(batch.inputs).argmax(1)
         case "crops":
-            mapped = kinds.of(task)._mapped(task, model, batch)
-            maps = mapped.inputs.argmax(1)
+            maps = kinds.of(task).logits(model, batch).argmax(1)
         case "depth":
             return columns | {"depth": depth._predicted(model, batch).flatten(1).tolist()}
         case "captioning":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import bench.base.torch_setup  # noqa: F401  # isort: skip
 import torch
-from torchvision.transforms.v2 import functional as library  # type: ignore[import-untyped]
+from torchvision.transforms.v2 import functional as library
 
 from bench.base.errors import RequestError, unknown
 from bench.spec.contract import InputContract

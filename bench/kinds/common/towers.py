@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -140,6 +140,6 @@ def frozen_logits(
     import torch
     from torch.nn.functional import normalize
 
-    scale = model.logit_scale.detach().exp()  # type: ignore[operator]
+    scale = cast("torch.Tensor", model.logit_scale).detach().exp()
     classes = torch.from_numpy(head).to(pictures.device)
     return scale * normalize(pictures.float(), dim=-1) @ classes.T

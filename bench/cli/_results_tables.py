@@ -1,0 +1,134 @@
+"""Tables of results in the terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.base import display
+from bench.cli._console import (
+    interval,
+    number,
+    print_line,
+    print_table,
+)
+from bench.results import trainings
+
+if TYPE_CHECKING:
+    from bench.report.folds import Summary
+
+
+_RUNS = 25
+
+
+_CUT = 200
+
+
+def print_results(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> None:
+    """A table for each task, version and track; published numbers in tables of their own."""
+    tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    primary: dict[str, str] = {}
+    for row in rows:
+        group = (row["task"], row["task_version"], row["task_digest"], row["track"])
+        unverified = row["checked"] == "unverified"
+        tables.setdefault((*group, unverified, row["partial"], row["altered"]), []).append(row)
+        primary[row["task"]] = row["metric"]
+    if not rows and not beside:
+        print_line("no results; `bench run --task reben-mlc --model resnet18` makes one")
+    for (task, version, digest, track, unverified, partial, altered), members in tables.items():
+        part = ", unverified split (not ranked with verified ones)" if unverified else ""
+        part += ", partial runs (not ranked)" if partial else ""
+        part += ", altered runs (not ranked)" if altered else ""
+        print_line(f"\n{cut(task)} version {version} ({cut(digest)[:12]}), {track} track{part}")
+        _print_ours(members)
+    by_task: dict[str, list[dict[str, Any]]] = {}
+    for row in beside:
+        by_task.setdefault(row["task"], []).append(row)
+    for task, members in by_task.items():
+        same = [row for row in members if row["metric"] == primary.get(task)] or members
+        print_line(
+            f"\n{cut(task)}, reported by publications, under protocols of their own (not ranked)"
+        )
+        _print_reported(same)
+
+
+def print_folds(found: "Sequence[Summary]") -> None:
+    """Means over the folds of tasks."""
+    tables: dict[tuple[str, str, str, bool], list[Summary]] = {}
+    for summary in found:
+        group = (summary.task, summary.track, summary.metric, summary.verified)
+        tables.setdefault(group, []).append(summary)
+    for (task, track, metric, verified), members in tables.items():
+        part = "" if verified else ", unverified splits"
+        print_line(f"\n{task} over its {members[0].of} folds, {track} track{part}")
+        print_table(
+            ["entry", f"mean {metric}", "std over folds", "folds", "inputs", "division", "trust"],
+            [
+                [
+                    cut(summary.entry),
+                    number(summary.mean),
+                    number(summary.std),
+                    f"{summary.folds} of {summary.of}",
+                    cut(summary.inputs),
+                    summary.division,
+                    summary.trust,
+                ]
+                for summary in members
+            ],
+            right=[1, 2],
+        )
+        for summary in members:
+            if summary.note:
+                print_line(f"{cut(summary.entry)}: {summary.note}")
+
+
+def _print_ours(members: Sequence[dict[str, Any]]) -> None:
+    metric = members[0]["metric"]
+    made = (trainings.Made(row["model"] or "", row["trained_seed"]) for row in members)
+    names = trainings.told_apart(
+        [(row["entry"], one) for row, one in zip(members, made, strict=True)]
+    )
+    headings = ["entry", metric, "95 % interval", "samples", "inputs", "division", "trust", "seed"]
+    print_table(
+        [*headings, "run"],
+        [
+            [
+                cut(name),
+                number(row["value"]),
+                interval(row["low"], row["high"]),
+                f"{row['samples']:,}",
+                cut(row["inputs"]),
+                row["division"],
+                row["trust"],
+                row["seed"],
+                cut(row["run"]),
+            ]
+            for name, row in zip(names[:_RUNS], members[:_RUNS], strict=True)
+        ],
+        right=[1, 3, 7],
+    )
+    if len(members) > _RUNS:
+        print_line(f"{len(members) - _RUNS:,} more; --json and --csv show all")
+
+
+def _print_reported(members: Iterable[dict[str, Any]]) -> None:
+    print_table(
+        ["entry", "metric", "value", "split, setting", "inputs", "trust", "source", "differs"],
+        [
+            [
+                cut(row["entry"]),
+                row["metric"] + (f" {cut(row['label'])}" if row["label"] else ""),
+                f"{row['value']:.4g}",
+                cut(row["split"] + (f", {row['setting']}" if row["setting"] else "")),
+                cut(row["inputs"]),
+                row["trust"],
+                f"{row['source']}, {cut(row['place'])}",
+                cut("; ".join(filter(None, (row["differs"], row["doubt"])))),
+            ]
+            for row in members
+        ],
+        right=[2],
+    )
+
+
+def cut(value: Any) -> str:
+    """Text of any origin, printable and of bounded length."""
+    return display.shown("" if value is None else value, _CUT)
