@@ -32,17 +32,20 @@ _AUTOCAST = ("cpu", "cuda")
 
 
 @contextlib.contextmanager
-def restored() -> Iterator[None]:
+def restored(*, computes: bool = True) -> Iterator[None]:
     """Run with the settings that Python, NumPy and PyTorch start with, then restore the caller's.
 
     They are restored when an error is raised, too. The number of threads is the caller's: it is
     part of the arithmetic, and recorded. So are filters of warnings and the environment.
+
+    Args:
+        computes: whether PyTorch is needed; else it isn't imported where it wasn't before.
     """
     with (
         _process(),
         warnings.catch_warnings(),
         np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),
-        _torch(),
+        _torch() if computes or "torch" in sys.modules else contextlib.nullcontext(),
     ):
         yield
 

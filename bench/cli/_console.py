@@ -1,9 +1,10 @@
 """What the verbs share: options, tables, progress, and text that can do no harm."""
 
+import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,8 +163,34 @@ def reporting(quiet: bool) -> "Iterator[Report]":
             bars[name], completed=done, total=total, description=plain(stage), rate=rate
         )
 
-    with progress:
-        yield Report(say=lambda text: console.print(plain(text)), progress=show)
+    with progress, _logged(console.print):
+        yield Report(progress=show)
+
+
+@contextmanager
+def _logged(show: Callable[[str], None]) -> Iterator[None]:
+    """Show what is logged meanwhile, a line each, as the harness says it."""
+    from bench.base.log import LOGGER
+
+    handler = _Handler(show)
+    before = LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(before)
+        LOGGER.removeHandler(handler)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record."""
+        self._show(plain(record.getMessage()))
 
 
 def results_folder(named: Path | None) -> Path:

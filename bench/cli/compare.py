@@ -20,7 +20,7 @@ from bench.cli._console import (
 )
 
 if TYPE_CHECKING:
-    from bench.report.compare import Comparison, Difference, PerSample
+    from bench.report.comparison import Comparison, Difference, PerSample
 
 
 def verb(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bench.base.errors import BenchError, unknown
+from bench.base.errors import unknown
 from bench.cli._console import Json, print_json, print_line, print_table
 
 
@@ -26,34 +26,12 @@ def verb(
     if plugins:
         _show_plugins(as_json)
         return
-    from bench import data
-    from bench.spec import declared
+    from bench.spec import listed
 
-    rows = []
-    for task in declared.tasks().values():
-        if kind not in (None, task["kind"]):
-            continue
-        try:
-            official = data.is_there(data.official_root(task["dataset"]))
-        except BenchError as error:
-            # Of a plug-in, whose dataset may be another's that isn't installed.
-            print_line(f"task {task['name']} left out: {error.message}", to_stderr=True)
-            continue
-        rows.append(
-            {
-                "task": task["name"],
-                "version": task["version"],
-                "kind": task["kind"],
-                "primary": task["primary"],
-                "dataset": task["dataset"],
-                "checked": {
-                    split: data.checked(task["dataset"], split, own)
-                    for split, own in task["splits"].items()
-                },
-                "tracks": ["official", "sample"] if official else ["sample"],
-                "title": task["title"],
-            }
-        )
+    rows, left_out = listed.rows(kind)
+    for fault in left_out:
+        # Of a plug-in, whose dataset may be another's that isn't installed.
+        print_line(fault, to_stderr=True)
     if kind is not None and not rows:
         from bench import kinds
 

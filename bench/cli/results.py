@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.base import display
-from bench.base.errors import BenchError, RequestError, unknown
+from bench.base.errors import BenchError, RequestError
 from bench.base.paths import shown
 from bench.cli import _complete as complete
 from bench.cli._console import (
@@ -80,8 +80,10 @@ def show(
             "--csv holds results of this harness only",
             '`bench results sql "from reported" --csv` writes the published numbers',
         )
+    from bench.results import export as recorded
+
     folder = results_folder(results)
-    _check_task(folder, task)
+    recorded.require_task(folder, task)
     rows = _rows(
         folder, published, task=task, entry=entry, track=track, since=_day(since), until=_day(until)
     )
@@ -162,7 +164,7 @@ def export(
     if kind not in ("csv", "json", "eval-results", "model-index"):
         raise RequestError(f"unknown format {kind!r}", "use csv, json, eval-results or model-index")
     folder = results_folder(results or context.obj)
-    _check_task(folder, task)
+    formats.require_task(folder, task)
     found = formats.rows(folder, task=task, entry=entry)
     left_out: list[str] = []
     if kind == "eval-results":
@@ -247,22 +249,6 @@ def _day(text: str | None) -> "datetime.date | None":
         return None if text is None else datetime.date.fromisoformat(text)
     except ValueError as error:
         raise RequestError(f"{text!r:.40} is no date", "write it as 2026-01-31") from error
-
-
-def _check_task(folder: Path, task: str | None) -> None:
-    """Refuse the name of a task that neither ships with the harness nor has results."""
-    from bench.results import store
-    from bench.spec import declared
-
-    known = set(declared.tasks())
-    if task is None or task in known:
-        return
-    if store.database(folder).is_file():
-        with store.connect(folder, write=False) as connection:
-            found = connection.execute("select distinct task from runs").fetchall()
-        known.update(name for (name,) in found)
-    if task not in known:
-        raise unknown("task", task, known)
 
 
 def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:

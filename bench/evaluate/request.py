@@ -9,9 +9,11 @@ from typing import Literal, NotRequired, TypedDict, get_args
 from bench import data, kinds, models
 from bench.base import extras
 from bench.base.errors import BenchError, RequestError
+from bench.base.log import LOGGER
 from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
+from bench.models import entries
 from bench.results import verification
 from bench.results.records import FilesRecord, Held
 from bench.spec import task as tasks
@@ -57,7 +59,8 @@ class Request:
     """What to run, and how. Relative paths become absolute: other processes take them up.
 
     Attributes:
-        task, model: names or paths, as the command line takes them.
+        task: name or path, as the command line takes it.
+        model: the same, or an entry.
         track: which data; None for the official track where its data is, else the sample track.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         devices, nodes: how many devices (of each node, in training).
@@ -70,7 +73,7 @@ class Request:
     """
 
     task: str
-    model: str
+    model: str | Entry
     track: Track | None = None
     device: str = "auto"
     devices: int = 1
@@ -86,18 +89,35 @@ class Request:
         task = str(absolute(self.task)) if self.task.endswith(".toml") else self.task
         for name, value in (
             ("task", task),
-            ("model", models.absolute(self.model)),
+            ("model", self.model if isinstance(self.model, Entry) else models.absolute(self.model)),
             ("results", results_root(self.results)),
         ):
             object.__setattr__(self, name, value)
 
+    def find_model(self, task: Task) -> Entry | Predicted:
+        """The entry that is asked for, as it is run on a task.
+
+        Raises:
+            RequestError: there is no such model, or it can't be run on this task.
+        """
+        if isinstance(self.model, Entry):
+            return entries.for_task(self.model, task)
+        return models.find(self.model, task)
+
 
 @dataclass(frozen=True)
 class Report:
-    """Where news goes: a line of text, or progress (stage, done, all). Silent by default."""
+    """Where news goes: lines of text to the logger ``bench``, progress to a callback.
 
-    say: Callable[[str], None] = lambda text: None
+    Attributes:
+        progress: called with the stage, how much of it is done, and how much there is.
+    """
+
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+
+    def say(self, text: str) -> None:
+        """Log a line of text at level INFO."""
+        LOGGER.info("%s", text)
 
 
 SILENT = Report()
@@ -139,7 +159,7 @@ def resolve(
     if task.extra:
         extras.require(task.extra, f"task {task.name}")
     kinds.of(task)
-    model = models.find(request.model, task)
+    model = request.find_model(task)
     device = _device(request.device, request.devices)
     there = data.is_there(data.official_root(task.dataset))
     track = request.track or ("official" if there else "sample")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import kinds, models
+from bench import kinds
 from bench.base.errors import RequestError, unknown
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
@@ -68,7 +68,7 @@ def points(
         RequestError: a noise is unknown, a magnitude is out of range, or the entry uses no maps.
     """
     task = tasks.load(request.task)
-    entry = models.find(request.model, task)
+    entry = request.find_model(task)
     if not isinstance(entry, Entry) or not any(map(_by_maps, entry.recipe.values())):
         raise RequestError(
             f"{request.model} isn't trained by maps",

@@ -85,7 +85,7 @@ def train(request: Request, report: Report = SILENT) -> Entry:
     return _trained(request, resolved, model, report, again=request.force)
 
 
-@process_state.restored()
+@process_state.restored(computes=False)
 def score(run: Run, results: Path | None = None) -> Manifest:
     """Score the stored observations of a complete run again, and record the result.
 

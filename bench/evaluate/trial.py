@@ -49,7 +49,7 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     if kind.blank(bare.input) is None:
         return
     # What a user's module keeps between two calls must not be without values.
-    own = bare.model.architecture.startswith("python:")
+    own = bare.model.architecture.startswith(("python:", "live:"))
     # Whoever calls this draws from the same generators afterwards.
     with torch.random.fork_rng(devices=[]):
         # What is fitted in one go has nothing to answer with before.

@@ -4,8 +4,9 @@ A source is a module of this room, but for those that find and run entries. One 
 before the colon of ``--model SOURCE:REST`` offers ``entry(rest, task) -> Entry`` (or
 ``Predicted``); one that can stand before the colon of an entry's ``architecture`` offers
 ``build(rest, arguments, contract, outputs) -> torch.nn.Module``, and perhaps
-``advice(rest) -> str``: what to do where an architecture doesn't take an input, and
-``remarks(rest, arguments, contract) -> list[str]``: what users of a result must know.
+``advice(rest) -> str``: what to do where an architecture doesn't take an input. The source of a
+plug-in may offer ``remarks(rest, arguments, contract) -> list[str]``, what users of a result must
+know; those of the sources here stand in `bench.models._remarks`, which needs no torch.
 Nobody lists the sources; the module of a plug-in's is what its entry point names.
 """
 
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bench import data, kinds
 from bench.base import paths, plugins
 from bench.base.errors import BenchError, RequestError, in_words, unknown
-from bench.models import entries
+from bench.models import _remarks, entries
 from bench.spec.contract import InputContract
 from bench.spec.entry import Entry, Model, Predicted
 from bench.spec.task import Task
@@ -108,7 +109,9 @@ def build(entry: Entry, outputs: int) -> "torch.nn.Module":
             (not isinstance(error, TypeError) and advice(entry))
             or "do the arguments belong to this architecture?",
         ) from error
-    model.trained = entry.trained
+    # A module of the user's may have an attribute of this name.
+    if not hasattr(model, "trained"):
+        model.trained = entry.trained
     return model  # type: ignore[no-any-return]
 
 
@@ -122,8 +125,11 @@ def advice(entry: Entry) -> str:
 def remarks(model: Model, contract: InputContract) -> list[str]:
     """What users of a result must know of an architecture on such inputs, in words."""
     source, _, rest = model.architecture.partition(":")
-    module = _source(source, "build", model.architecture)
-    return module.remarks(rest, model.arguments, contract) if hasattr(module, "remarks") else []
+    if source in own():
+        said = getattr(_remarks, source, None)
+    else:
+        said = getattr(_source(source, "build", model.architecture), "remarks", None)
+    return said(rest, model.arguments, contract) if said else []
 
 
 def plugins_of(task: Task, model: Entry | Predicted) -> dict[str, str]:

@@ -96,8 +96,7 @@ def load(folder: Path, task: Task) -> Entry:
         raise RequestError(
             f"{folder} holds predictions, not a model", f"write --model predictions:{folder}"
         )
-    entry = _entry(raw, path, task)
-    return entry if entry.task == task.name else _adopted(entry, task, path)
+    return for_task(_entry(raw, path, task), task)
 
 
 def load_predicted(folder: Path, task: Task) -> Predicted:
@@ -118,17 +117,23 @@ def load_predicted(folder: Path, task: Task) -> Predicted:
     return entry
 
 
-def _adopted(entry: Entry, task: Task, path: Path) -> Entry:
-    """An entry for another task, if the kind of this one runs such entries.
+def for_task(entry: Entry, task: Task) -> Entry:
+    """An entry as it is run on a task: one for another task, if its kind runs such entries.
 
     Contracts that differ in nothing but whose words they are become the task's own.
+
+    Raises:
+        RequestError: it can't be run on this task.
     """
     from bench import kinds
 
+    if entry.task == task.name:
+        return entry
     accepted = kinds.of(task).accepts
     if entry.task not in tasks.names() or tasks.load(entry.task).kind not in accepted:
+        named = entry.name if entry.folder is None else entry.folder / "entry.toml"
         raise RequestError(
-            f"{path} is an entry for task {entry.task}, not {task.name}",
+            f"{named} is an entry for task {entry.task}, not {task.name}",
             f"run it with --task {entry.task}",
         )
     for known in map(task.input, task.inputs):

@@ -148,10 +148,10 @@ def _imported(name: str) -> tuple[Any, str]:
         ) from error
     if module.__file__ is None:
         raise RequestError(f"python:{name}: {module_name} is no file of Python")
-    return module, _digest(module_name, Path(module.__file__))
+    return module, digest_of_source(module_name, Path(module.__file__))
 
 
-def _digest(name: str, path: Path) -> str:
+def digest_of_source(name: str, path: Path) -> str:
     """The beginning of the hash of a module's source and of that of what it imports from beside it.
 
     Beside it is the folder that holds the module, or the outermost package that it is part of.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import RequestError, in_words, unknown
 from bench.models import entries
+from bench.models._remarks import LEAVES_A_MARGIN
 from bench.spec.contract import InputContract
 from bench.spec.entry import Entry
 from bench.spec.task import Task
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
 _WHERE_ACCEPTED = frozenset({"img_size", "drop_rate", "drop_path_rate"})
 """What a model may refuse: the protocol asks for it only where the architecture knows it."""
-
-_LEAVES_A_MARGIN = {"mixer_b16_224": 16, "convmixer_768_32": 7}
-"""Patches in px of what was published for BigEarthNet v2.0, whose 120 px are no multiple of them.
-
-A margin of the images isn't seen there, so neither here; the manifest of a run says so.
-"""
 
 _OWNED = re.compile(
     r"model_name|pretrained.*|checkpoint_path|cache_dir|num_classes|in_chans|img_size"
@@ -121,22 +116,10 @@ def advice(rest: str) -> str:
     )
 
 
-def remarks(rest: str, arguments: Mapping[str, Any], contract: InputContract) -> list[str]:
-    """What of each image a published architecture doesn't see, in words."""
-    patch = arguments.get("patch_size", _LEAVES_A_MARGIN.get(rest.partition(".")[0], 1))
-    margin = (contract.size or 0) % patch
-    if not margin:
-        return []
-    return [
-        f"timm:{rest} cuts images of {contract.size} px into patches of {patch} px, as published: "
-        f"{margin} px at the right and at the bottom aren't seen"
-    ]
-
-
 def _check_patches(name: str, model: "torch.nn.Module", size: int | None) -> None:
     """Refuse patches that leave a margin of each image out, which timm does in silence."""
     patch = _patch(model)
-    published = patch[0] == _LEAVES_A_MARGIN.get(name.partition(".")[0])
+    published = patch[0] == LEAVES_A_MARGIN.get(name.partition(".")[0])
     if size is not None and not published and any(size % side for side in patch):
         raise RequestError(
             f"timm:{name} cuts images into patches of {patch[0]} px, "

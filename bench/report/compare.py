@@ -17,6 +17,7 @@ from bench.kinds.common.scoring import RESAMPLES
 from bench.metrics import stats
 from bench.metrics.scales import direction
 from bench.report import competitors
+from bench.report.comparison import Comparison, CompetitorScore, Difference, PerSample
 from bench.report.competitors import Competitor
 from bench.results.manifest import Manifest
 from bench.results.runs import Run
@@ -49,104 +50,6 @@ SEVERAL = (
     "percentile interval of the paired two-level bootstrap, over runs and over {unit}s; p from its "
     "standard error"
 )
-
-
-@dataclass(frozen=True)
-class CompetitorScore:
-    """One entry: its runs, one for each seed of training, and the mean of their metric."""
-
-    name: str
-    runs: tuple[str, ...]
-    seeds: tuple[int, ...]
-    value: float
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The first entry's metric minus the second's; None where a number is undefined.
-
-    Attributes:
-        first, second: indices of the sides.
-        label: the class, or empty.
-        values: of the first and of the second.
-        value, low, high: their difference and its 95 % interval.
-        p: of no difference.
-        p_holm: the same, corrected for all pairs, or all classes, shown together.
-        verdict: ``better`` or ``worse``, as the metric counts, where corrected p and interval
-            both say so, else ``tied``.
-        tiny: whether it is too small to matter, certain or not.
-    """
-
-    first: int
-    second: int
-    label: str
-    values: tuple[float | None, float | None]
-    value: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_holm: float | None
-    verdict: str
-    tiny: bool
-
-
-@dataclass(frozen=True)
-class PerSample:
-    """Two entries sample by sample, by the `sample_scores` of the kind.
-
-    Attributes:
-        score: what the score of a sample is; higher is better.
-        ahead, behind, even: on how many samples the first entry scores higher, lower, the same.
-        gains, losses: (sample, first, second) where it is furthest ahead and behind.
-        mcnemar: where samples are simply right (1) or wrong (0).
-    """
-
-    score: str
-    ahead: int
-    behind: int
-    even: int
-    gains: tuple[tuple[str, float, float], ...]
-    losses: tuple[tuple[str, float, float], ...]
-    mcnemar: stats.McNemar | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What is known of how entries differ.
-
-    Attributes:
-        task, version, digest, track, partial: what they were run on.
-        metric: what is compared.
-        samples: how many.
-        place, places: the attribute whose values were resampled with all of their samples, and how
-            many there are; empty and 0 where samples were resampled one by one.
-        method: how interval and p-value came to be, in words.
-        remarks: what a reader should know besides.
-        sides: the entries, as asked for.
-        pairs: every two of them.
-        classes: of the only pair; empty for more entries.
-        per_sample: of the only pair; None for more entries.
-        tiers: of each entry, 1 for all that can't be told from the best.
-        ranks: of each entry, the best and the worst rank it may have.
-    """
-
-    task: str
-    version: int
-    digest: str
-    track: str
-    partial: bool
-    metric: str
-    samples: int
-    place: str
-    places: int
-    method: str
-    remarks: tuple[str, ...]
-    sides: tuple[CompetitorScore, ...]
-    pairs: tuple[Difference, ...]
-    classes: tuple[Difference, ...]
-    per_sample: PerSample | None
-    tiers: tuple[int, ...]
-    ranks: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.base import display
-from bench.base.errors import RequestError
+from bench.base.errors import RequestError, unknown
 from bench.metrics.scales import known
 from bench.results import store
+from bench.spec import declared
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -79,6 +80,23 @@ def rows(
         row["higher_is_better"] = scale.higher_is_better if scale else None
         row["started"] = row["started"].isoformat()
     return sorted(made, key=_rank)
+
+
+def require_task(results: Path, task: str | None) -> None:
+    """Refuse the name of a task that neither ships with the harness nor has results.
+
+    Raises:
+        RequestError: it is such a name.
+    """
+    known = set(declared.tasks())
+    if task is None or task in known:
+        return
+    if store.database(results).is_file():
+        with store.connect(results, write=False) as connection:
+            found = connection.execute("select distinct task from runs").fetchall()
+        known.update(name for (name,) in found)
+    if task not in known:
+        raise unknown("task", task, known)
 
 
 def _rank(row: Row) -> tuple[Any, ...]:

@@ -15,12 +15,13 @@ import torch
 from bench import kinds, models
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
-from bench.evaluate.request import Report, Request
+from bench.evaluate.request import Request
 from bench.kinds.common import scoring
 from bench.results import runs, store
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from tests import run_json
+from tests.logged import logged
 from tests.tiny import TASK, brief, tiny
 
 # Everything but these must be equal between two runs of one identity.
@@ -73,8 +74,8 @@ def test_a_run_is_recorded_with_uncertainty_cost_and_provenance(undisturbed):
 
 def test_the_same_request_is_recognised_and_repeated_only_by_force(entry, undisturbed):
     results, manifest = undisturbed
-    said = []
-    again = evaluate.run(request(entry, results), Report(say=said.append)).content()
+    with logged() as said:
+        again = evaluate.run(request(entry, results)).content()
     assert again == manifest
     assert any("already recorded" in text for text in said)
     forced = evaluate.run(request(entry, results, force=True)).content()
@@ -90,8 +91,8 @@ def test_words_that_changed_are_brought_up_to_date_without_predicting_again(
     toml = copy / "entry.toml"
     named = toml.read_text().replace('licence = ""', 'licence = "MIT"')
     toml.write_text(named.replace("training_data = []", 'training_data = ["reben/test"]'))
-    said = []
-    again = evaluate.run(request(copy, results), Report(say=said.append)).content()
+    with logged() as said:
+        again = evaluate.run(request(copy, results)).content()
     assert again["run"] == manifest["run"]
     assert again["parts"] == manifest["parts"]
     assert again["entry"]["training_data"] == ["reben/test"]

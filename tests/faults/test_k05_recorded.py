@@ -10,13 +10,14 @@ from bench import api, data
 from bench.base import provenance
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import data_contents as contents
-from bench.evaluate.request import Report, ResolvedRequest, fingerprint
+from bench.evaluate.request import ResolvedRequest, fingerprint
 from bench.models import entries, python
 from bench.report import competitors
 from bench.results import recorded, store
 from bench.spec import task as tasks
 from tests import run_json
 from tests.fabricated import fabricate
+from tests.logged import logged
 from tests.report.test_compare import MLC, labelled, logits, record
 from tests.tiny import brief
 
@@ -261,12 +262,12 @@ def test_a_helper_of_a_users_module_that_changed_is_another_entry(tmp_path, monk
     path.write_text(text)
     helper = folder / "helper_of_net.py"
     helper.write_text("width = 1")
-    before = python._digest(module, path)
-    assert python._digest(module, path) == before
+    before = python.digest_of_source(module, path)
+    assert python.digest_of_source(module, path) == before
     (tmp_path / "unrelated.py").write_text("1")
-    assert python._digest(module, path) == before
+    assert python.digest_of_source(module, path) == before
     helper.write_text("width = 2")
-    assert python._digest(module, path) != before
+    assert python.digest_of_source(module, path) != before
 
 
 def test_a_training_that_is_there_says_what_else_it_was_done_with(
@@ -279,9 +280,10 @@ def test_a_training_that_is_there_says_what_else_it_was_done_with(
     folder = brief(tmp_path / "brief", epochs=1)
     request = Request(TASK, str(folder), "sample", results=tmp_path / "results")
     made = evaluate.train(request)
-    said = []
-    evaluate.train(request, Report(say=said.append))
+    with logged() as said:
+        evaluate.train(request)
     assert not any("was trained by" in line for line in said)
     monkeypatch.setattr(provenance, "made_with", lambda precision: "rs-bench 9, torch 9")
-    evaluate.train(request, Report(say=said.append))
+    with logged() as said:
+        evaluate.train(request)
     assert any(f"was trained by {made.trained.harness}, here is" in line for line in said)

@@ -14,7 +14,7 @@ import pytest
 from bench import data
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predictions
-from bench.evaluate.request import Report, Request
+from bench.evaluate.request import Request
 from bench.evaluate.stages import run
 from bench.report import folds
 from bench.report.leaderboard.boards import boards
@@ -24,6 +24,7 @@ from bench.results.runs import Run
 from bench.spec import task as tasks
 from tests import pages, run_json
 from tests.fabricated import fabricate
+from tests.logged import logged
 
 ROOT = Path("data")
 
@@ -183,9 +184,9 @@ def unverified(tmp_path_factory):
         ]
         file = home / "mine.parquet"
         pq.write_table(pa.Table.from_pylist(rows, schema=predictions.schema(task)), file)
-        told = []
         request = Request(UNKNOWN, f"predictions:{file}", "official", results=home / "results")
-        made = run(request, Report(say=told.append)).content()
+        with logged() as told:
+            made = run(request).content()
         yield home / "results", made, told
 
 

@@ -221,4 +221,4 @@ def test_nothing_is_warned_of(results):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         store.rebuild(results)
-        assert len(api.results(results)) == 4
+        assert len(api.results(format="long", results=results)) == 4

@@ -1,5 +1,6 @@
 """Library calls leave the process as they found it, and don't depend on how that was."""
 
+import functools
 import logging
 import os
 import random
@@ -9,13 +10,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 
+import bench
 from bench import api
 from bench.base import process_state, torch_setup
-from bench.base.errors import BenchError
+from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predict
 from tests.tiny import brief, tiny
 
@@ -138,10 +139,8 @@ def test_a_call_begins_with_what_pytorch_begins_with():
         assert torch.ones(1, requires_grad=True).sum().requires_grad
 
 
-def logits(manifest, results):
-    parts = sorted((results / "runs" / manifest["run"]).glob("*.parquet"))
-    found = [pq.read_table(part) for part in parts]
-    return [table.column("logits").to_pylist() for table in found if "logits" in table.column_names]
+def logits(run):
+    return run.table().column("logits").to_pylist()
 
 
 def test_runs_and_scores_and_what_fails_leave_nothing(tmp_path, sample_data, unusual):
@@ -150,18 +149,48 @@ def test_runs_and_scores_and_what_fails_leave_nothing(tmp_path, sample_data, unu
     with process_state.restored():
         model = str(tiny(tmp_path / "tiny"))
         spoilt = str(tiny(tmp_path / "spoilt", lambda net: net.fc.weight.data.fill_(3e38)))
-        plain = api.run(**asked, model=model, results=tmp_path / "a").content()
+        plain = api.run(**asked, model=model, results=tmp_path / "a")
     before = state()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        odd = api.run(**asked, model=model, results=tmp_path / "b").content()
+        odd = api.run(**asked, model=model, results=tmp_path / "b")
     assert changed(before, state()) == []
-    assert logits(odd, tmp_path / "b") == logits(plain, tmp_path / "a") != []
-    assert odd["scores"] == plain["scores"]
-    api.score(odd["run"], results=tmp_path / "b")
-    assert changed(before, state()) == []
+    assert logits(odd) == logits(plain) != []
+    assert odd.manifest.scores == plain.manifest.scores
     with pytest.raises(BenchError, match="NaN or infinity"):
         api.run(**asked, model=spoilt, results=tmp_path / "b")
     assert changed(before, state()) == []
+
+
+def test_what_reads_results_leaves_nothing(tmp_path, sample_data, unusual):
+    results, page = {"results": tmp_path / "results"}, tmp_path / "page.html"
+    asked = {"task": "reben-mlc", "track": "sample", "limit": 3} | results
+    with process_state.restored():
+        models = [str(tiny(tmp_path / name, given=name)) for name in ("s1", "s2")]
+        one, other = (bench.run(model=model, **asked) for model in models)
+    calls = {
+        "score": lambda: bench.score(one, **results),
+        "load_run": lambda: bench.load_run(one.name, **results),
+        "results": lambda: bench.results(reported=True, **results),
+        "query": lambda: bench.query("from runs", **results),
+        "compare": lambda: bench.compare(one, other, task="reben-mlc", **results),
+        "leaderboard": lambda: bench.leaderboard(page, **results),
+        "tasks": bench.tasks,
+        "load_task": lambda: bench.load_task("reben-mlc"),
+        "build": lambda: bench.build("timm:test_resnet/s1", "reben-mlc"),
+        "shown": lambda: (repr(one), one._repr_html_(), one.scores, one.observations()),
+    }
+    # Loggers have the levels that imports give them.
+    for call in (*calls.values(), lambda: bench.train):
+        call()
+    before = state()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for name, call in calls.items():
+            call()
+            assert sorted(changed(before, state())) == ["autocast", "grad"], name
+    for call in (bench.run, bench.train, functools.partial(bench.curves, task="reben-mlc")):
+        with pytest.raises(RequestError):
+            call("nothing", "nothing")
+        assert changed(before, state()) == [], call
 
 
 def test_a_training_does_not_depend_on_its_caller(tmp_path, sample_data, unusual):

@@ -1,7 +1,11 @@
 """Wrong requests: one line that says what to do, exit code 2, and never an unexpected error."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+import torch
+
+import bench
 from bench import api
 from bench.base import torch_setup
 from bench.base.errors import RequestError
@@ -37,7 +41,9 @@ def test_a_wrong_request_is_told_and_ends_with_2(bench, typed, told):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"sede": 3}, "did you mean seed"),
+        ({"seed": "3"}, "seed is '3', expected an integer"),
+        ({"ids": "S2A_1"}, "expected a list of ids"),
+        ({"contract": "s1"}, "contract is given with"),
         ({"seed": -1}, "expected 0 to"),
         ({"track": "real"}, "unknown track"),
         ({"precision": "odd"}, "unknown precision"),
@@ -45,9 +51,23 @@ def test_a_wrong_request_is_told_and_ends_with_2(bench, typed, told):
 )
 def test_a_wrong_call_is_a_request_error_as_well(options, told):
     with pytest.raises(RequestError, match=told):
-        api.run(task="reben-mlc", model="timm:test_resnet/s1", **options)
-    with pytest.raises(RequestError, match="no model is given"):
-        api.run(task="reben-mlc")
+        bench.run("reben-mlc", "timm:test_resnet/s1", **options)
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "told"),
+    [
+        ("reben-mcl", "resnet18", "did you mean reben-mlc"),
+        (7, "resnet18", "task is 7, expected a name"),
+        ("reben-mlc", "resnet81", "did you mean resnet18"),
+        ("reben-mlc", 7, "model is 7, expected a name, a path, a bench.Entry"),
+        ("reben-mlc", torch.nn.ReLU, "give an instance of it"),
+        ("reben-mlc", Path("nowhere"), "no entry folder at"),
+    ],
+)
+def test_a_wrong_name_is_a_request_error_with_the_nearest_ones(task, model, told):
+    with pytest.raises(bench.RequestError, match=told):
+        bench.run(task, model)
 
 
 def test_the_network_that_users_train_is_the_one_that_is_built():

@@ -8,7 +8,7 @@ from bench import api
 from tests.typed import PROGRAM
 
 _RUN = "run --task reben-mlc --model resnet18-s1"
-_INTERNAL = {"baseline", "rounds"}
+_INTERNAL = {"baseline", "live", "rounds"}
 
 
 @pytest.mark.parametrize(
@@ -157,4 +157,4 @@ def test_paths_of_the_api_may_be_text(tmp_path):
 
     store.rebuild(tmp_path)
     for folder in (tmp_path, str(tmp_path)):
-        assert api.results(folder).num_rows == 0
+        assert api.results(results=folder).empty

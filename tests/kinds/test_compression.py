@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import bench
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
@@ -420,6 +421,14 @@ def test_curves_are_drawn_against_an_anchor(results):
     assert finer.bd_psnr.low <= finer.bd_psnr.value <= finer.bd_psnr.high
     assert 0.8 < finer.bd_psnr_overlap < 1
     assert list(anchor.rates) == sorted(anchor.rates)
+    frame = bench.curves(
+        "pca-enmap202", "finer", task=TASK.name, rate="nominal", results=folder / "results"
+    )
+    assert frame["entry"].tolist() == [one.entry for one in found.curves for _ in one.points]
+    assert frame["rate"].tolist() == [rate for one in found.curves for rate in one.rates]
+    assert frame["psnr_low"].tolist() == [psnr.low for one in found.curves for psnr in one.psnr]
+    assert set(frame.loc[frame["entry"] == "finer", "bd_psnr"]) == {finer.bd_psnr.value}
+    assert (frame.attrs["track"], frame.attrs["samples"]) == ("sample", found.samples)
     with pytest.raises(RequestError, match="unknown method"):
         against(["pca-enmap202", "finer"], *asked, method="spline")
     with pytest.raises(RequestError, match="kind multilabel, which has no rates"):
