@@ -180,8 +180,8 @@ def test_the_python_of_the_pages_runs(
     monkeypatch.chdir(bench.folder)
     code = "".join(pages.blocks(page, "python"))
     exec(code.replace('"resnet18-s1"', '"./resnet18-s1"'), {})
-    (run,) = (bench.folder / "results" / "runs").iterdir()
-    assert run.name.startswith("reben-mlc.tiny.sample.")
+    runs = (bench.folder / "results" / "runs").iterdir()
+    assert "reben-mlc.tiny.sample" in {run.name.rpartition(".")[0] for run in runs}
 
 
 def test_the_table_of_extras_is_that_of_the_package() -> None:
