@@ -171,17 +171,32 @@ def test_figures_are_what_regress_expects(
         assert f"{expected[name]:.{digits}f}" in said
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize(
+    ("page", "entries"),
+    [
+        ("README.md", {"my-resnet18"}),
+        ("docs/python.md", {"resnet18-s1", "my-network"}),
+        ("docs/metrics.md", set()),
+    ],
+)
 def test_the_python_of_the_pages_runs(
-    page: str, bench: Prompt, sample_data: Path, monkeypatch: pytest.MonkeyPatch
+    page: str,
+    entries: set[str],
+    bench: Prompt,
+    sample_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With a network of a few thousand weights in place of the one that is named."""
-    tiny(bench.folder / "resnet18-s1")
+    """With networks of a few thousand weights in place of those that are named."""
+    declared = tiny(bench.folder / "resnet18-s1") / "entry.toml"
+    declared.write_text(declared.read_text().replace('"tiny"', '"resnet18-s1"'))
     monkeypatch.chdir(bench.folder)
     code = "".join(pages.blocks(page, "python"))
-    exec(code.replace('"resnet18-s1"', '"./resnet18-s1"'), {})
-    runs = (bench.folder / "results" / "runs").iterdir()
-    assert "reben-mlc.tiny.sample" in {run.name.rpartition(".")[0] for run in runs}
+    code = code.replace("timm:resnet18", "timm:test_resnet")
+    exec(code.replace('model="resnet18-s1"', 'model="./resnet18-s1"'), {})
+    runs = (path.name.split(".") for path in bench.folder.glob("results/runs/*"))
+    assert {(task, entry, track) for task, entry, track, _ in runs} == {
+        ("reben-mlc", entry, "sample") for entry in entries
+    }
 
 
 def test_the_table_of_extras_is_that_of_the_package() -> None:
