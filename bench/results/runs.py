@@ -87,7 +87,7 @@ class Run:
         if not self.parts():
             raise BenchError(f"run {self.name} holds no observations", "repeat it with --force")
         try:
-            return pa.concat_tables([pq.read_table(path) for path in self.parts()])
+            return pa.concat_tables([_table(path) for path in self.parts()])
         except (OSError, pa.ArrowException) as error:
             raise BenchError(
                 f"observations of run {self.name} can't be read: {error}",
@@ -110,7 +110,7 @@ class Run:
     def attributes(self) -> pa.Table | None:
         """What the samples can be grouped by, rows as in the observations; None without any."""
         path = self.attributes_path()
-        return pq.read_table(path) if path.is_file() else None
+        return _table(path) if path.is_file() else None
 
     def hashes(self) -> dict[str, str]:
         """The SHA-256 of every part, and of the attributes."""
@@ -208,3 +208,9 @@ def check_coverage(run: Run, observations: pa.Table, samples: Sequence[str]) -> 
             f"({len(missing)} missing{', first ' + missing[0] if missing else ''})",
             "repeat it with --force",
         )
+
+
+def _table(path: Path) -> pa.Table:
+    # `pyarrow.parquet.read_table` imports pandas first.
+    with pq.ParquetFile(path) as file:
+        return file.read()

@@ -160,7 +160,7 @@ class Metadata:
     def _read(self, name: str) -> pa.Array:
         wanted = pa.list_(pa.string()) if name == "labels" else pa.string()
         try:
-            columns = [pq.read_table(path, columns=[name]).column(name) for path in self._paths]
+            columns = [_column(path, name) for path in self._paths]
             values = pa.chunked_array(
                 [chunk for column in columns for chunk in column.cast(wanted).chunks], wanted
             ).combine_chunks()
@@ -186,3 +186,9 @@ def _bytes(texts: pa.Array) -> NDArray[np.bytes_]:
     if len(texts) and texts.offset == 0 and width["min"] == width["max"] and width["max"].as_py():
         return np.frombuffer(texts.buffers()[2], f"S{width['max'].as_py()}", len(texts))
     return texts.cast(pa.binary()).to_numpy(zero_copy_only=False).astype("S")  # type: ignore[no-any-return]
+
+
+def _column(path: Path, name: str) -> pa.ChunkedArray:
+    # `pyarrow.parquet.read_table` imports pandas first.
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=[name]).column(name)
