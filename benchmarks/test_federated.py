@@ -32,7 +32,7 @@ def test_federated_round(benchmark, tmp_path):
     recipe = found.recipe["sample"].model_copy(update={"rounds": 1, "local_epochs": 1})
     network = models.build(found, len(TASK.classes))
     kind, own = kinds.of(TASK), copy.deepcopy(network)
-    setup = training.lesson_of(own, recipe, TASK, kind, read, 0, "cpu", "32-true")
+    setup = training.federated_setup(own, recipe, TASK, kind, read, 0, "cpu", "32-true")
     ends = np.cumsum(SIZES)
     clients = [
         Client(str(n), n, np.arange(end - size, end))

@@ -119,8 +119,8 @@ def listing(asked: str, siblings: Sequence[Any]) -> dict[str, tuple[int | None, 
         if not {"", ".", ".."}.isdisjoint(name.split("/")):
             raise BenchError(f"{asked}: expected paths within a folder, found {name!r:.200}", hint)
         known = type(size) is int and 0 <= size < 1 << 63
-        told = file.lfs.sha256 if file.lfs else file.blob_id
-        files[name] = (size if known else None, str(told or "")[:64])
+        stated = file.lfs.sha256 if file.lfs else file.blob_id
+        files[name] = (size if known else None, str(stated or "")[:64])
     return files
 
 

@@ -79,11 +79,11 @@ def look(name: str, revision: str | None = None, kind: Kind = "model") -> Reposi
             or is too much.
     """
     asked = f"hf:{name}@{revision}" if revision else f"hf:{name}"
-    with speaking(asked):
+    with reporting(asked):
         ask = client().model_info if kind == "model" else client().dataset_info
         info: ModelInfo | DatasetInfo = ask(name, revision=revision, files_metadata=True)
         listed = bounded_http.listing(asked, info.siblings or [])
-        files = {path: Remote(*told) for path, told in listed.items()}
+        files = {path: Remote(*answer) for path, answer in listed.items()}
     if not COMMIT.fullmatch(str(info.sha)):
         raise BenchError(f"{asked} has no commit yet", "publish something in it first")
     return Repository(name, kind, str(info.sha), files)
@@ -91,7 +91,7 @@ def look(name: str, revision: str | None = None, kind: Kind = "model") -> Reposi
 
 def tagged(tag: str, limit: int) -> list[str]:
     """The names of the newest model repositories that bear a tag, at most ``limit`` of them."""
-    with speaking(f"the list of models with tag {tag}"):
+    with reporting(f"the list of models with tag {tag}"):
         found = client().list_models(filter=tag, sort="last_modified", limit=limit)
         return [model.id for model in found if REPOSITORY.fullmatch(model.id)]
 
@@ -118,7 +118,7 @@ def fetch(there: Repository, name: str, limit: int, folder: Path) -> Path:
     if target.is_file() and holds(remote, target):
         return target
     target.unlink(missing_ok=True)
-    with speaking(str(there)), transport(there.name, "read", there.commit):
+    with reporting(str(there)), transport(there.name, "read", there.commit):
         download(there, name, local_dir=folder)
     if not holds(remote, target):
         target.unlink()
@@ -127,7 +127,7 @@ def fetch(there: Repository, name: str, limit: int, folder: Path) -> Path:
 
 
 def download(there: Repository, name: str, **where: Any) -> Path:
-    """Fetch a file that a repository lists, of no more bytes than it lists; within `speaking`."""
+    """Fetch a file that a repository lists, of no more bytes than it lists; within `reporting`."""
     size = there.files[name].size or 0
     with bounded_http.bounded(max(size, bounded_http.MAX_ANSWER)):
         return Path(
@@ -181,7 +181,7 @@ def publish(
     """
     there = _present(name)
     if there is None:
-        with speaking(f"hf:{name}", "made"):
+        with reporting(f"hf:{name}", "made"):
             client().create_repo(name, exist_ok=True)
         there = look(name)
     changed = _differing(files, there)
@@ -192,7 +192,7 @@ def publish(
 
     operations = [*_additions(files, changed), *map(CommitOperationDelete, gone)]
     with (
-        speaking(f"hf:{name}", "published"),
+        reporting(f"hf:{name}", "published"),
         transport(name, "write", "main"),
         _without_advice(),
     ):
@@ -221,7 +221,7 @@ def propose(name: str, files: Mapping[str, Content], title: str) -> str:
     changed = _differing(files, there)
     if not changed:
         return ""
-    with speaking(f"hf:{name}", "asked for a pull request"):
+    with reporting(f"hf:{name}", "asked for a pull request"):
         me = client().whoami()["name"]
         for request in client().get_repo_discussions(
             name, repo_type="dataset", discussion_type="pull_request", discussion_status="open"
@@ -280,9 +280,9 @@ def _offers_xet(name: str, ability: str, revision: str, kind: Kind) -> bool:
     session, api = get_session(), client()
     url = f"{api.endpoint.rstrip('/')}/api/{kind}s/{name}/xet-{ability}-token/{revision}"
     try:
-        told = session.get(url, headers=build_hf_headers(), timeout=XET_PATIENCE_S)
-        storage = told.headers.get(constants.HUGGINGFACE_HEADER_X_XET_ENDPOINT)
-        if told.status_code != 200 or not storage:
+        answer = session.get(url, headers=build_hf_headers(), timeout=XET_PATIENCE_S)
+        storage = answer.headers.get(constants.HUGGINGFACE_HEADER_X_XET_ENDPOINT)
+        if answer.status_code != 200 or not storage:
             return False
         session.head(storage, timeout=XET_PATIENCE_S)
     except (HTTPError, OSError, ValueError, RuntimeError):
@@ -297,7 +297,7 @@ def unreachable(error: BenchError) -> bool:
 
 
 @contextmanager
-def speaking(what: str, done: str = "fetched") -> Iterator[None]:
+def reporting(what: str, done: str = "fetched") -> Iterator[None]:
     """Turn what the Hub's client raises into one line, and bound what it is answered.
 
     Args:

@@ -56,15 +56,15 @@ def held(
     Raises:
         BenchError: it is still held after that time, or the file can't be made.
     """
-    deadline, told = time.monotonic() + wait, False
+    deadline, announced = time.monotonic() + wait, False
     while (release := _taken(path, doing)) is None:
         who = _holder(path, doing)
         if time.monotonic() >= deadline:
             waited = f" after {wait:.0f} s" if wait else ""
             raise BenchError(f"another process {who}{waited}", _advice(path))
-        if say is not None and not told:
+        if say is not None and not announced:
             say(f"waiting up to {wait:.0f} s: another process {who}")
-            told = True
+            announced = True
         time.sleep(_POLL_S)
     try:
         yield

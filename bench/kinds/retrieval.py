@@ -33,7 +33,7 @@ from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import matrix
 from bench.kinds.common.towers import embedded, vectors
 from bench.metrics.captions.retrieved import word_scores, word_statistics
-from bench.metrics.embeddings import Embeddings, Indices
+from bench.metrics.embeddings import Indices
 from bench.metrics.nearest import top_k
 from bench.metrics.recalls import (
     PROTOCOLS,
@@ -262,7 +262,7 @@ class Retrieval(Kind[Captioned, Settings]):
         """
         if "share" in observations.column_names:
             return observations
-        pictures, texts, captions, owner = _unpacked(observations)
+        pictures, texts, captions, owner = _embedded.unpacked(observations)
         count = len(pictures)
         number = captions.dictionary_encode().indices.to_numpy().astype(np.int64)
         asked = np.ones(count, np.bool_)
@@ -383,20 +383,6 @@ def _ranks(
     t2i = settled.column("t2i").combine_chunks().flatten().to_numpy().reshape(-1, 3)
     asked = settled.column("asked").to_numpy()
     return matrix(settled, "i2t"), t2i, share.flatten().to_numpy(), owner, asked
-
-
-def _unpacked(observations: pa.Table) -> tuple[Embeddings, Embeddings, pa.Array, Indices]:
-    """Embeddings [N, width] and [T, width], captions [T] and whose they are [T]."""
-    count = observations.num_rows
-    captions = observations.column("captions").combine_chunks()
-    several = captions.value_lengths().to_numpy()
-    _embedded.check_widths(observations, several)
-    owner = np.repeat(np.arange(count), several)
-    flat = [
-        observations.column(name).combine_chunks().flatten().to_numpy()
-        for name in ("image", "texts")
-    ]
-    return flat[0].reshape(count, -1), flat[1].reshape(len(owner), -1), captions.flatten(), owner
 
 
 def _digest(caption: str) -> str:

@@ -107,7 +107,7 @@ def _fetched(repo: str, revision: str | None, asked: str, choose: Choose) -> Sna
     there = hub.look(repo, revision)
     sizes = {name: remote.size for name, remote in there.files.items()}
     wanted = choose(asked, sizes)
-    with hub.speaking(asked), hub.transport(repo, "read", there.commit):
+    with hub.reporting(asked), hub.transport(repo, "read", there.commit):
         fetched = [hub.download(there, name) for name in wanted]
     made = Snapshot(repo, there.commit, absolute(fetched[0]).parent)
     _note(made, revision or "main", [name for name in _FORMS if name not in sizes])

@@ -86,7 +86,7 @@ def check_observations(paths: Sequence[Path], samples: int, schema: pa.Schema | 
         found = footer(path)
         schema = schema or found
         if not _alike(found, schema):
-            raise _no_part(path, f"columns {_told(found)}, expected {_told(schema)}")
+            raise _no_part(path, f"columns {_columns_of(found)}, expected {_columns_of(schema)}")
         with parquet.reading(path):
             rows, taken = _measured(path, left_rows, left)
         left_rows -= rows
@@ -164,7 +164,7 @@ def _is_text(form: pa.DataType) -> bool:
     return bool(pa.types.is_string(form) or pa.types.is_binary(form))
 
 
-def _told(schema: pa.Schema) -> str:
+def _columns_of(schema: pa.Schema) -> str:
     return f"{', '.join(f'{field.name}: {field.type}' for field in schema)!s:.300}"
 
 

@@ -177,7 +177,7 @@ def compare(claims: Claims | None, manifest: Manifest) -> tuple[Verdict, str]:
     missing = [name for name in compared if name not in claims.scores]
     if missing:
         return "not compared", f"it claims no {', '.join(missing)}"
-    wrong = [name for name in compared if not _holds(claims.scores[name], found[name])]
+    wrong = [name for name in compared if not _agrees(claims.scores[name], found[name])]
     shown = [f"{name} {claims.scores[name]:.4f}, found {found[name].value:.4f}" for name in wrong]
     if wrong:
         return "not reproduced", f"claimed {'; '.join(shown)}"
@@ -186,7 +186,7 @@ def compare(claims: Claims | None, manifest: Manifest) -> tuple[Verdict, str]:
     return "reproduced", ""
 
 
-def _holds(claimed: float, found: Score) -> bool:
+def _agrees(claimed: float, found: Score) -> bool:
     if found.value is None:
         return False
     distance = abs(claimed - found.value)

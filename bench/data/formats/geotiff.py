@@ -107,16 +107,16 @@ def read(
                 _known.clear()
             _known[ifd] = layout
     if layout is None:
-        pixels, told = _decode(path, data, shape, expected, within)
+        pixels, tags = _decode(path, data, shape, expected, within)
     elif len(data) < layout.end:
         raise damaged(path, f"expected at least {layout.end} bytes, found {len(data)}")
     else:
         _compare(path, layout.shape, layout.dtype, shape, expected, within)
-        pixels, told = np.ndarray(layout.shape, layout.dtype, data, layout.start), layout.said
-    if pixel is not None and told.pixel != pixel:
-        tiff_tags.require_size(os.fspath(path), told, pixel)
-    if told.nodata and told.nodata[0] not in nodata:
-        tiff_tags.require_data(os.fspath(path), pixels, told.nodata)
+        pixels, tags = np.ndarray(layout.shape, layout.dtype, data, layout.start), layout.said
+    if pixel is not None and tags.pixel != pixel:
+        tiff_tags.require_size(os.fspath(path), tags, pixel)
+    if tags.nodata and tags.nodata[0] not in nodata:
+        tiff_tags.require_data(os.fspath(path), pixels, tags.nodata)
     return pixels
 
 
@@ -173,11 +173,11 @@ def _decode(
         if len(found) != 2 or math.prod(found) * page.dtype.itemsize > _LARGEST:
             raise damaged(path, f"expected one band of modest size, found shape {found}")
         _compare(path, found, page.dtype, shape, dtype, within)
-        told = tiff_tags.said_by(os.fspath(path), file)
+        tags = tiff_tags.said_by(os.fspath(path), file)
         pixels: NDArray[Any] = page.asarray()
         pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     pixels.flags.writeable = False
-    return pixels, told
+    return pixels, tags
 
 
 def write(

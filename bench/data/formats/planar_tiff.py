@@ -69,15 +69,15 @@ def read(
             # What has no bytes would be filled in silently.
             if not all(page.databytecounts) or not all(page.dataoffsets):
                 raise damaged(path, "expected all its pixels, found that some are left out")
-            told = tiff_tags.said_by(os.fspath(path), file)
+            tags = tiff_tags.said_by(os.fspath(path), file)
             if pixel is not None:
-                tiff_tags.require_size(os.fspath(path), told, pixel)
+                tiff_tags.require_size(os.fspath(path), tags, pixel)
             # Strips are a few hundred bytes: threads would only wait for each other.
             pixels: NDArray[Any] = page.asarray(maxworkers=1)
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.shape != shape:
         raise damaged(path, f"expected {shape} pixels, as it says of itself, found {pixels.shape}")
-    tiff_tags.require_data(os.fspath(path), pixels, told.nodata, nodata, axis=0)
+    tiff_tags.require_data(os.fspath(path), pixels, tags.nodata, nodata, axis=0)
     return pixels
 
 

@@ -36,8 +36,8 @@ class Patch:
 
     Attributes:
         fold: 1 to 5.
-        tile: of Sentinel-2; empty where it isn't told.
-        dates: what is told of the dates of each series.
+        tile: of Sentinel-2; empty where it isn't stated.
+        dates: what is stated of the dates of each series.
     """
 
     fold: int
@@ -84,31 +84,31 @@ def _counts(value: Any) -> TypeGuard[float]:
     return number and value >= 0 and value == int(value)
 
 
-def days(path: Path, patch: str, series: str, told: Any) -> NDArray[np.int64]:
+def days(path: Path, patch: str, series: str, stated: Any) -> NDArray[np.int64]:
     """Days since the first day and days of the year from 0 of a series, int64 [dates, 2].
 
     Args:
         path: of the metadata, for the errors.
         patch: whose dates they are.
         series: of which sensor.
-        told: a mapping of positions to dates as integers YYYYMMDD or texts, or that as a text.
+        stated: a mapping of positions to dates as integers YYYYMMDD or texts, or that as a text.
             Images of one day stay in the order of their positions.
 
     Raises:
         BenchError: these are no two or more dates in their order.
     """
     who = f"{path}: patch {patch}"
-    told = _untangled(told)
-    if not isinstance(told, dict) or len(told) > declared()["dates"]:
-        found = f"{len(told)}" if isinstance(told, dict) else f"{told!r:.40}"
+    stated = _parsed(stated)
+    if not isinstance(stated, dict) or len(stated) > declared()["dates"]:
+        found = f"{len(stated)}" if isinstance(stated, dict) else f"{stated!r:.40}"
         raise BenchError(
             f"{who}: expected at most {declared()['dates']} dates of {series}, found {found}",
             "PASTIS has no Sentinel-1: use an input of Sentinel-2, or get PASTIS-R"
-            if told is None and series != "S2"
+            if stated is None and series != "S2"
             else _AGAIN,
         )
     try:
-        stamps = [_stamp(told[key]) for key in sorted(told, key=int)]
+        stamps = [_stamp(stated[key]) for key in sorted(stated, key=int)]
         dates = [datetime.date(n // 10_000, n // 100 % 100, n % 100) for n in stamps]
     except (ValueError, TypeError, OverflowError) as error:
         raise BenchError(
@@ -129,14 +129,14 @@ def days(path: Path, patch: str, series: str, told: Any) -> NDArray[np.int64]:
     return np.array(pairs, np.int64)
 
 
-def _untangled(told: Any) -> Any:
+def _parsed(stated: Any) -> Any:
     """Dates that a tool saved as a text, as they were: JSON or what Python prints."""
-    if not isinstance(told, str) or len(told) > _LONGEST_TEXT:
-        return told
+    if not isinstance(stated, str) or len(stated) > _LONGEST_TEXT:
+        return stated
     try:
-        return json.loads(told.replace("'", '"'))
+        return json.loads(stated.replace("'", '"'))
     except (ValueError, RecursionError):
-        return told
+        return stated
 
 
 def _stamp(value: Any) -> int:

@@ -51,7 +51,7 @@ def ground(
             shares[_INDEX[name]] += mask * share
     shares /= shares.sum(axis=0)
     if snow:
-        _let_it_snow(shares, snow)
+        _add_snow(shares, snow)
     wetness = float(generator(*key, "weather", date).uniform(-0.6, 0.6))
     wetness += 0.4 * float(np.cos(2 * np.pi * (day - 15) / 365))
     return Ground(shares, _brightness(key, land), wetness)
@@ -70,7 +70,7 @@ def _brightness(key: tuple[str | int, ...], land: Landscape) -> Floats:
     return brightness
 
 
-def _let_it_snow(shares: Floats, snow: float) -> None:
+def _add_snow(shares: Floats, snow: float) -> None:
     """Cover all but water; crowns shed most of the snow."""
     for name, index in _INDEX.items():
         if name in ("clear water", "turbid water", "snow"):

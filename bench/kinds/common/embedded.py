@@ -1,4 +1,4 @@
-"""Embeddings that were made elsewhere; a part of `bench.kinds.retrieval`."""
+"""Embeddings of pictures and captions as columns; a part of `bench.kinds.retrieval`."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
 from bench.kinds.common.tables import SAMPLE, field
+from bench.metrics.embeddings import Embeddings, Indices
 
 _WIDEST = 8192
 _MOST_CAPTIONS = 64
@@ -78,3 +79,21 @@ def check_widths(table: pa.Table, captions: NDArray[np.int64]) -> None:
             f"and {texts[row]} numbers",
             "one embedding for each picture and caption, all of one width",
         )
+
+
+def unpacked(observations: pa.Table) -> tuple[Embeddings, Embeddings, pa.Array, Indices]:
+    """Embeddings [N, width] and [T, width], captions [T] and whose they are [T].
+
+    Raises:
+        BenchError: as `check_widths`.
+    """
+    count = observations.num_rows
+    captions = observations.column("captions").combine_chunks()
+    several = captions.value_lengths().to_numpy()
+    check_widths(observations, several)
+    owner = np.repeat(np.arange(count), several)
+    flat = [
+        observations.column(name).combine_chunks().flatten().to_numpy()
+        for name in ("image", "texts")
+    ]
+    return flat[0].reshape(count, -1), flat[1].reshape(len(owner), -1), captions.flatten(), owner

@@ -216,7 +216,7 @@ def _opened(
         targets = {"labels": torch.zeros(len(rows), classes), "client": [""] * len(rows)}
         return Batch([""] * len(rows), images, targets)
 
-    setup = training.lesson_of(network, recipe, task, kind, blank, seed, device, "32-true")
+    setup = training.federated_setup(network, recipe, task, kind, blank, seed, device, "32-true")
     return task, entry, recipe, setup
 
 

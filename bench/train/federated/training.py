@@ -46,7 +46,7 @@ def federate(context: TrainingContext, recipe: Federated) -> Entry:
         raise RequestError("a federation is trained on one device", "leave out --devices")
     with settings(recipe.matmul_precision):
         bench.base.torch_setup.deterministic(context.seed)
-        setup = lesson_of(
+        setup = federated_setup(
             context.network(),
             recipe,
             context.task,
@@ -65,7 +65,7 @@ def federate(context: TrainingContext, recipe: Federated) -> Entry:
     return whole
 
 
-def lesson_of(
+def federated_setup(
     network: torch.nn.Module,
     recipe: Federated,
     task: Task,
