@@ -7,14 +7,19 @@ Importing this package imports nothing else; each name is imported when it is fi
 'ap_macro'
 """
 
+from __future__ import annotations
+
 import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from bench.base.version import __version__
 
+# As type checkers know it by its name; importing `typing` takes longer than all the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from bench.api import PrimaryScore as PrimaryScore
     from bench.api import Run as Run
     from bench.api import build as build

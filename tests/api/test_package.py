@@ -46,22 +46,29 @@ def test_names_are_those_of_the_api_and_are_offered():
         _ = bench.runn
 
 
-def test_packages_that_are_functions_as_well_are_both():
+@pytest.mark.parametrize(
+    "first", ["", "import bench.results", "bench.results", "from bench import results"]
+)
+def test_a_package_that_is_a_function_as_well_is_both(first):
     """Whatever was imported first."""
-    code = """
+    code = f"""
 import bench
-{}
-import bench.results.runs, bench.train.folder
-assert bench.results.runs.Run and bench.train.folder.WorkFolder
+{first}
+import bench.results.runs
 from bench.results import runs
+assert bench.results.runs is runs
 try:
     bench.results(track="real")
-    bench.train(7, 7)
 except bench.RequestError as error:
     print(error)
 """
-    for first in ("", "import bench.results", "bench.results", "from bench import results"):
-        assert "unknown track 'real'" in python(code.format(first))
+    assert "unknown track 'real'" in python(code)
+
+
+def test_training_is_a_package_and_a_function():
+    assert bench.train.folder.WorkFolder
+    with pytest.raises(bench.RequestError, match="task is 7"):
+        bench.train(7, 7)
 
 
 def test_python_m_bench_is_the_command_line():
