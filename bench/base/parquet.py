@@ -59,7 +59,8 @@ def pieces(
 
     Args:
         path: the file.
-        schema: of fields made by `bench.kinds.told`; the file has these columns and no others.
+        schema: of fields made by `bench.kinds.common.tables.field`; the file has these columns and
+            no others.
         columns: only these of them.
 
     Raises:

@@ -29,7 +29,7 @@ def hits_at(top: Indices, relevance: Relevance) -> NDArray[np.bool_]:
     """[Q, K] which of the items found are relevant.
 
     Args:
-        top: [Q, K] items, best first, each once: ``bench.metrics.retrieval.top_k``, which gives
+        top: [Q, K] items, best first, each once: ``bench.metrics.nearest.top_k``, which gives
             equal scores in order of the gallery.
         relevance: of Q queries.
 

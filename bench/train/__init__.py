@@ -63,7 +63,7 @@ def train(
         precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
         progress: called after every step by the first process.
         start: the trained entry whose weights it begins with, where it names one.
-        teacher: the trained entry that `bench.kinds.Prepares.teacher` names, where it does.
+        teacher: the trained entry that `bench.kinds.common.kind.Kind.teacher` names, where it does.
         checked: what its splits were held to, by name, on the official track.
 
     Returns:

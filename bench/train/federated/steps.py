@@ -36,7 +36,7 @@ class FederatedSetup:
         loss: of the task.
         read: access to the training split by index; of a real client, to its own samples.
         seed: of order, dropout and the like.
-        precision: a key of `bench.evaluate.predict.PRECISIONS`.
+        precision: a key of `bench.kinds.common.observing.PRECISIONS`.
     """
 
     recipe: Federated
