@@ -46,12 +46,12 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     if key in _tried:
         return
     kind = kinds.of(task)
-    if kind.blank(bare.input) is None:
-        return
     # What a user's module keeps between two calls must not be without values.
     own = bare.model.architecture.startswith(("python:", "live:"))
     # Whoever calls this draws from the same generators afterwards.
     with torch.random.fork_rng(devices=[]):
+        if kind.blank(bare.input) is None:
+            return
         # What is fitted in one go has nothing to answer with before.
         answers, trains = not isinstance(recipe, Fit), recipe is not None
         if own or not _without_values(bare, task, kind, answers=answers, trains=trains):

@@ -1,6 +1,7 @@
 """Scores against how wrong maps make labels."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
 from bench.models import entries
 from bench.spec import task as tasks
+from tests import run_json
 from tests.typed import Prompt
 
 TASK = tasks.load("reben-cutmix")
@@ -21,21 +23,26 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """What is asked of the evaluator, which trains nothing and has labels wrong by magnitude."""
     found: list[Request] = []
 
-    def run(request: Request, report: Any) -> dict[str, Any]:
+    def run(request: Request, report: Any) -> SimpleNamespace:
         found.append(request)
         noisy = Path(request.model).is_dir()
         made = entries.load(Path(request.model), TASK) if noisy else None
         wrong = made.recipe["sample"].options["magnitude"] / 10 if made else 0  # type: ignore[union-attr,operator]
         facts = {f"labels_{what}": wrong for what in ("added", "removed", "wrong")}
-        score = {"metric": "ap", "average": "macro", "slice": "", "low": 0.1, "high": 0.9}
-        return {
-            "run": f"run{len(found)}",
-            "entry": {"trained": {"facts": facts}},
-            "scores": [
-                score | {"slice": "country=Malta", "value": 0.0},
-                score | {"value": 0.5 - wrong / 4},
+        bounds = {"low": 0.1, "high": 0.9}
+        content = run_json.complete(
+            f"run{len(found)}",
+            of_task={"name": TASK.name, "primary": TASK.primary},
+            scores=[
+                run_json.score(value=0.0, **bounds | {"slice": "country=Malta"}),
+                run_json.score(value=0.5 - wrong / 4, **bounds),
             ],
-        }
+        )
+        manifest = run_json.model(content)
+        trained = SimpleNamespace(facts=facts)
+        return SimpleNamespace(
+            run=manifest.run, primary=manifest.primary, entry=SimpleNamespace(trained=trained)
+        )
 
     monkeypatch.setattr(evaluate, "run", run)
     return found

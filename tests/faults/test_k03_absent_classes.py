@@ -10,7 +10,6 @@ from sklearn import metrics as sk
 from bench import kinds
 from bench.kinds import crops, segmentation
 from bench.kinds.common import scoring
-from bench.kinds.multilabel import schema as multilabel_schema
 from bench.metrics import confusion
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
 from bench.metrics.stats import resample_counts
@@ -41,7 +40,7 @@ def table(targets, logits):
         "targets": list(targets),
         "logits": list(np.asarray(logits, np.float32)),
     }
-    return pa.table(columns, schema=multilabel_schema(MULTILABEL))
+    return pa.table(columns, schema=kinds.of(MULTILABEL).schema())
 
 
 def scored(targets, logits, monkeypatch):

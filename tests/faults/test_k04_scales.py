@@ -12,8 +12,9 @@ import torch
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import predictions
-from bench.kinds import depth, multilabel
+from bench.kinds import depth
 from bench.kinds.common import scoring
+from bench.kinds.multilabel import Multilabel
 from bench.metrics import scales
 from bench.spec import task as tasks
 from bench.train.loop import TrainingSetup
@@ -133,13 +134,12 @@ def test_a_round_of_a_federation_that_ends_in_a_sigmoid_is_refused():
 
 
 def test_probabilities_between_pixels_are_no_logits():
-    task = tasks.load("magicbathy-seabed-agia-napa")
     found = case("segmentation")
     found.model.forward = lambda images, honest=found.model.forward: honest(images).softmax(1)
     found.observe()  # On its own grid the largest is the largest.
     batch = replace(found.batch, targets=found.batch.targets[:, :6, :6].contiguous())
     with pytest.raises(BenchError, match="found probabilities that sum to 1"):
-        kinds.of(task).observe(found.model, batch)
+        kinds.of(found.task).observe(found.model, batch)
 
 
 def depths(predicted, true):
@@ -237,8 +237,7 @@ def test_bits_are_no_bytes(tmp_path):
 def test_the_direction_of_every_metric_of_every_kind_is_known(name):
     found = case(name)
     kind, observed = kinds.of(found.task), found.observe()
-    settle = getattr(kind, "settle", lambda task, given: given)
-    for metric in kind.measure(settle(found.task, observed)):
+    for metric in kind.measure(kind.settle(observed)):
         assert scales.direction(metric) in (1, -1)
 
 
@@ -256,9 +255,9 @@ def test_an_unknown_metric_is_an_error_and_no_direction(monkeypatch):
     task = MULTILABEL.model_copy(update={"primary": "hausdorff_macro"})
     with pytest.raises(RequestError, match="unknown metric 'hausdorff'"):
         TrainingSetup(**setup | {"task": task, "recipe": recipe}).better(1.0, 2.0)
-    measure = multilabel.measure
+    measure = Multilabel.measure
     monkeypatch.setattr(
-        multilabel, "measure", lambda task, given: {**measure(task, given), "loss_macro": 0.5}
+        Multilabel, "measure", lambda kind, given: {**measure(kind, given), "loss_macro": 0.5}
     )
     targets = labels(40, share=0.5)
     with pytest.raises(RequestError, match="unknown metric 'loss'"):

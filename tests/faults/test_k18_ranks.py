@@ -4,7 +4,6 @@ import pytest
 from torch.multiprocessing.spawn import ProcessExitedException
 
 from bench.base.errors import BenchError
-from bench.base.paths import shipped
 from bench.evaluate import predict
 
 DEATH = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
@@ -18,8 +17,9 @@ class Deadly:
 
 
 def job(folder, entry):
-    task = shipped("tasks") / "reben-mlc.toml"
-    return predict.Job(task, entry, folder, ["a", "b"], folder / "run", "cpu", "32-true", 1, 0)
+    return predict.Job(
+        "reben-mlc", entry, folder, ["a", "b"], folder / "run", "cpu", "32-true", 1, 0
+    )
 
 
 def test_a_process_that_the_system_kills(tmp_path):

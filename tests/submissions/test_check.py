@@ -263,9 +263,9 @@ def test_the_official_split_is_known_by_its_fingerprint_alone(tmp_path, monkeypa
 
 
 def test_kinds_without_predictions_refuse_them_clearly(tmp_path, monkeypatch):
-    from bench.kinds import multilabel
+    from bench.kinds.multilabel import Multilabel
 
-    monkeypatch.delattr(multilabel, "from_predictions")
+    monkeypatch.delattr(Multilabel, "prediction_schema")
     found = failed(predicted_entry(tmp_path))
     assert set(found) == {"predictions.columns"}
     assert "take no files of predictions" in found["predictions.columns"].found

@@ -1,6 +1,5 @@
 """Submissions whose files lie beside their manifest."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from bench.base import hub
 from bench.base.errors import BenchError
 from bench.base.files import sha256_file
+from bench.results import manifest
 from bench.submissions import sources
 from bench.submissions import sync as submissions
 from bench.submissions.claims import Submission, claims_of, read_submission
@@ -41,10 +41,10 @@ def pin(place, **changes):
         "entry": place.name,
         "task": TASK.name,
         "files": {path.name: sha256_file(path) for path in place.iterdir()},
-        "claims": claims_of(json.loads((place / "run.json").read_text())),
+        "claims": claims_of(manifest.read(place / "run.json")),
     }
-    manifest = Submission(**about | changes)
-    (place.parent / f"{place.name}.toml").write_text(manifest.text())
+    written = Submission(**about | changes)
+    (place.parent / f"{place.name}.toml").write_text(written.text())
 
 
 def sync(folder, results):

@@ -5,7 +5,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from baselines.codecs import stream as streams
@@ -33,6 +33,7 @@ def test_round_trip() -> None:
     assert unpack(GOOD, "klt") == Stream(SHAPE, FIELDS, b"payload")
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(names, st.dictionaries(names, values, max_size=8), st.binary(max_size=100))
 def test_anything_packed_comes_back(codec: str, fields: dict, payload: bytes) -> None:
     assert unpack(pack(codec, (3, 5, 1), fields, payload), codec) == Stream(

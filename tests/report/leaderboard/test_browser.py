@@ -323,6 +323,7 @@ def test_hostile_strings_are_shown_as_text_and_nothing_runs_or_leaves(chromium, 
     for index, bad in enumerate(BAD):
         about = dict.fromkeys(("name", "title", "note", "authors", "licence", "source"), bad)
         about |= {"url": "javascript:window.harmed=1", "model": {"architecture": bad}}
+        about["authors"] = [bad]
         further = [
             score("ap", "classes", bad, 0.5),
             score("ap", "macro", "", 0.5, part=f"place={bad}"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.base.errors import BenchError
 from bench.report import leaderboard
 from bench.report.leaderboard import images, page
 from tests.report.leaderboard.fabricated import manifest, recorded
@@ -56,17 +57,20 @@ def test_a_ranked_run_carries_its_first_picture(tmp_path):
         {"../../secret.png": "0" * 64},
         {"depth.svg": "0" * 64},
         {"depth.png": "0" * 64},
-        {"depth.png": 7},
         {"": ""},
-        ["depth.png"],
-        "depth.png",
-        7,
     ],
 )
 def test_what_a_run_did_not_note_is_not_shown(tmp_path, notes):
     run = drawn(tmp_path, manifest("t", "a", 0.6, pictures=notes), depth=png(1))
     (tmp_path / "secret.png").write_bytes(png(2))
     assert pictures(recorded(tmp_path, run)) == [{}]
+
+
+@pytest.mark.parametrize("notes", [{"depth.png": 7}, ["depth.png"], "depth.png", 7])
+def test_a_run_with_notes_of_another_type_is_refused(tmp_path, notes):
+    run = drawn(tmp_path, manifest("t", "a", 0.6, pictures=notes), depth=png(1))
+    with pytest.raises(BenchError, match="pictures"):
+        recorded(tmp_path, run)
 
 
 @pytest.mark.parametrize("one", [b"<svg onload='alert(1)'/>", png(0, side=120), b""])
