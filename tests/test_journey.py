@@ -6,7 +6,6 @@ folder of results and the client's default transport.
 """
 
 import re
-import shutil
 import tomllib
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def test_from_an_empty_folder_to_a_row(bench: Prompt, hub: Hub, sample_data: Pat
     assert "run reben-mlc.my-test_resnet.sample." in shown.stdout
     assert shown.stdout.splitlines()[-2].endswith(" in results/runs")
 
-    begin, submit, hand_in, take_in = blocks("docs/submit.md")
+    begin, submit, _, take_in = blocks("docs/submit.md")
     assert "next: fill them in, then bench check my-entry" in bench.shell(begin).stdout
     path = here / "my-entry" / "entry.toml"
     told = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -57,12 +56,9 @@ def test_from_an_empty_folder_to_a_row(bench: Prompt, hub: Hub, sample_data: Pat
     assert shown.stderr.count("offers no Xet") == 1
     commit = commit_of(hub.root / "alice" / "my-entry")
 
-    assert "my-entry" in bench.shell(hand_in).stdout
-    assert (here / "submissions" / "my-entry.toml").is_file()
-
     # On the maintainer's machine.
     board = bench.beside("board")
-    shutil.copytree(here / "submissions", board.folder / "submissions")
+    (board.folder / "submissions").mkdir()
     shown = board.shell(take_in)
     row = rf"alice/my-entry@{commit[:12]} +my-entry +reben-mlc +sample .* rerun +reproduced"
     assert re.search(row, shown.stdout)
