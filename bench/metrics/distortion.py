@@ -113,7 +113,8 @@ def distortion(
             raise _not_finite(name)
 
     sine = np.sqrt(np.maximum(original_square * decoded_square - product * product, 0))
-    angle = np.arctan2(sine, product)
+    # A product of zeros can be -0, whose angle would be 180 degrees.
+    angle = np.arctan2(sine, product + 0.0)
     angle[(original_square == 0) != (decoded_square == 0)] = math.pi / 2
     by_region = Distortion(
         squared_error=squared_error.T[:-1],

@@ -106,6 +106,11 @@ def test_a_brighter_spectrum_has_the_same_angle(image, factor):
     assert found < 1e-4 * DEGREE
 
 
+def test_a_negative_zero_is_a_zero():
+    zeros = np.zeros((1, 1, 1), np.float32)
+    assert whole(zeros, -zeros).angle == 0
+
+
 def test_a_constant_offset():
     original = np.full((5, 8, 9), 0.5, np.float32)
     found = whole(original, original + np.float32(0.125))
