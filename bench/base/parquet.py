@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -274,6 +273,8 @@ def _rows_at_once(asked: pa.Schema) -> int:
 
 def _checked(path: Path, values: pa.Array, field: pa.Field, start: int) -> pa.Array:
     """Values in the type of a field, without nulls, of lengths and in the range that it tells."""
+    import pyarrow.compute as pc
+
     longest = int(field.metadata[b"longest"])
     listed = _is_list(field.type)
     if values.null_count:

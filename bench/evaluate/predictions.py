@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bench import data, kinds
 from bench.base import parquet
@@ -61,6 +60,8 @@ def tables(path: Path, task: Task) -> Iterator[pa.Table]:
     Raises:
         BenchError: the file isn't as `form` says, or its embeddings don't fit each other.
     """
+    import pyarrow.compute as pc
+
     kind = kind_of(task)
     pieces = parquet.pieces(path, form(path, task))
     if kind.embedding_schema() is None or form(path, task) == schema(task):
