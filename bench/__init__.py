@@ -64,28 +64,7 @@ _HOMES = {
 _PACKAGES = ("results", "train")
 """Functions of the API that have the name of a package: the package itself can be called."""
 
-__all__ = [
-    "BenchError",
-    "Comparison",
-    "Entry",
-    "InputContract",
-    "PrimaryScore",
-    "RequestError",
-    "Run",
-    "__version__",
-    "build",
-    "compare",
-    "curves",
-    "leaderboard",
-    "load_run",
-    "load_task",
-    "query",
-    "results",
-    "run",
-    "score",
-    "tasks",
-    "train",
-]
+__all__ = ["__version__", *_HOMES, *_PACKAGES]  # noqa: PLE0604  these are strings
 
 
 class _CallablePackage(ModuleType):

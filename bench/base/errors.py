@@ -46,7 +46,9 @@ def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> Reque
         advice = f"known: {shown}"
     else:
         advice = "none is known here"
-    return RequestError(f"unknown {what} {name!r}", f"{advice}; {hint}" if hint else advice)
+    if hint:
+        advice += f" {hint}" if advice.endswith("?") else f"; {hint}"
+    return RequestError(f"unknown {what} {name!r}", advice)
 
 
 _ELSEWHERE = "choose another folder (--results, --out, BENCH_DATA)"

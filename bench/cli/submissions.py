@@ -54,7 +54,7 @@ def sync(
     """Fetch submissions at one commit, check, run or score them again, compare with their claims.
 
     Each is run in a child without the Hub's token. Killed, the same command continues; what was
-    dealt with is not done again. Example:
+    processed is not done again. Example:
 
     bench submissions sync --from submissions
     """
@@ -81,7 +81,7 @@ def sync(
 def show(
     source: From = None, tag: Tag = None, as_json: Json = False, results: Results = None
 ) -> None:
-    """Show what earlier syncs found; with --from or --tag, beside what is yet to be dealt with."""
+    """Show what earlier syncs found; with --from or --tag, beside what is yet to be processed."""
     from bench.submissions import sync as submissions
 
     outcomes = submissions.known(results_folder(results))

@@ -151,8 +151,7 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[Score]:
         BenchError: what the task ranks by is undefined.
     """
     kind = kinds.of(task)
-    if observations.num_rows:
-        kind.check_scale(observations)
+    kind.check_scale(observations)
     found = scoring.score(kind, observations, run.attributes())
     known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
     if not known and not kind.unranked:

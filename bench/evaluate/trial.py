@@ -50,12 +50,13 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     own = bare.model.architecture.startswith(("python:", "live:"))
     # Whoever calls this draws from the same generators afterwards.
     with torch.random.fork_rng(devices=[]):
-        if kind.blank(bare.input) is None:
+        batch = kind.blank(bare.input)
+        if batch is None:
             return
         # What is fitted in one go has nothing to answer with before.
         answers, trains = not isinstance(recipe, Fit), recipe is not None
-        if own or not _without_values(bare, task, kind, answers=answers, trains=trains):
-            _with_values(bare, task, kind, answers=answers, trains=trains)
+        if own or not _without_values(bare, kind, batch, answers=answers, trains=trains):
+            _with_values(bare, kind, batch, answers=answers, trains=trains)
     _tried.add(key)
 
 
@@ -66,14 +67,8 @@ def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
     return entry.model_copy(update={"model": model, "folder": None})
 
 
-def _blank(kind: Kind[Any, Any], entry: Entry) -> Batch:
-    batch = kind.blank(entry.input)
-    assert batch is not None
-    return batch
-
-
 def _without_values(
-    entry: Entry, task: Task, kind: Kind[Any, Any], *, answers: bool, trains: bool
+    entry: Entry, kind: Kind[Any, Any], batch: Batch, *, answers: bool, trains: bool
 ) -> bool:
     """Whether nothing goes wrong on the meta device."""
     try:
@@ -84,44 +79,43 @@ def _without_values(
         return False
     if not answers:
         return True
-    batch = _blank(kind, entry).each(lambda tensor: tensor.to("meta"))
+    empty = batch.each(lambda tensor: tensor.to("meta"))
     # With gradients, as in training: there nobody looks at single values.
-    calls = [kind.loss] if trains else [kind.loss, kind.observe]
-    for call in calls:
-        try:
-            call(model, batch)
-        except Exception as error:  # noqa: BLE001
-            if call == kind.observe:
-                # It looks at values, which a meta tensor doesn't have: it came as far as that.
-                return "meta" in str(error)
-            if trains:
-                return False
-        else:
-            return True
-    return False
+    try:
+        kind.loss(model, empty)
+    except Exception:  # noqa: BLE001
+        if trains:
+            return False
+    else:
+        return True
+    try:
+        kind.observe(model, empty)
+    except Exception as error:  # noqa: BLE001
+        # It looks at values, which a meta tensor doesn't have: it came as far as that.
+        return "meta" in str(error)
+    return True
 
 
 def _with_values(
-    entry: Entry, task: Task, kind: Kind[Any, Any], *, answers: bool, trains: bool
+    entry: Entry, kind: Kind[Any, Any], batch: Batch, *, answers: bool, trains: bool
 ) -> None:
     with torch.no_grad():
         model = models.build(entry, kind.outputs()).eval()
         if not answers:
             return
-        batch = _blank(kind, entry)
         try:
             kind.observe(model, batch)
             if trains:
                 kind.loss(model, batch)
         except Exception as error:
-            raise _refused(entry, task, kind, error) from error
+            raise _refused(entry, kind, batch, error) from error
 
 
-def _refused(entry: Entry, task: Task, kind: Kind[Any, Any], error: Exception) -> RequestError:
-    name, batch = entry.model.architecture, _blank(kind, entry)
+def _refused(entry: Entry, kind: Kind[Any, Any], batch: Batch, error: Exception) -> RequestError:
+    name, task = entry.model.architecture, kind.task
     interface = f"a model of kind {task.kind} is: {kind.interface}"
-    if task.kind in ("retrieval", "zeroshot"):
-        interface += "; such as open_clip:ViT-B-32/openai"
+    if kind.example:
+        interface += f"; such as {kind.example}"
     if isinstance(error, BenchError):
         return RequestError(f"{name} on task {task.name}: {error.message}", error.hint or interface)
     message = (

@@ -31,8 +31,12 @@ def names() -> list[str]:
 
 
 @functools.cache
-def find(name: str) -> type[Kind[Any, Any]]:
+def find(name: str, asked_by: str = "") -> type[Kind[Any, Any]]:
     """The class of a kind by name; imports its module.
+
+    Args:
+        name: of the kind.
+        asked_by: who asks for it, in words, for the error.
 
     Raises:
         RequestError: there is no such kind, or two plug-ins have one of this name.
@@ -44,7 +48,7 @@ def find(name: str) -> type[Kind[Any, Any]]:
         return found
     plugin = plugins.find("kinds", name, own())
     if plugin is None:
-        raise unknown("kind", name, names())
+        raise unknown("kind", name, names(), asked_by)
     return _of_plugin(plugin)
 
 
@@ -70,6 +74,4 @@ def of(task: Task) -> Kind[Any, Any]:
     Raises:
         RequestError: there is no such kind, or the task's settings aren't the kind's.
     """
-    if task.kind not in own() and task.kind not in names():
-        raise unknown("kind", task.kind, names(), f"task {task.name} asks for it")
-    return find(task.kind)(task)
+    return find(task.kind, f"task {task.name} asks for it")(task)

@@ -27,7 +27,6 @@ from bench.metrics import depth as metrics
 from bench.metrics.stats import weighted_sums
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
-from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -117,13 +116,13 @@ class Depth(Kind[Sounded, Settings]):
         for start in range(0, table.num_rows, self.batch_size):
             some = samples[start : start + self.batch_size]
             made = matrix(table.slice(start, self.batch_size), "depth").reshape(-1, side, side)
-            found.append(_errors(torch.tensor(made), _truth(self.task, dataset, some, bands)))
+            found.append(_errors(torch.tensor(made), self._truth(dataset, some, bands)))
         known = {name: torch.cat([part[name] for part in found]).numpy() for name in found[0]}
         return beside(self.schema(), table, known)
 
     def load(self, dataset: Sounded, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
         """Images brought to the contract; true depths float32 [N, side, side], NaN for unknown."""
-        depths = _truth(self.task, dataset, samples, pipeline.contract.bands)
+        depths = self._truth(dataset, samples, pipeline.contract.bands)
         return Batch(samples, images(dataset, pipeline, samples), depths)
 
     def blank(self, contract: InputContract) -> Batch:
@@ -274,14 +273,13 @@ class Depth(Kind[Sounded, Settings]):
             )
         return found
 
+    def _truth(
+        self, dataset: Sounded, samples: Sequence[str], bands: Sequence[str]
+    ) -> torch.Tensor:
+        import torch
 
-def _truth(
-    task: Task, dataset: Sounded, samples: Sequence[str], bands: Sequence[str]
-) -> torch.Tensor:
-    import torch
-
-    side = Settings.model_validate(task.settings).side
-    return torch.stack([_on_grid(dataset.depth(name, bands), side) for name in samples])
+        side = self.settings.side
+        return torch.stack([_on_grid(dataset.depth(name, bands), side) for name in samples])
 
 
 def _errors(predicted: torch.Tensor, true: torch.Tensor) -> dict[str, torch.Tensor]:

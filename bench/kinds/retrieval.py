@@ -95,6 +95,7 @@ class Retrieval(Kind[Captioned, Settings]):
         "logarithm of 1 / temperature. Where composites are asked for, encode_image embeds the "
         "bands behind the first three, and encode_composite(images) -> [N, width] those three"
     )
+    example = "open_clip:ViT-B-32/openai"
     accepts = ("retrieval",)
     batch_size = 64
     sample_score = "mean of the six recalls of its own queries"

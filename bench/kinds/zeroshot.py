@@ -31,7 +31,6 @@ from bench.metrics.stats import weighted_sums
 from bench.metrics.zeroshot import class_ranks, class_scores
 from bench.spec.contract import InputContract, InputPipeline
 from bench.spec.recipe import Recipe
-from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -76,6 +75,7 @@ class Zeroshot(Kind[Labelled, Settings]):
         "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
         "encode_text(list of n strings) -> [n, width]"
     )
+    example = "open_clip:ViT-B-32/openai"
     accepts = ("retrieval", "zeroshot")
     batch_size = 64
     sample_score = (
@@ -121,9 +121,7 @@ class Zeroshot(Kind[Labelled, Settings]):
     def sentences(self) -> _prompted.Sentences:
         """The sentences of each class by set of prompts, the one that ranks first."""
         sets = self.settings.prompts
-        return {
-            name: tuple(fill(name, called) for called in _called(self.task, name)) for name in sets
-        }
+        return {name: tuple(fill(name, called) for called in self._called(name)) for name in sets}
 
     def from_embeddings(self, prompts: pa.Table, table: pa.Table) -> pa.Table:
         """The cosines of pictures with classes, as `observe` computes them; NaN of sets not given.
@@ -160,14 +158,14 @@ class Zeroshot(Kind[Labelled, Settings]):
         by_set[:, 1:][:, (by_set[:, 1:] == by_set[:, :1]).all(axis=(0, 2))] = np.nan
         flat = pa.array(values.ravel(), from_pandas=True)
         similarities = pa.FixedSizeListArray.from_arrays(flat, len(sets) * classes)
-        known = {"targets": _targets(self.task, dataset, samples)}
+        known = {"targets": self._targets(dataset, samples)}
         return beside(self.schema(), table.set_column(1, "similarities", similarities), known)
 
     def load(self, dataset: Labelled, pipeline: InputPipeline, samples: Sequence[str]) -> Batch:
         """Images brought to the contract, and which classes they show, uint8 [N, classes]."""
         import torch
 
-        targets = _targets(self.task, dataset, samples)
+        targets = self._targets(dataset, samples)
         return Batch(samples, images(dataset, pipeline, samples), torch.from_numpy(targets))
 
     def blank(self, contract: InputContract) -> Batch:
@@ -187,7 +185,7 @@ class Zeroshot(Kind[Labelled, Settings]):
         import torch
 
         pictures = embedded(model, "encode_image", batch.inputs, batch.samples, "picture")
-        classes = _class_embeddings(self.task, model)
+        classes = self._class_embeddings(model)
         if pictures.shape[1] != classes.shape[1]:
             raise BenchError(
                 f"the model gives pictures embeddings of {pictures.shape[1]} numbers and classes "
@@ -213,7 +211,7 @@ class Zeroshot(Kind[Labelled, Settings]):
                 "train for a retrieval task and run the entry here: `bench list --kind retrieval`",
             )
         prompts = self.settings.prompts[0]
-        head = class_vectors(model, prompts, _called(self.task, prompts))
+        head = class_vectors(model, prompts, self._called(prompts))
         found = vectors(model, "encode_image", batch.inputs, batch.samples, "picture")
         logits = frozen_logits(model, found, head)
         if self.settings.several:
@@ -240,7 +238,7 @@ class Zeroshot(Kind[Labelled, Settings]):
         - ``accuracy_SET`` or ``ap_SET``: the first or ``ap_macro`` under each further set of
           prompts, named without what is no letter or digit; of those that were given.
         """
-        targets, similarities = _arrays(self.task, observations)
+        targets, similarities = _arrays(observations)
         given = ~np.isnan(similarities).any(axis=(1, 2))
         names_of_sets = np.array(self.settings.prompts)[given]
         sets, similarities = [_plain(name) for name in names_of_sets], similarities[given]
@@ -286,7 +284,7 @@ class Zeroshot(Kind[Labelled, Settings]):
         Raises:
             BenchError: as above.
         """
-        _, similarities = _arrays(self.task, observations)
+        _, similarities = _arrays(observations)
         for name, scores in zip(self.settings.prompts, similarities, strict=True):
             lacking = np.isnan(scores).any(axis=1)
             if lacking.any() and not lacking.all():
@@ -308,7 +306,7 @@ class Zeroshot(Kind[Labelled, Settings]):
 
         Of several classes, the average precision of the picture's own ranking; NaN without any.
         """
-        targets, similarities = _arrays(self.task, observations)
+        targets, similarities = _arrays(observations)
         if not self.settings.several:
             right: NDArray[np.float64] = _right(targets, similarities[:1])[0].astype(np.float64)
             return right
@@ -322,15 +320,23 @@ class Zeroshot(Kind[Labelled, Settings]):
         )
         return scores
 
+    def _targets(self, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.uint8]:
+        """Which classes samples show, [N, classes]."""
+        if self.settings.several:
+            return dataset.multilabels(samples)
+        shown: NDArray[np.uint8] = np.eye(len(self.task.classes), dtype=np.uint8)[
+            [dataset.label(sample) for sample in samples]
+        ]
+        return shown
 
-def _targets(task: Task, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.uint8]:
-    """Which classes samples show, [N, classes]."""
-    if _settings(task).several:
-        return dataset.multilabels(samples)
-    shown: NDArray[np.uint8] = np.eye(len(task.classes), dtype=np.uint8)[
-        [dataset.label(sample) for sample in samples]
-    ]
-    return shown
+    def _class_embeddings(self, model: torch.nn.Module) -> NDArray[np.float32]:
+        """[sets * classes, width]: every class under every set of prompts."""
+        sets = self.settings.prompts
+        return np.concatenate([class_vectors(model, name, self._called(name)) for name in sets])
+
+    def _called(self, prompts: str) -> tuple[str, ...]:
+        """What a set of prompts calls the classes."""
+        return tuple(self.settings.names.get(prompts, self.task.classes))
 
 
 def _right(targets: NDArray[np.uint8], similarities: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -339,27 +345,12 @@ def _right(targets: NDArray[np.uint8], similarities: NDArray[np.float64]) -> NDA
     return np.stack([class_ranks(scores, own) == 1 for scores in similarities])
 
 
-def _arrays(task: Task, observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _arrays(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Targets [N, classes] and similarities [sets, N, classes]."""
     targets = matrix(observations, "targets")
     by_set = matrix(observations, "similarities").reshape(len(targets), -1, targets.shape[1])
     return targets, np.ascontiguousarray(by_set.transpose(1, 0, 2))
 
 
-def _class_embeddings(task: Task, model: torch.nn.Module) -> NDArray[np.float32]:
-    """[sets * classes, width]: every class under every set of prompts."""
-    sets = _settings(task).prompts
-    return np.concatenate([class_vectors(model, name, _called(task, name)) for name in sets])
-
-
-def _called(task: Task, prompts: str) -> tuple[str, ...]:
-    """What a set of prompts calls the classes."""
-    return tuple(_settings(task).names.get(prompts, task.classes))
-
-
 def _plain(name: str) -> str:
     return "".join(letter for letter in name if letter.isalnum())
-
-
-def _settings(task: Task) -> Settings:
-    return Settings.model_validate(task.settings)

@@ -243,7 +243,7 @@ class DataRecord(Record):
         declared_sha256: of what the dataset says of itself; None on the sample track.
         contents: the SHA-256 of a sample of what was read, by band and kind of target.
         files: of the dataset; None on the sample track.
-        missing: how missing values were dealt with.
+        missing: how missing values were handled.
         checked: what the split was held to: a published ``fingerprint`` of its ids, their ``count``
             or nothing (``unverified``); ``simulated`` on the sample track.
     """

@@ -1,6 +1,6 @@
 """What others handed in: found, fetched at one commit, checked, run or scored again, compared.
 
-Under ``results/submissions`` an outcome is kept for each submission that was dealt with, so that a
+Under ``results/submissions`` an outcome is kept for each submission that was processed, so that a
 repeated sync deals only with what is new, and what a killed one left of those it had begun.
 """
 
@@ -42,7 +42,7 @@ Say = Callable[[str], None]
 
 
 class Found(NamedTuple):
-    """A submission that is to be dealt with.
+    """A submission that is to be processed.
 
     Attributes:
         repo: OWNER/NAME on the Hub, or the name of a folder beside its manifest.
@@ -162,7 +162,7 @@ def tagged(tag: str) -> list[Found]:
 def sync(
     wanted: Iterable[Found], results: Path, limits: Limits, say: Say = lambda text: None
 ) -> list[Outcome]:
-    """Deal with submissions one after the other; what is wrong with one never stops the others.
+    """Process submissions one after the other; what is wrong with one never stops the others.
 
     Killed at any moment, it continues where it was.
 

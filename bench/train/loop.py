@@ -156,8 +156,7 @@ class TrainingModule(LightningModule):
         task, kind = self.training_setup.task, self.training_setup.kind
         observed = observe(kind, self.network, self._validation(), self.device, kind.schema())
         table = pa.concat_tables(self._gathered(observed))
-        if table.num_rows:
-            kind.check_scale(table)
+        kind.check_scale(table)
         return float(kind.measure(table)[task.primary])
 
     def _mean_loss(self) -> float:

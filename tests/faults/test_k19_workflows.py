@@ -208,7 +208,7 @@ def test_both_workflows_from_a_request_to_the_page(
     origin.clone(page.folder, "HEAD")
     for kept in ("runs", "submissions"):
         shutil.copytree(job.folder / "results" / kept, page.folder / "results" / kept)
-    assert page.run("leaderboard", "page") == {"Deal with what is new": 0, "bench": 0}
+    assert page.run("leaderboard", "page") == {"Process what is new": 0, "bench": 0}
     assert "<html" in (page.folder / "page" / "index.html").read_text()
 
 
@@ -217,7 +217,7 @@ def test_a_page_is_made_before_anything_was_submitted(
 ) -> None:
     page = replace(runner, folder=tmp_path / "page")
     origin.clone(page.folder, "HEAD")
-    assert page.run("leaderboard", "page") == {"Deal with what is new": 0, "bench": 0}
+    assert page.run("leaderboard", "page") == {"Process what is new": 0, "bench": 0}
     assert (page.folder / "page" / "index.html").is_file()
 
 

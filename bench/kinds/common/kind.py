@@ -97,6 +97,7 @@ class Kind(ABC, Generic[D, S]):
         task: as given.
         settings: of the task, validated.
         interface: what a model of this kind must be, in words with shapes and dtypes.
+        example: a value of ``--model`` that fits; empty where any network does.
         batch_size: samples per call of a model; part of the arithmetic.
         unranked: why a run may have no primary score, in words; empty where that is a fault.
         volatile: columns that measure the machine, so that they differ from run to run.
@@ -111,6 +112,7 @@ class Kind(ABC, Generic[D, S]):
     """
 
     interface: ClassVar[str]
+    example: ClassVar[str] = ""
     batch_size: ClassVar[int] = 32
     unranked: ClassVar[str] = ""
     volatile: ClassVar[Sequence[str]] = ()

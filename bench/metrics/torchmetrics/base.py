@@ -1,5 +1,6 @@
 """What the metrics of this package have in common: names, results, kept values, checks of input."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -80,9 +81,9 @@ class ExactMetric(Metric):
         }
         return values[self.names[0]] if self._one else values
 
+    @abstractmethod
     def _values(self) -> Mapping[str, Floats]:
         """Every metric by name, from the states."""
-        raise NotImplementedError
 
     def _sum(self, name: str, shape: tuple[int, ...]) -> None:
         """Add a state of whole numbers that add up over batches and processes."""
