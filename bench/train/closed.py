@@ -1,13 +1,17 @@
 """Training without steps: a fit in closed form, or nothing at all."""
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
+import pyarrow as pa
 import torch
 
 import bench.base.torch_setup
-from bench.base.errors import RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.kinds.common.batch import Batch
-from bench.kinds.common.observing import ahead, to_device
+from bench.kinds.common.observing import ahead, observe, to_device
+from bench.metrics.scales import direction
 from bench.spec.entry import Entry
 from bench.spec.recipe import Fit
 from bench.train.context import TrainingContext
@@ -17,18 +21,25 @@ from bench.train.loop import Best
 def fit(context: TrainingContext, recipe: Fit) -> Entry:
     """Fit the network of an entry by its own ``fit(batches)``, or leave it as it begins.
 
+    A network that has several solutions says how many, ``choices``, and takes one by
+    ``choose(index)``: the one with the best primary score on the validation split is kept, of
+    several as good the last.
+
     Raises:
         RequestError: several devices are asked for, or the architecture can't be fitted.
+        BenchError: the primary score is undefined on the validation split.
     """
     if context.devices * context.nodes > 1:
         raise RequestError("a fit in closed form runs on one device", "leave out --devices")
     bench.base.torch_setup.deterministic(context.seed)
     network = context.network()
-    passes = int(recipe.method == "fit")
+    passes, score = int(recipe.method == "fit"), None
     if passes:
         _fit(network, context)
-    # Nothing is chosen, so nothing is validated.
-    best = Best(None, network.state_dict(), epochs=passes)
+        if getattr(network, "choices", 0):
+            score = _choose(network, context)
+    # Where nothing is chosen, nothing is validated.
+    best = Best(score, network.state_dict(), epochs=passes)
     whole = context.finished(best, 1, len(context.training))
     context.deliver(whole, best.weights)
     return whole
@@ -42,17 +53,43 @@ def _fit(network: torch.nn.Module, context: TrainingContext) -> None:
             f"entry {context.entry.name} is to be fitted, but its architecture learns by steps",
             'give it a whole recipe instead of method = "fit"',
         )
-    read, samples, size = (
-        context.read(context.training),
-        len(context.training),
-        context.kind.batch_size,
-    )
-
-    def batches() -> Iterator[Batch]:
-        indices = [range(start, min(start + size, samples)) for start in range(0, samples, size)]
-        for done, batch in enumerate(ahead(read, indices), 1):
-            yield to_device(batch, device)
-            context.progress(done, len(indices), "fit")
-
     with torch.inference_mode():
-        network.fit(batches())  # type: ignore[operator]
+        network.fit(_batches(context, context.training, "fit"))  # type: ignore[operator]
+
+
+def _choose(network: Any, context: TrainingContext) -> float:
+    """Take the best of a network's choices; its primary score on the validation split."""
+    kind, task, device = context.kind, context.task, torch.device(context.device)
+    observed: list[list[pa.Table]] = [[] for _ in range(network.choices)]
+    network.eval()
+    with torch.inference_mode():
+        for batch in _batches(context, context.validation, "choose"):
+            for index, tables in enumerate(observed):
+                network.choose(index)
+                tables.append(observe(kind, network, [batch], device, kind.schema()))
+        scores = [
+            float(kind.measure(pa.concat_tables(tables))[task.primary]) for tables in observed
+        ]
+        best = max(
+            (score for score in scores if math.isfinite(score)),
+            key=lambda score: direction(task.primary) * score,
+            default=None,
+        )
+        if best is None:
+            raise BenchError(
+                f"{task.primary} is undefined on the {len(context.validation)} validation samples",
+                "no solution can be chosen by it: does the split hold any positive sample?",
+            )
+        network.choose(len(scores) - 1 - scores[::-1].index(best))
+    return best
+
+
+def _batches(context: TrainingContext, samples: list[str], doing: str) -> Iterator[Batch]:
+    """The samples in their order, on the device."""
+    read, size = context.read(samples), context.kind.batch_size
+    indices = [
+        range(start, min(start + size, len(samples))) for start in range(0, len(samples), size)
+    ]
+    for done, batch in enumerate(ahead(read, indices), 1):
+        yield to_device(batch, torch.device(context.device))
+        context.progress(done, len(indices), doing)
