@@ -39,8 +39,9 @@ def test_from_an_empty_folder_to_a_row(bench: Prompt, hub: Hub, sample_data: Pat
     (bring,) = blocks("docs/models.md")
     shown = bench.shell(bring)
     assert "my-test_resnet on reben-mlc, sample track" in shown.stdout
-    assert "run reben-mlc.my-test_resnet.sample." in shown.stdout
-    assert shown.stdout.splitlines()[-2].endswith(" in results/runs")
+    assert re.search(
+        r"^run +reben-mlc\.my-test_resnet\.sample\.\w+ in results/runs$", shown.stdout, re.M
+    )
 
     begin, submit, _, take_in = blocks("docs/submit.md")
     assert "next: fill them in, then bench check my-entry" in bench.shell(begin).stdout

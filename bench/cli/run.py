@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import _request as options
+from bench.cli import _shown
 from bench.cli._console import Json, Quiet, Results, print_json, print_line, reporting
 
 
@@ -27,6 +28,7 @@ def verb(
     ] = None,
     allow_python: options.AllowPython = False,
     force: options.Force = False,
+    full: _shown.Full = False,
     as_json: Json = False,
     results: Results = None,
     quiet: Quiet = False,
@@ -59,9 +61,9 @@ def verb(
     if as_json:
         print_json(manifest.content())
         return
-    options.show(manifest, asked.results)
+    _shown.show(manifest, asked.results, full=full)
     if manifest.track == "sample":
         print_line(
-            "sample track: these numbers are for simulated data and say nothing about "
-            f"{manifest.data.dataset}; `bench data list` says how to get the real data"
+            f"sample track: simulated data, which says nothing about {manifest.data.dataset}; "
+            "`bench data list` says how to get the real data"
         )

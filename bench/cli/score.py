@@ -1,11 +1,12 @@
 """``bench score``: stored observations, scored again."""
 
-from bench.cli import _request as options
+from bench.cli import _shown
 from bench.cli._console import Json, Results, RunName, print_json, results_folder
 
 
 def verb(
     run: RunName,
+    full: _shown.Full = False,
     as_json: Json = False,
     results: Results = None,
 ) -> None:
@@ -23,4 +24,4 @@ def verb(
     if as_json:
         print_json(manifest.content())
     else:
-        options.show(manifest, found.folder.parent.parent)
+        _shown.show(manifest, found.folder.parent.parent, full=full)

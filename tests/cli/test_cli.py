@@ -62,10 +62,36 @@ def test_without_official_data_the_first_and_the_last_line_say_so(recorded):
     first = done.stderr.splitlines()[0]
     last = done.stdout.splitlines()[-1]
     assert first.startswith("sample track: simulated data")
-    assert last.startswith("sample track: these numbers are for simulated data")
+    assert last.startswith("sample track: simulated data, which says nothing about reben")
     for line in (first, last):
         assert "bench data list" in line
-    assert "ap_macro  (ranks)" in done.stdout
+
+
+def test_a_run_is_shown_in_about_ten_lines(recorded):
+    _, done = recorded
+    shown = done.stdout.splitlines()
+    assert len(shown) <= 10
+    assert re.fullmatch(
+        r"tiny on reben-mlc, sample track: [\d,]+ samples, sentinel-1-grd, \w+ division, rerun",
+        shown[0],
+    )
+    names = [line.split()[0] for line in shown[1:-1]]
+    assert names == ["ap_macro", "published", "here", "cost", "run", "more"]
+    said = dict(line.split(maxsplit=1) for line in shown[1:-1])
+    assert re.match(r"0\.\d{4}, 95 % interval \[0\.\d{4}, 0\.\d{4}\]", said["ap_macro"])
+    assert said["published"].startswith("0.6284 to 0.7106 (7 values; on the published data")
+    assert said["here"] == "the only entry that is recorded here"
+    assert said["run"].endswith("in results/runs")
+
+
+def test_full_shows_every_score(recorded):
+    bench, done = recorded
+    again = bench.in_process(f"{RUN} --full")
+    assert "ap_macro  (ranks)" in again.stdout
+    assert "ap by class" in again.stdout
+    assert done.stdout.splitlines()[0] in again.stdout
+    scored = bench.in_process(f"score {TASK}.tiny")
+    assert scored.stdout.splitlines() == done.stdout.splitlines()[:-1]
 
 
 @pytest.mark.parametrize("typed", [RUN, f"train --task {TASK} --model recipe", "results"])

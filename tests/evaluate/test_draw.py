@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bench import data, kinds, models
 from bench.base import weights
 from bench.base.errors import BenchError
-from bench.cli import _command_line, _request
+from bench.cli import _command_line, _shown
 from bench.data.magicbathynet import simulate as simulated
 from bench.data.magicbathynet.rasters import read as read_raster
 from bench.data.magicbathynet.rasters import write as write_raster
@@ -62,7 +62,7 @@ def test_light_reaches_shallow_ground_only(fitted):
 
 def test_a_run_prints_scores_by_depth(fitted, capsys):
     results, manifest = fitted
-    _request.show(run_json.model(manifest), results)
+    _shown.show(run_json.model(manifest), results, full=True)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     heading = lines.index(["depth", "rmse", "mae", "bias", "std", "r2"])
     named = {(s["metric"], s["label"]): s["value"] for s in manifest["scores"]}

@@ -38,12 +38,13 @@ select run, task, task_version, task_digest, kind, track, partial, entry, entry_
        data_sha256, harness_version, harness_commit, harness_dirty, started, seconds, parameters,
        macs, latency_ms, samples_per_second, peak_memory, altered, checked,
        {facts}
-from runs order by task, run
+from runs where ? in ('', task) order by task, run
 """
 
 _SCORES = """
 select run, metric, average, label, slice, value, low, high, samples, is_primary
-from metrics order by run, is_primary desc, slice, average, metric, label
+from metrics where run in (select run from runs where ? in ('', task))
+order by run, is_primary desc, slice, average, metric, label
 """
 
 
@@ -132,8 +133,12 @@ class Result:
         return "" if known(self.primary.metric) else "unknown metric"
 
 
-def read(results: Path) -> tuple[list[Result], list[dict[str, Any]]]:
+def read(results: Path, task: str = "") -> tuple[list[Result], list[dict[str, Any]]]:
     """Every recorded run with its scores, and the published numbers where there are any.
+
+    Args:
+        results: the results folder.
+        task: runs of this task only; of all where it is empty.
 
     Raises:
         BenchError: there is no database, or it can't be read.
@@ -141,18 +146,18 @@ def read(results: Path) -> tuple[list[Result], list[dict[str, Any]]]:
     with store.connect(results, write=False) as connection:
         # Reading is quick with one thread, and each thread would hold buffers of its own.
         connection.execute("set threads = 1")
-        found = list(_results(connection))
-        scores = _scores(connection)
+        found = list(_results(connection, task))
+        scores = _scores(connection, task)
         reported = list(_reported(connection))
     for result in found:
         result.scores.extend(scores.get(result.run, ()))
     return found, reported
 
 
-def _results(connection: duckdb.DuckDBPyConnection) -> Iterator[Result]:
+def _results(connection: duckdb.DuckDBPyConnection, task: str) -> Iterator[Result]:
     paths = ", ".join(f"'{path}'" for path in _FACTS.values())
     query = _RUNS.format(facts=f"json_extract_string(manifest, [{paths}])")
-    for *columns, facts in connection.execute(query).fetchall():
+    for *columns, facts in connection.execute(query, [task]).fetchall():
         named = {key: text for key, text in zip(_FACTS, facts, strict=True) if text}
         named["authors"] = _joined(named.get("authors", ""))
         yield Result(*[*columns, named])
@@ -166,9 +171,9 @@ def _joined(authors: str) -> str:
     return ", ".join(map(str, names)) if isinstance(names, list) else authors
 
 
-def _scores(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Score]]:
+def _scores(connection: duckdb.DuckDBPyConnection, task: str) -> dict[str, list[Score]]:
     found: dict[str, list[Score]] = defaultdict(list)
-    cursor = connection.execute(_SCORES)
+    cursor = connection.execute(_SCORES, [task])
     while rows := cursor.fetchmany(10_000):
         for run, *columns in rows:
             found[run].append(Score._make(columns))

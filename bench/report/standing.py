@@ -1,0 +1,83 @@
+"""Where a run stands: among published numbers, and among what is recorded beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.report.leaderboard.boards import Place, boards
+from bench.report.leaderboard.read import read
+from bench.results import reported, store
+
+
+@dataclass(frozen=True)
+class PublishedRange:
+    """The published values of what a task ranks by.
+
+    Attributes:
+        low, high: the lowest and the highest, on the scale of this harness.
+        count: how many there are.
+        comparable: whether their publications state no difference to the protocol of the task;
+            such values alone, where there are any.
+    """
+
+    low: float
+    high: float
+    count: int
+    comparable: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands among the entrants of its board.
+
+    Attributes:
+        entrants: how many are ranked there.
+        place: of the entrant that the run belongs to; None where it isn't ranked.
+        reason: why it isn't ranked, in a word or two; empty for a ranked one.
+    """
+
+    entrants: int
+    place: Place | None
+    reason: str
+
+
+def published(task: str, primary: str, results: Path | None = None) -> PublishedRange | None:
+    """The range of published values of a task's primary metric; None where there are none.
+
+    Args:
+        task: its name.
+        primary: what it ranks by, such as ``ap_macro``.
+        results: a results folder whose own published numbers count as well.
+    """
+    numbers, _ = reported.load(results)
+    of_task = [
+        number
+        for number in numbers
+        if number.task == task
+        and not number.label
+        and f"{number.metric}_{number.average}" == primary
+    ]
+    comparable = [number for number in of_task if not number.differs]
+    values = [number.value for number in comparable or of_task]
+    if not values:
+        return None
+    return PublishedRange(min(values), max(values), len(values), bool(comparable))
+
+
+def standing(run: str, task: str, results: Path) -> Standing | None:
+    """Where a recorded run stands; None where nothing is recorded of it.
+
+    Args:
+        run: its id.
+        task: the name of its task.
+        results: the results folder.
+
+    Raises:
+        BenchError: the database can't be read.
+    """
+    if not store.database(results).is_file():
+        return None
+    for board in boards(read(results, task=task)[0]):
+        for row in board.rows:
+            if run in (row.result.run, *(other.run for other in row.others)):
+                return Standing(len(board.ranked), row.place, row.result.unranked)
+    return None
