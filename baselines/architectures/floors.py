@@ -83,6 +83,13 @@ def moments(images: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([pixels.mean(dim=2), pixels.std(dim=2, correction=0)], dim=1)
 
 
+def labels(batch: Batch) -> torch.Tensor:
+    """The multi-hot labels of a batch, [N, classes]; federated ones stand beside the client."""
+    targets = batch.targets
+    found: torch.Tensor = targets["labels"] if isinstance(targets, Mapping) else targets
+    return found
+
+
 class Statistics(nn.Module):
     """Images float32 [N, in_channels, height, width] -> logits float32 [N, outputs].
 
@@ -101,7 +108,7 @@ class Statistics(nn.Module):
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Learn from the training split; `choose` then takes one of the penalties."""
-        self.ridge.fit((moments(batch.inputs), batch.targets) for batch in batches)
+        self.ridge.fit((moments(batch.inputs), labels(batch)) for batch in batches)
 
     @property
     def choices(self) -> int:

@@ -31,10 +31,10 @@ def models(context: typer.Context, incomplete: str) -> Offered:
     from bench.spec import declared
 
     if task := declared.tasks().get(context.params.get("task", "")):
-        known = [task.get("baselines") or task["name"]]
+        known = list(declared.folders_of(task.get("baselines") or task["name"], task["kind"]))
     else:
         known = [folder.name for folder in shipped("baselines").iterdir()]
-    found = {name for one in known for name, _, _ in declared.baselines_of(one)}
+    found = {name for name, _, _ in declared.baselines_of(*known)}
     sources = [*SOURCES, *plugins.offered("sources", SOURCES)]
     return _fitting({*found, *(f"{source}:" for source in sources)}, incomplete)
 

@@ -2,15 +2,17 @@
 
 ``baselines/<task>/<name>/expected.toml`` holds for an input what a run gave: the primary score with
 its interval, the hash of its observations, and the arithmetic (packages, threads, processor) it was
-made with. On the same arithmetic the observations must be equal to the bit. On another, rounding
-grows through training as a change of seed does, and the score must lie in the committed 95 %
-interval: nearer than what the choice of test samples explains.
+made with. Where several tasks share the baseline, these tables lie in one of the task's name. On
+the same arithmetic the observations must be equal to the bit. On another, rounding grows through
+training as a change of seed does, and the score must lie in the committed 95 % interval: nearer
+than what the choice of test samples explains.
 """
 
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,8 +24,10 @@ from bench.base.paths import shipped
 from bench.base.version import __version__
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
+from bench.models import entries
 from bench.results.manifest import Manifest
 from bench.spec import declared
+from bench.spec import task as tasks
 from bench.spec.task import in_one_line
 
 FILE = "expected.toml"
@@ -80,9 +84,10 @@ def expectations(
     found: dict[tuple[str, str], Expected] = {}
     for path in sorted(shipped("baselines").glob(f"*/*/{FILE}")):
         try:
-            for key, raw in bounded_toml.read(path).items():
-                name = key if _has_variants(path.parent) else f"{path.parent.name}-{key}"
-                found[path.parent.parent.name, name] = Expected.model_validate(raw)
+            for of_task, tables in _by_task(path).items():
+                for key, raw in tables.items():
+                    name = key if _has_variants(path.parent) else f"{path.parent.name}-{key}"
+                    found[of_task, name] = Expected.model_validate(raw)
         except ValidationError as error:
             raise RequestError(f"{path} holds no expectations: {in_one_line(error)}") from error
     for what, asked, known in (
@@ -123,7 +128,12 @@ def check(
 def update(task: str, model: str, results: Path, report: Report = SILENT) -> Expected:
     """Run a baseline on the sample track and make what it gives the expectation."""
     name, _, given = model.rpartition("-")
-    places = {known: path for known, path, _ in declared.baselines(shipped("baselines") / task)}
+    own = shipped("baselines")
+    places = {
+        known: path
+        for known, path, _ in entries.baselines(tasks.load(task))
+        if path.is_relative_to(own)
+    }
     if name not in places:
         raise RequestError(
             f"{model} is no baseline of {task} with its input", "such as resnet18-s1"
@@ -131,10 +141,21 @@ def update(task: str, model: str, results: Path, report: Report = SILENT) -> Exp
     request = Request(task=task, model=model, track="sample", device="cpu", results=results)
     expected = observed(evaluate.run(request, report))
     path = places[name].with_name(FILE)
-    before = bounded_toml.read(path) if path.is_file() else {}
+    found = _by_task(path) if path.is_file() else {}
     key = model if _has_variants(path.parent) else given
-    write_bytes(path, tomli_w.dumps(before | {key: expected.model_dump()}).encode())
+    found.setdefault(task, {})[key] = expected.model_dump()
+    # The task that the folder is named after needs no table around its own.
+    whole = found.pop(path.parent.parent.name, {}) | dict(sorted(found.items()))
+    write_bytes(path, tomli_w.dumps(whole).encode())
     return expected
+
+
+def _by_task(path: Path) -> dict[str, dict[str, Any]]:
+    """What a file of expectations holds, by task."""
+    raw = bounded_toml.read(path)
+    own = {key: table for key, table in raw.items() if "seed" in table}
+    others = {key: table for key, table in raw.items() if key not in own}
+    return ({path.parent.parent.name: own} if own else {}) | others
 
 
 def _has_variants(folder: Path) -> bool:

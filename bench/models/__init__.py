@@ -19,6 +19,7 @@ from bench import data, kinds
 from bench.base import paths, plugins
 from bench.base.errors import BenchError, RequestError, in_words, unknown
 from bench.models import _remarks, entries
+from bench.spec import floors
 from bench.spec.contract import InputContract
 from bench.spec.entry import Entry, Model, Predicted
 from bench.spec.task import Task
@@ -46,14 +47,14 @@ def find(name: str, task: Task) -> Entry | Predicted:
     """The entry that ``--model`` names: a baseline, ``SOURCE:REST``, or the path of a folder.
 
     Raises:
-        RequestError: there is no such model.
+        RequestError: there is no such model, or it has the name of a floor and is none.
     """
     name = absolute(name)
     source, colon, rest = name.partition(":")
     if colon and _is_source(source):
-        return _source(source, "entry", name).entry(rest, task)  # type: ignore[no-any-return]
+        return _no_floor(_source(source, "entry", name).entry(rest, task))
     if Path(name).is_dir():
-        return entries.load(Path(name), task)
+        return _no_floor(entries.load(Path(name), task))
     if source.endswith(".py"):
         factory = rest.partition(":")[0] or "FACTORY"
         raise RequestError(
@@ -143,6 +144,11 @@ def plugins_of(task: Task, model: Entry | Predicted) -> dict[str, str]:
         asked.append(("sources", model.model.architecture.partition(":")[0], own()))
     found = [plugins.find(*one) for one in asked if one[1] not in one[2]]
     return {plugin.distribution: plugin.version for plugin in found if plugin}
+
+
+def _no_floor(found: Entry | Predicted) -> Entry | Predicted:
+    floors.check_name(found.name)
+    return found
 
 
 def _is_source(name: str) -> bool:

@@ -18,14 +18,19 @@ from bench.spec.task import Task, in_one_line
 _Form = TypeVar("_Form", bound=BaseModel)
 
 
-def _baselines(task: Task) -> list[tuple[str, Path, dict[str, Any]]]:
-    return declared.baselines_of(task.baselines or task.name)
+def baselines(task: Task) -> list[tuple[str, Path, dict[str, Any]]]:
+    """Name, file and declaration of each baseline of a task: its own, then those of its kind."""
+    return declared.baselines_of(*_folders(task))
+
+
+def _folders(task: Task) -> tuple[str, str]:
+    return declared.folders_of(task.baselines or task.name, task.kind)
 
 
 def baseline_names(task: Task) -> list[str]:
     """The names that ``--model`` takes for the baselines of a task."""
     names = []
-    for name, _, raw in _baselines(task):
+    for name, _, raw in baselines(task):
         names += [name, *(f"{name}-{given}" for given in raw.get("inputs", task.inputs))]
     return names
 
@@ -36,12 +41,12 @@ def baseline(name: str, task: Task) -> Entry:
     Raises:
         RequestError: the task has no baseline of this name, or two plug-ins have one.
     """
-    for own, path, raw in _baselines(task):
+    for own, path, raw in baselines(task):
         inputs = raw.pop("inputs", task.inputs)
         for given in inputs:
             full = f"{own}-{given}"
             if name == full or (name == own and given == inputs[0]):
-                declared.check_single(task.baselines or task.name, own)
+                declared.check_single(own, *_folders(task))
                 recipe = _completed(raw.pop("recipe", {}), recipes(task))
                 if options := raw.pop("options", {}):
                     # What distinguishes it from others with the same recipes.

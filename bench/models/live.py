@@ -23,6 +23,7 @@ from bench.base.errors import RequestError, in_words
 from bench.base.files import scratch, sha256_file
 from bench.models import _structure, entries
 from bench.models._remarks import UNREAD
+from bench.spec import floors
 from bench.spec.contract import InputContract
 from bench.spec.entry import Entry
 from bench.spec.task import Task, in_one_line
@@ -143,6 +144,7 @@ def _entry(
             f"the name {name!r:.100} can't be that of an entry",
             "use up to 96 letters, digits, dots, hyphens and underscores",
         )
+    floors.check_name(name or title)
     _tensors(module)
     digest, unread = _structure.structure(module)
     digest = digest[:_DIGITS]

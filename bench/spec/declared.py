@@ -114,22 +114,47 @@ def baselines(folder: Path) -> list[tuple[str, Path, Raw]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def baselines_of(task: str) -> list[tuple[str, Path, Raw]]:
-    """The baselines of a task as `baselines` has them: those that ship, then those of plug-ins."""
-    own = baselines(shipped("baselines") / task)
-    return own + [one for _, one in _added_baselines(task, {name for name, _, _ in own})]
+def folders_of(task: str, kind: str) -> tuple[str, str]:
+    """The folders that hold the baselines of a task: its own, and that of every task of its kind.
+
+    Args:
+        task: its name, or that of the folder whose baselines it shares.
+        kind: of the task.
+    """
+    return task, f"kind-{kind}"
 
 
-def check_single(task: str, baseline: str) -> None:
-    """Refuse a baseline that two plug-ins have.
+def baselines_of(*folders: str) -> list[tuple[str, Path, Raw]]:
+    """The baselines in folders of these names as `baselines` has them, each name once.
+
+    Those that ship, by folder, then those of plug-ins; of two of one name the first counts.
+    """
+    found: dict[str, tuple[str, Path, Raw]] = {}
+    for folder in folders:
+        for one in baselines(shipped("baselines") / folder):
+            found.setdefault(one[0], one)
+    own = frozenset(found)
+    for folder in folders:
+        for _, one in _added_baselines(folder, own):
+            found.setdefault(one[0], one)
+    return list(found.values())
+
+
+def check_single(baseline: str, *folders: str) -> None:
+    """Refuse a baseline that two plug-ins have in folders of these names.
 
     Raises:
         RequestError: they do.
     """
-    own = {name for name, _, _ in baselines(shipped("baselines") / task)}
-    found = [plugin for plugin, (name, _, _) in _added_baselines(task, own) if name == baseline]
-    if len(found) > 1:
-        raise plugins.twice(f"baseline of task {task},", baseline, found)
+    own = {name for one in folders for name, _, _ in baselines(shipped("baselines") / one)}
+    for folder in folders:
+        found = [
+            plugin for plugin, (name, _, _) in _added_baselines(folder, own) if name == baseline
+        ]
+        if len(found) > 1:
+            raise plugins.twice(f"baseline of task {folder},", baseline, found)
+        if found:
+            return
 
 
 def recipes_of(task: str) -> Path | None:

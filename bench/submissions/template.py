@@ -10,6 +10,7 @@ from bench.base.errors import RequestError
 from bench.base.files import write_bytes
 from bench.evaluate import predictions
 from bench.models import entries
+from bench.spec import floors
 from bench.spec.entry import Declaration, Entry, Model
 from bench.spec.task import Task
 
@@ -150,8 +151,12 @@ def _model(task: Task, architecture: str | None, size: int | None) -> str:
 
 
 def _simplest(task: Task) -> Entry | None:
-    """A baseline that learns and takes the task's first input: of fewest arguments, one of timm."""
-    found = [entries.baseline(name, task) for name in entries.baseline_names(task)]
+    """A baseline that learns and takes the task's first input: of fewest arguments, one of timm.
+
+    No floor: its architecture is fitted to other features than a network's.
+    """
+    names = [name for name in entries.baseline_names(task) if not floors.is_floor(name)]
+    found = [entries.baseline(name, task) for name in names]
     fitting = [e for e in found if e.model.learns and e.input == task.input(task.inputs[0])]
 
     def order(entry: Entry) -> tuple[int, bool, int, str]:

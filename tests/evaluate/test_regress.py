@@ -119,6 +119,20 @@ def test_expectations_of_variants_are_named_by_model(first, baseline, tmp_path):
     assert set(tomllib.loads(baseline.with_name(regress.FILE).read_text())) == {"tiny-s1"}
 
 
+def test_a_shared_baseline_has_expectations_by_task(first, baseline):
+    one = regress.expectations()["reben-mlc", "tiny-s1"]
+    shared = baseline.parent.parent.parent / "kind-multilabel" / "tiny"
+    shutil.move(baseline.parent, shared)
+    path = shared / regress.FILE
+    path.write_text(regress.tomli_w.dumps({"reben-cutmix": {"s1": one.model_dump()}}))
+    assert regress.update("reben-mlc", "tiny-s1", first[1]) == one
+    assert regress.expectations() == {
+        ("reben-cutmix", "tiny-s1"): one,
+        ("reben-mlc", "tiny-s1"): one,
+    }
+    assert set(tomllib.loads(path.read_text())) == {"reben-cutmix", "reben-mlc"}
+
+
 def test_what_ships_is_well_formed():
     for (task, model), expected in regress.expectations().items():
         assert model in entries.baseline_names(tasks.load(task))

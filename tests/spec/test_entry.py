@@ -7,6 +7,7 @@ from bench.spec import declared, entry
 from bench.spec import task as tasks
 
 TASK = tasks.load("reben-mlc")
+SAME_KIND = tasks.load("reben-cutmix")
 
 
 def declaration(**changes):
@@ -93,6 +94,24 @@ recipe.sample = { method = "start" }
     # A folder of variants has no baseline of its own name.
     with pytest.raises(RequestError, match="unknown model for task reben-mlc 'net'"):
         entries.baseline("net", TASK)
+
+
+def test_baselines_of_a_kind_are_those_of_its_tasks(variants, tmp_path):
+    variants(
+        'title = "Own"\n[model]\narchitecture = "timm:resnet18"\n[recipe.sample]\nmethod = "fit"\n'
+    )
+    for name, kind in (("net", "multilabel"), ("shared", "multilabel"), ("other", "depth")):
+        folder = tmp_path / f"kind-{kind}" / name
+        folder.mkdir(parents=True)
+        text = f'title = "Of {kind}"\n[model]\narchitecture = "timm:resnet50"\n'
+        (folder / "entry.toml").write_text(text, encoding="utf-8")
+    for task in (TASK, SAME_KIND):
+        names = {name.partition("-")[0] for name in entries.baseline_names(task)}
+        assert names == {"net", "shared"}
+        assert entries.baseline("shared", task).title == "Of multilabel"
+        assert entries.baseline("shared", task).name == f"shared-{task.inputs[0]}"
+        # Of two with one name the task's own counts.
+        assert entries.baseline("net", task).title == ("Own" if task is TASK else "Of multilabel")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bench.base.errors import BenchError
+from bench.spec import floors
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 from bench.spec.task import Task
@@ -36,6 +37,15 @@ def task_digest(submission: Submission) -> str | None:
 def fields(submission: Submission) -> str | None:
     """Every field is known and as it must be; the input has a check of its own."""
     return None if submission.alone else submission.declare().name
+
+
+def name(submission: Submission) -> str | None:
+    """It isn't called as floors are, which are the baselines that others are compared with."""
+    named = submission.path.stem if submission.alone else submission.raw.get("name")
+    # That it is there and well-formed is of `fields`.
+    if isinstance(named, str):
+        floors.check_name(named)
+    return None
 
 
 def licence(submission: Submission) -> str | None:

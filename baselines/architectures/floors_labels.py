@@ -1,0 +1,118 @@
+"""Floors of multi-label classification that look at no image, or through a random network."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import nn
+
+import bench.base.torch_setup  # noqa: F401
+from bench.kinds.common.batch import Batch
+
+from .floors import Ridge, labels
+
+
+class Prior(nn.Module):
+    """Images float32 [N, in_channels, height, width] -> logits float32 [N, outputs], equal rows.
+
+    The log odds of each class among the training samples, (k + 1/2) / (n - k + 1/2) of k in n,
+    which is finite for classes that never or always occur (J. B. S. Haldane, Annals of Human
+    Genetics 20, 1956; F. J. Anscombe, Biometrika 43, 1956).
+
+    Args:
+        in_channels, size: not used: no image is looked at.
+        outputs: classes.
+    """
+
+    logits: torch.Tensor
+
+    def __init__(self, in_channels: int, outputs: int, size: int | None) -> None:  # noqa: ARG002
+        super().__init__()
+        self.register_buffer("logits", torch.zeros(outputs))
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Count the classes of the training split."""
+        count, seen = torch.zeros_like(self.logits, dtype=torch.float64), 0
+        for batch in batches:
+            count += labels(batch).double().sum(dim=0)
+            seen += len(batch.samples)
+        self.logits.copy_(((count + 0.5) / (seen - count + 0.5)).log())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The same logits for every image."""
+        return self.logits.expand(len(images), -1).clone()
+
+
+class EveryClass(nn.Module):
+    """Images float32 [N, in_channels, height, width] -> logits of 1, float32 [N, outputs].
+
+    Of all answers that are the same for every image the one with the highest F1 of each class: it
+    is 2 p / (1 + p) of a class in the share p of the images, and 0 if the class is never named.
+
+    Args:
+        in_channels, size: not used: no image is looked at.
+        outputs: classes.
+    """
+
+    def __init__(self, in_channels: int, outputs: int, size: int | None) -> None:  # noqa: ARG002
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The same logits for every image."""
+        return images.new_ones(len(images), self.outputs)
+
+
+class RandomEncoder(nn.Module):
+    """Images float32 [N, in_channels, size, size] -> logits float32 [N, outputs].
+
+    Ridge regression of the labels on the pooled features of a network with random weights: what its
+    architecture alone knows of images. Whatever a trained encoder scores above it, it has learnt.
+
+    Args:
+        in_channels: bands.
+        outputs: classes.
+        size: not used by networks that take any.
+        encoder: a network of timm.
+
+    Raises:
+        ValueError: there is no such network.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        size: int | None,  # noqa: ARG002
+        encoder: str = "resnet18",
+    ) -> None:
+        super().__init__()
+        from timm import create_model
+
+        try:
+            self.encoder = create_model(encoder, num_classes=0, in_chans=in_channels)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        self.ridge = Ridge(self.encoder.num_features, outputs)
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Fit the regression to the training split; `choose` then takes one of the penalties."""
+        self.encoder.eval()
+
+        def described() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            for batch in batches:
+                yield self.encoder(batch.inputs), labels(batch)
+
+        self.ridge.fit(described())
+
+    @property
+    def choices(self) -> int:
+        """How many penalties there are to choose from, once it is fitted."""
+        return self.ridge.choices
+
+    def choose(self, index: int) -> None:
+        """Take one of the penalties."""
+        self.ridge.choose(index)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits: the line that touches that of a probability p at 1/2, 4 (p - 1/2)."""
+        return 4 * (self.ridge(self.encoder(images)) - 0.5)
