@@ -19,7 +19,8 @@ from .quantise import dequantise, quantise
 
 _LEVELS = entropy.MAX_LEVELS
 _MAX_BITS = 15
-_MEAN = 65_535.0
+MEAN = 65_535.0
+"""What a mean of 1 is stored as."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Transform:
 def fit(image: NDArray[np.float32]) -> Transform:
     """The transform of an image [C, H, W] in [0, 1], with k = min(C, H W) components."""
     spectra = image.reshape(len(image), -1).astype(np.float64)
-    means = np.rint(spectra.mean(axis=1) * _MEAN).astype(np.uint16)
-    spectra -= means[:, None] / _MEAN
+    means = np.rint(spectra.mean(axis=1) * MEAN).astype(np.uint16)
+    spectra -= means[:, None] / MEAN
     _, vectors = np.linalg.eigh(spectra @ spectra.T)
     basis = vectors[:, ::-1][:, : spectra.shape[1]]
     # Of the two signs that are right, the one that doesn't depend on the library.
@@ -51,7 +52,7 @@ def fit(image: NDArray[np.float32]) -> Transform:
 
 def inverse(transform: Transform, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     """The image [C, H, W], clipped to [0, 1]."""
-    image = transform.basis @ transform.components + transform.means[:, None] / _MEAN
+    image = transform.basis @ transform.components + transform.means[:, None] / MEAN
     return np.clip(image, 0, 1).astype(np.float32).reshape(shape)
 
 

@@ -16,7 +16,7 @@ from bench.spec import task as tasks
 
 SIDE = 16
 
-_SEARCHED = ("JPEGXL", "KLT", "KLTJPEG2000")
+_SEARCHED = ("JPEGXL", "KLT", "KLTJPEG2000", "ScalarQuantiser")
 SLOW = {
     *((f"hyspecnet-compression{end}", of) for end in ("", "-hard") for of in _SEARCHED),
     ("s2-compression", "HyCoT"),

@@ -26,12 +26,13 @@ from bench.data.simulate.regions import REGIONS, Region
 SIZE = 64
 """Pixels of 30 m on a side of a patch; the published ones have 128."""
 
-TILES, PATCHES = 9, 5
+TILES, PATCHES = 12, 5
 """How many tiles, and patches of each."""
 
-_EASY = {"train": 30, "val": 5, "test": 10}
-_HARD = {"train": 6, "val": 1, "test": 2}  # tiles
+_EASY = {"train": 35, "val": 5, "test": 20}
+_HARD = {"train": 7, "val": 1, "test": 4}  # tiles
 _PER_ROW = 3  # patches side by side in a tile
+_APART = 30_000.0  # metres between the tiles of one region
 _CLOUDY = 0.2  # share of patches with clouds
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -53,12 +54,17 @@ class Scene:
     @property
     def region(self) -> Region:
         """Where the tile lies."""
-        return REGIONS[self.tile]
+        return REGIONS[self.tile % len(REGIONS)]
+
+    @property
+    def visit(self) -> int:
+        """How many tiles of its region come before it."""
+        return self.tile // len(REGIONS)
 
     @property
     def day(self) -> date:
         """Of the overflight."""
-        return self.region.dates[0]
+        return self.region.dates[self.visit]
 
     @property
     def tile_name(self) -> str:
@@ -86,7 +92,7 @@ class Scene:
         """Easting and northing of the north-west corner in metres."""
         east, north = self.region.corner
         row, column = self.corner
-        return east + enmap.GSD * column, north - enmap.GSD * row
+        return east + enmap.GSD * column, north - enmap.GSD * row - _APART * self.visit
 
 
 def plan() -> list[Scene]:
