@@ -12,14 +12,14 @@ from tests.baselines import straightforward_tsvit as plain
 
 MODULES = {
     name: baseline._load(f"architectures.{name}")
-    for name in ("series", "tsvit", "tsvit_fusion", "utae", "tempcnn", "time_blind")
+    for name in ("series", "tsvit", "tsvit_fusion", "utae", "tempcnn", "floors_series")
 }
 TSViT = MODULES["tsvit"].TSViT
 SYNCHRONIZED = MODULES["tsvit_fusion"].SynchronizedFusion
 CROSS = MODULES["tsvit_fusion"].CrossAttentionFusion
 UTAE = MODULES["utae"].UTAE
 TEMPCNN = MODULES["tempcnn"].TempCNN
-BLIND = MODULES["time_blind"].TimeBlind
+BLIND = MODULES["floors_series"].TimeBlind
 
 SMALL = {"window": 8, "dim": 16, "temporal_depth": 2, "spatial_depth": 1, "heads": 2, "dim_head": 8}
 EOEKOLAND = {"window": 80, "temporal_depth": 6, "spatial_depth": 2, "heads": 4, "dim_head": 64}

@@ -18,7 +18,7 @@ from bench.data.series import nearest
 from bench.data.simulate import optics, radar
 from bench.data.simulate.noise import Floats, generator
 
-SIZES = {"train": 20, "validation": 6, "test": 10}
+SIZES = {"train": 20, "validation": 6, "test": 24}
 """Patches of each split."""
 
 _CALLED = {

@@ -33,7 +33,7 @@ from bench.data.simulate.coast import (
 )
 from bench.data.simulate.noise import Floats, generator, smooth_field
 
-TRAIN, TEST = 40, 10
+TRAIN, TEST = 40, 40
 """Patches of each list."""
 
 _FIRST = 90_000
@@ -200,7 +200,7 @@ def _write_lists(folder: Path, modality: str, labelled: int) -> None:
     for what, prefix, step in (("bathymetry", "depth", 1), ("pixel_class", "gts", labelled)):
         names = [f"{prefix}_{_FIRST + 7 * index}.tif" for index in range(TRAIN + TEST)]
         # The places of the test list are spread among the others.
-        test = names[2 :: len(names) // TEST]
+        test = [names[(2 * place + 1) * len(names) // (2 * TEST)] for place in range(TEST)]
         train = [name for name in names if name not in test][::step]
         test = test[::step]
         lines = [

@@ -28,10 +28,11 @@ from bench.data.simulate.spectra import MATERIALS
 SIZE = 40
 """Pixels of 10 m on a side of a patch; the published ones have 128."""
 
-PER_FOLD = 10
-"""Patches of a fold."""
+PER_FOLD = 24
+"""Patches of a fold, two of each tile: as many as tell entries apart by tiles."""
 
-_TILES = ("t98qaa", "t98qbb", "t98qcc", "t98qdd")
+_REGIONS = 4
+_TILES = tuple(f"t98q{letter}{letter}" for letter in "abcdefghijkl")
 _DATES = {"S2": (13, 14, 15, 16), "S1A": (12, 11, 12, 13), "S1D": (11, 12, 13, 12)}
 _DAYS = (20, 420)
 _FIRST_ID = 90_001
@@ -70,8 +71,9 @@ class Scene:
 
     @property
     def climate(self) -> Climate:
-        """Of its tile."""
-        return Climate(late=4.0 * self.tile - 6, bright=0.25 + 0.15 * self.tile)
+        """Of its tile, which is in one of four regions."""
+        region = self.tile % _REGIONS
+        return Climate(late=4.0 * region - 6, bright=0.25 + 0.15 * region)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def days(seed: int, series: str, tile: int) -> list[int]:
 
     All tiles lie under one orbit, and each lacks some of its dates.
     """
-    most, count = max(_DATES[series]), _DATES[series][tile]
+    most, count = max(_DATES[series]), _DATES[series][tile % _REGIONS]
     rng = generator("pastis", seed, series, "dates")
     step = (_DAYS[1] - _DAYS[0]) / (most - 1)
     orbit = np.linspace(*_DAYS, most) + rng.uniform(-0.35, 0.35, most) * step

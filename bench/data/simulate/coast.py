@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.simulate.noise import Floats, generator, rotated, smooth_field
+from bench.data.simulate.noise import (
+    Floats,
+    cells,
+    generator,
+    per_cell,
+    rotated,
+    smooth_field,
+)
 from bench.data.simulate.spectra import band_reflectance, water_absorption
 
 SIDE = 180
@@ -81,15 +88,17 @@ class Shore:
 
 @dataclass(frozen=True)
 class Place:
-    """A place; both arrays have the shape (SIDE, SIDE).
+    """A place; all arrays have the shape (SIDE, SIDE).
 
     Attributes:
         depth: metres of water above the bottom, negative on land.
         bottom: what covers it, an index of `BOTTOMS`.
+        texture: factor on the reflectance of the bottom, about 1.
     """
 
     depth: Floats
     bottom: NDArray[np.uint8]
+    texture: Floats
 
 
 def place(*key: str | int, shore: Shore, depth: float) -> Place:
@@ -121,7 +130,30 @@ def place(*key: str | int, shore: Shore, depth: float) -> Place:
         # The surface of the water turns what would be land into a shoal.
         bottom_depth = np.logaddexp(0, 2 * bottom_depth) / 2 + 0.1
     bottom[bottom_depth < 0] = SAND
-    return Place(bottom_depth, bottom)
+    texture = _texture(generator(*key, "texture"), bottom, seawards)
+    return Place(bottom_depth, bottom, texture)
+
+
+def _texture(rng: np.random.Generator, bottom: NDArray[np.uint8], seawards: Floats) -> Floats:
+    """How each kind of bottom varies over metres, which tells kinds of one colour apart.
+
+    Waves leave ripples in sand, with crests along the shore; seagrass grows in tufts with gaps;
+    rock breaks into blocks with dark clefts; algae are a fine carpet.
+    """
+    crests = np.sin(2 * np.pi * (seawards + 2 * smooth_field(rng, SIDE, 6)) / rng.uniform(4, 6.5))
+    tufts = np.where(smooth_field(rng, SIDE, 1.6) > -0.6, -0.12, 0.45)
+    along, across = rotated(SIDE, rng.uniform(0, np.pi), 1.4)
+    block, border = cells(rng, along, across, 7)
+    blocks = 0.9 * (per_cell(rng, block) - 0.5) - 0.5 * (border < 0.7)
+    kinds = {
+        SAND: 0.10 * crests,
+        ROCK: blocks + 0.09,
+        SEAGRASS: tufts,
+        ALGAE: 0.06 * smooth_field(rng, SIDE, 0.7),
+    }
+    shared = 0.05 * smooth_field(rng, SIDE, 1) + 0.08 * smooth_field(rng, SIDE, 9)
+    texture: Floats = np.exp(shared + np.choose(bottom, [kinds[kind] for kind in sorted(kinds)]))
+    return texture
 
 
 def attenuation(nm: Floats, water: Water) -> tuple[Floats, Floats]:
@@ -161,8 +193,7 @@ def observe(*key: str | int, place: Place, water: Water, sensor: Sensor) -> Floa
         ],
         axis=1,
     )
-    texture = np.exp(0.1 * smooth_field(rng, SIDE, 1) + 0.08 * smooth_field(rng, SIDE, 9))
-    floor = pure[:, place.bottom] * texture
+    floor = pure[:, place.bottom] * place.texture
     lost, deep = (values[:, None, None] for values in attenuation(np.array(centres), water))
     returned = np.exp(-2 * lost * np.clip(place.depth, 0, None))
     seen = coarser(deep + (floor - deep) * returned, sensor.pixel)

@@ -39,7 +39,10 @@ TURBID = simulated.REGIONS[PUCK].shore.water
 @pytest.fixture(scope="module")
 def agia_napa(tmp_path_factory):
     root = tmp_path_factory.mktemp("sample") / "area"
-    reader(AGIA_NAPA).write_sample(root)
+    # Fewer patches than the sample track has are simulated sooner.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulated, "TEST", 10)
+        reader(AGIA_NAPA).write_sample(root)
     return root
 
 
@@ -49,7 +52,8 @@ def puck():
 
 
 def flat(depth, bottom=SAND):
-    return Place(np.full((SIDE, SIDE), float(depth)), np.full((SIDE, SIDE), bottom, np.uint8))
+    shape = (SIDE, SIDE)
+    return Place(np.full(shape, float(depth)), np.full(shape, bottom, np.uint8), np.ones(shape))
 
 
 def seen(depth, water=CLEAR, bottom=SAND):
@@ -112,6 +116,20 @@ def test_places():
     land = place("d", shore=simulated.REGIONS[PUCK].shore, depth=0.1)
     assert land.depth.min() < 0
     assert set(np.unique(land.bottom[land.depth < 0])) == {SAND}
+
+
+def test_kinds_of_bottom_differ_in_texture():
+    """Seagrass in tufts and rock in blocks are rougher than rippled sand, algae are smoother."""
+    shore = simulated.REGIONS[AGIA_NAPA].shore
+    found = [place("t", index, shore=shore, depth=5) for index in range(4)]
+    spread = np.zeros((len(found), len(BOTTOMS)))
+    for row, here in enumerate(found):
+        logarithm = np.log(here.texture)
+        assert abs(logarithm.mean()) < 0.1
+        spread[row] = [logarithm[here.bottom == kind].std() for kind in range(len(BOTTOMS))]
+    sand, rock, seagrass, algae = spread.mean(axis=0)
+    assert min(rock, seagrass) > 1.5 * sand
+    assert sand > algae
 
 
 def test_coarser_pixels():
