@@ -65,6 +65,8 @@ def verb(
     else:
         _two(found, found.per_sample)
     print_line()
+    if found.visible is not None:
+        print_line(f"differences below {number(found.visible)} can't be seen here (power 0.8)")
     for text in (found.method, *found.remarks):
         print_line(text)
     if found.track == "sample":
@@ -73,18 +75,26 @@ def verb(
 
 def _head(found: "Comparison") -> None:
     part = ", a part of the samples" if found.partial else ""
-    drawn = f" resampled by {found.place} ({found.places})" if found.place else ""
+    drawn = f" in {found.units:,} {found.unit}s" if found.unit != "sample" else ""
     print_line(
         f"{found.task} version {found.version} ({found.digest[:12]}), {found.track} track{part}: "
         f"{found.metric} of {found.samples:,} samples{drawn}"
     )
     print_table(
-        ["entry", found.metric, "seeds", "run"],
+        ["entry", found.metric, "95 % interval", "error: samples", "seeds", "seed", "run"],
         [
-            [side.name, number(side.value), ", ".join(map(str, side.seeds)), "\n".join(side.runs)]
+            [
+                side.name,
+                number(side.value),
+                interval(side.low, side.high),
+                number(side.unit_error),
+                "unknown" if side.seed_error is None else number(side.seed_error),
+                ", ".join(map(str, side.seeds)),
+                "\n".join(side.runs),
+            ]
             for side in found.sides
         ],
-        right=[1],
+        right=[1, 3, 4],
     )
 
 

@@ -12,7 +12,7 @@ from bench.evaluate import predictions
 from bench.evaluate.request import Fingerprint, Request, ResolvedRequest
 from bench.kinds.common import scoring
 from bench.results import verification
-from bench.results.manifest import Manifest
+from bench.results.manifest import Manifest, Scored
 from bench.results.records import (
     DataRecord,
     EntryRecord,
@@ -26,7 +26,6 @@ from bench.results.records import (
 from bench.results.runs import Run
 from bench.spec.contract import InputContract, inputs_of
 from bench.spec.entry import Entry, Model, Predicted
-from bench.spec.score import Score
 from bench.spec.task import Division, Task
 
 
@@ -144,8 +143,8 @@ def _standing(task: Task, model: Entry | Predicted) -> tuple[Trust, Division, st
     return "reported" if predictions.claimed(task) else "rescored", "open", "not declared"
 
 
-def scores(task: Task, run: Run, observations: pa.Table) -> list[Score]:
-    """The scores of a run, as its manifest holds them.
+def scored(task: Task, run: Run, observations: pa.Table, manifest: Manifest) -> Scored:
+    """What scoring adds to the manifest of a run.
 
     Raises:
         BenchError: what the task ranks by is undefined.
@@ -153,13 +152,22 @@ def scores(task: Task, run: Run, observations: pa.Table) -> list[Score]:
     kind = kinds.of(task)
     kind.check_scale(observations)
     found = scoring.score(kind, observations, run.attributes())
-    known = any(s.name == task.primary and not s.slice and s.value is not None for s in found)
+    known = any(
+        s.name == task.primary and not s.slice and s.value is not None for s in found.scores
+    )
     if not known and not kind.unranked:
         raise BenchError(
             f"task {task.name} ranks by {task.primary}, which is undefined for this run",
             "does the split hold any positive sample?",
         )
-    return found
+    return Scored(
+        parts=run.hashes(),
+        observations_sha256=run.observations_sha256(kind.volatile),
+        scores=found.scores,
+        remarks=(*remarks(task, observations, manifest), *found.remarks),
+        scored_by=harness(),
+        left_out=found.left_out,
+    )
 
 
 def remarks(task: Task, observations: pa.Table, manifest: Manifest) -> list[str]:

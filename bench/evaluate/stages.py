@@ -115,9 +115,10 @@ def score(run: Run, results: Path | None = None) -> Manifest:
                 "repeat the run; results of different digests can't be compared",
             )
         observations = run.observations()
-        scores = manifests.scores(task, run, observations)
-        remarks = manifests.remarks(task, observations, manifest)
-        manifest = run.write_manifest(manifest.rescored(scores, remarks, manifests.harness()))
+        found = manifests.scored(task, run, observations, manifest)
+        manifest = run.write_manifest(
+            manifest.rescored(found.scores, found.remarks, found.scored_by, found.left_out)
+        )
     if results is not None:
         store.record(results, run)
     return manifest
@@ -363,13 +364,7 @@ def _scored(run: Run, manifest: Manifest, task: Task, samples: Sequence[str]) ->
     """Score the observations of a run."""
     observations = run.observations()
     runs.check_coverage(run, observations, samples)
-    return Scored(
-        parts=run.hashes(),
-        observations_sha256=run.observations_sha256(kinds.of(task).volatile),
-        scores=tuple(manifests.scores(task, run, observations)),
-        remarks=tuple(manifests.remarks(task, observations, manifest)),
-        scored_by=manifests.harness(),
-    )
+    return manifests.scored(task, run, observations, manifest)
 
 
 def _continued(run: Run, manifest: Manifest, report: Report) -> Manifest:

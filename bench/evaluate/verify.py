@@ -176,7 +176,7 @@ def _scores(manifest: Manifest, task: Task | None, run: Run) -> Iterator[Compare
         if noted is not None:
             hashed = run.observations_sha256(kinds.of(task).volatile)
             yield _hashes("observations", noted, hashed)
-        again = scoring.score(kinds.of(task), observations, run.attributes())
+        again = scoring.score(kinds.of(task), observations, run.attributes()).scores
     except (BenchError, pa.ArrowException, ValueError, LookupError) as error:
         # What isn't as it was written fails as it happens to.
         yield Compared("scores", "differs", f"can't be scored: {error!s:.200}")

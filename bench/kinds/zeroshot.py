@@ -267,6 +267,10 @@ class Zeroshot(Kind[Labelled, Settings]):
                 found[f"accuracy_{name}"] = of_set / whole
         return {name: values for name, values in found.items() if not names or name in names}
 
+    def occurrences(self, observations: pa.Table) -> NDArray[np.bool_]:
+        """The labels of each image, [N, C]."""
+        return matrix(observations, "targets").view(np.bool_)
+
     def averaged(self, observations: pa.Table) -> Mapping[str, int]:
         """The number of classes that pictures show."""
         count = occurring(matrix(observations, "targets"))["ap_macro"]

@@ -23,6 +23,8 @@ class Scale:
             100 to be fractions.
         low, high: what a value can be.
         higher_is_better: the direction.
+        smooth: whether leaving out one sample of many moves it little, as it does a mean, and not a
+            median or a maximum. Others have no interval.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  of pydantic, for files of plug-ins
@@ -31,6 +33,7 @@ class Scale:
     low: float
     high: float
     higher_is_better: bool
+    smooth: bool = True
 
 
 _FRACTION = Scale("fraction", 0.0, 1.0, higher_is_better=True)
@@ -62,11 +65,11 @@ _SCALES = {
     "error": Scale("fraction", 0.0, math.inf, higher_is_better=False),
     "rmse": Scale("m", 0.0, math.inf, higher_is_better=False),
     "mae": Scale("m", 0.0, math.inf, higher_is_better=False),
-    "max_error": Scale("m", 0.0, math.inf, higher_is_better=False),
+    "max_error": Scale("m", 0.0, math.inf, higher_is_better=False, smooth=False),
     "bias": Scale("m", -math.inf, math.inf, higher_is_better=False),
     "r2": Scale("fraction", -math.inf, 1.0, higher_is_better=True),
     "std": Scale("m", 0.0, math.inf, higher_is_better=False),
-    "median_rank": Scale("place", 1.0, math.inf, higher_is_better=False),
+    "median_rank": Scale("place", 1.0, math.inf, higher_is_better=False, smooth=False),
     "seconds": Scale("s", 0.0, math.inf, higher_is_better=False),
     "rounds": Scale("round", 1.0, math.inf, higher_is_better=False),
     "macs": Scale("MAC", 0.0, math.inf, higher_is_better=False),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, combinations
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from bench import kinds
 from bench.base.errors import BenchError, unknown
 from bench.kinds.common.kind import Kind
-from bench.kinds.common.scoring import RESAMPLES
+from bench.kinds.common.scoring import score_interval
+from bench.kinds.common.units import Units, units
 from bench.metrics import stats
 from bench.metrics.scales import direction
 from bench.report import competitors
 from bench.report.comparison import Comparison, CompetitorScore, Difference, PerSample
 from bench.report.competitors import Competitor
 from bench.results.manifest import Manifest
-from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.task import Task
 
@@ -30,26 +30,11 @@ Progress = Callable[[str, int, int], None]
 TINY = 1e-3
 """A difference below this share of the larger value is called tiny, however certain it is."""
 
-PLACES = ("location", "scene", "tile")
-"""Attributes that say which samples aren't independent; the first one there is counts."""
-
-FEWEST_PLACES = 10
-"""Fewer places than these can't stand for all the others there might be."""
-
-GROUPS = 500
-"""In so many groups at most samples are left out, to find what each contributes to a metric."""
-
 EXTREMES = 5
 """How many samples are named on which one entry is furthest ahead of the other."""
 
-SINGLE = (
-    "percentile interval of the paired bootstrap over {unit}s; p by sign flips of what each {unit} "
-    "contributes to the difference"
-)
-SEVERAL = (
-    "percentile interval of the paired two-level bootstrap, over runs and over {unit}s; p from its "
-    "standard error"
-)
+SINGLE = "Student's interval and test of the paired jackknife over {unit}s"
+SEVERAL = f"{SINGLE}, with the variance over seeds of training"
 
 
 @dataclass(frozen=True)
@@ -57,13 +42,12 @@ class _Measured:
     """One metric of one entry, mean over its runs; a trailing axis holds classes."""
 
     value: Floats  # [...]
-    replicates: Floats  # [R, ...]
-    left_out: Floats | None  # [G, ...] without each group of samples; None with several runs
+    left_out: Floats  # [G, ...] without each unit, or group of units
+    seeds: stats.Spread  # [...]
 
     def of(self, label: int) -> "_Measured":
         """That of one class."""
-        left_out = None if self.left_out is None else self.left_out[:, label]
-        return _Measured(self.value[label], self.replicates[:, label], left_out)
+        return _Measured(self.value[label], self.left_out[:, label], self.seeds.at(label))
 
 
 def compare(
@@ -76,10 +60,9 @@ def compare(
 ) -> Comparison:
     """Compare entries by their stored observations: no model, no GPU, no dataset.
 
-    Intervals are percentile intervals of the paired bootstrap: all entries are resampled alike.
-    With one run each, p is that of sign flips of the pseudo-values of samples (or places, or groups
-    of samples where there are more than 500). Where an entry has several runs, seeds are resampled
-    as well, and p follows from the standard error.
+    An interval and a p-value are Student's, from what each unit (sample, tile ...) contributes to
+    the difference, by the jackknife; where an entry has several runs, from the variance over seeds
+    of training as well. p is below 0.05 where the interval excludes 0.
 
     Args:
         names: two or more: run ids, beginnings of run ids, or names of entries, whose runs with
@@ -99,30 +82,41 @@ def compare(
     entries, remarks = competitors.find(names, asked, results, track)
     reference = entries[0].runs[0]
     samples = reference.observations().column("sample").to_pylist()
-    place, labels, doubt = _places(reference)
+    independent = units(reference.attributes(), len(samples))
+    if independent.count < stats.FEWEST_UNITS:
+        raise BenchError(
+            f"{independent.count} {independent.noun}s are too few to compare entries on, expected "
+            f"at least {stats.FEWEST_UNITS}",
+            "run the entries on more samples",
+        )
     wanted = _wanted(metric or asked.primary, entries[0].manifests[0])
-    several = any(len(one.runs) > 1 for one in entries)
     found, scores = [], []
-    for index, one in enumerate(entries):
+    for one in entries:
         report = partial(progress, f"compare  {one.name}")
-        measured, score = _measure(asked, one, wanted, samples, labels, several, index, report)
+        measured, score = _measure(asked, one, wanted, samples, independent, report)
         found.append(measured)
         scores.append(score)
     main = [measured[wanted[0]] for measured in found]
     values = np.array([one.value for one in main])
     if np.isnan(values).any():
         raise BenchError(f"{wanted[0]} is undefined for one of the runs", "use another --metric")
+    spread = stats.together(
+        stats.pairwise_spread(np.stack([one.left_out for one in main], axis=-1)),
+        stats.independent_spread(_stacked([one.seeds for one in main])),
+    )
     pairs = _corrected(
-        [_difference(main[i], main[j], i, j) for i, j in combinations(range(len(main)), 2)],
+        [
+            _difference(main[i], main[j], spread.at((i, j)), i, j)
+            for i, j in combinations(range(len(main)), 2)
+        ],
         wanted[0],
     )
-    p = np.ones((len(main), len(main)))
-    for pair in pairs:
-        known = np.nan if pair.p is None else pair.p
-        p[pair.first, pair.second] = p[pair.second, pair.first] = known
+    p = stats.pairwise_p(values, spread)
     turn = direction(wanted[0])
     best, worst = stats.rank_intervals(turn * values, p)
     alone, manifest = len(entries) == 2, entries[0].manifests[0]
+    several = any(len(one.runs) > 1 for one in entries)
+    visible = stats.smallest_visible(spread)[np.triu_indices(len(main), 1)]
     return Comparison(
         task=asked.name,
         version=asked.version,
@@ -131,16 +125,26 @@ def compare(
         partial=manifest.partial,
         metric=wanted[0],
         samples=len(samples),
-        place=place,
-        places=0 if labels is None else len(set(labels)),
-        method=(SEVERAL if several else SINGLE).format(unit=place or "sample"),
-        remarks=(*remarks, *doubt),
-        sides=tuple(map(_side, entries, values)),
+        unit=independent.noun,
+        units=independent.count,
+        method=(SEVERAL if several else SINGLE).format(unit=independent.noun),
+        visible=_number(np.median(visible)),
+        remarks=(*remarks, *([independent.doubt] if independent.doubt else [])),
+        sides=tuple(
+            _side(entry, measured, wanted[0], independent)
+            for entry, measured in zip(entries, found, strict=True)
+        ),
         pairs=pairs,
         classes=_classes(asked, wanted[1], found) if alone and wanted[1:] else (),
         per_sample=_per_sample(kind, samples, scores[0], scores[1], several) if alone else None,
         tiers=tuple(stats.tiers(turn * values, p).tolist()),
         ranks=tuple(zip(best.tolist(), worst.tolist(), strict=True)),
+    )
+
+
+def _stacked(spreads: Sequence[stats.Spread]) -> stats.Spread:
+    return stats.Spread(
+        np.array([one.variance for one in spreads]), np.array([one.degrees for one in spreads])
     )
 
 
@@ -154,44 +158,21 @@ def _wanted(metric: str, manifest: Manifest) -> list[str]:
     return [metric, of_classes] if of_classes in known else [metric]
 
 
-def _places(run: Run) -> tuple[str, list[str] | None, list[str]]:
-    """The attribute to resample by, its value for each sample, and what doubt remains."""
-    attributes = run.attributes()
-    there = () if attributes is None else attributes.column_names
-    name = next((place for place in PLACES if place in there), None)
-    if attributes is None or name is None:
-        return "", None, ["samples are taken as independent: nothing says where they are from"]
-    labels = attributes.column(name).to_pylist()
-    if len(set(labels)) >= FEWEST_PLACES:
-        return name, labels, []
-    few = f"samples are taken as independent: {len(set(labels))} {name}s are too few to resample"
-    return "", None, [few]
-
-
 def _measure(
     task: Task,
     entry: Competitor,
     wanted: Sequence[str],
     samples: Sequence[str],
-    labels: Sequence[str] | None,
-    several: bool,
-    index: int,
+    independent: Units,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, _Measured], Floats]:
     """The wanted metrics of one entry, and its score of each sample, mean over its runs."""
-    kind, count = kinds.of(task), len(samples)
-    groups = 0 if several else min(GROUPS, count if labels is None else len(set(labels)))
-    rows = 1 + RESAMPLES + groups
+    kind = kinds.of(task)
+    rows = sum(map(len, independent.left_out()))
 
     def counts(before: int) -> Iterator[NDArray[np.uint16]]:
-        """The samples themselves, the resamples, and those that leave a group out."""
         done = before * rows
-        blocks = [
-            iter([np.ones((1, count), np.uint16)]),
-            stats.resample_counts(count, RESAMPLES, clusters=labels),
-            stats.jackknife_counts(count, groups, clusters=labels) if groups > 1 else iter([]),
-        ]
-        for block in chain.from_iterable(blocks):
+        for block in independent.left_out():
             yield block
             done += len(block)
             progress(done, rows * len(entry.runs))
@@ -209,26 +190,26 @@ def _measure(
     measured = {}
     for name in wanted:
         values = np.stack([each[name] for each in found])
-        left_out = None if several or groups < 2 else values[0, 1 + RESAMPLES :]
         measured[name] = _Measured(
             value=values[:, 0].mean(axis=0),
-            replicates=stats.average_runs(values[:, 1 : 1 + RESAMPLES], seed=index),
-            left_out=left_out,
+            left_out=values[:, 1:].mean(axis=0),
+            seeds=stats.spread_over_seeds(values[:, 0]),
         )
     return measured, np.mean(scores, axis=0)
 
 
 def _difference(
-    one: _Measured, other: _Measured, first: int, second: int, label: str = ""
+    one: _Measured,
+    other: _Measured,
+    spread: stats.Spread,
+    first: int,
+    second: int,
+    label: str = "",
 ) -> Difference:
     """Of two aggregates, or of one class; its p not yet corrected for others."""
     value = one.value - other.value
-    replicates = one.replicates - other.replicates
-    low, high = stats.percentile_interval(replicates)
-    if one.left_out is None or other.left_out is None:
-        p = stats.two_sided_p(value, stats.standard_error(replicates))
-    else:
-        p = stats.sign_flip_p(stats.pseudo_values(value, one.left_out - other.left_out))
+    low, high = stats.interval(value, spread)
+    p = stats.p_value(value, spread)
     return Difference(
         first,
         second,
@@ -248,8 +229,11 @@ def _classes(
     task: Task, metric: str, sides: Sequence[dict[str, _Measured]]
 ) -> tuple[Difference, ...]:
     one, other = (side[metric] for side in sides)
+    spread = stats.together(
+        stats.spread_over_units(one.left_out - other.left_out), one.seeds, other.seeds
+    )
     differences = [
-        _difference(one.of(index), other.of(index), 0, 1, label)
+        _difference(one.of(index), other.of(index), spread.at(index), 0, 1, label)
         for index, label in enumerate(task.classes)
     ]
     return _corrected(differences, metric)
@@ -266,11 +250,9 @@ def _corrected(differences: Sequence[Difference], metric: str) -> tuple[Differen
 
 
 def _verdict(found: Difference, p: float | None, metric: str) -> str:
-    if p is None or p >= stats.ALPHA or found.low is None or found.high is None:
+    if p is None or p >= stats.ALPHA or found.value is None:
         return "tied"
-    if found.low <= 0 <= found.high:
-        return "tied"
-    return "better" if direction(metric) * found.low > 0 else "worse"
+    return "better" if direction(metric) * found.value > 0 else "worse"
 
 
 def _per_sample(
@@ -296,12 +278,21 @@ def _per_sample(
     )
 
 
-def _side(entry: Competitor, value: float) -> CompetitorScore:
+def _side(
+    entry: Competitor, measured: dict[str, _Measured], metric: str, independent: Units
+) -> CompetitorScore:
+    one = measured[metric]
+    left_out = {name: each.left_out for name, each in measured.items()}
+    low, high = score_interval(metric, one.value, left_out, independent.count, one.seeds)
     return CompetitorScore(
         name=entry.name,
         runs=tuple(run.name for run in entry.runs),
         seeds=tuple(manifest.seed for manifest in entry.manifests),
-        value=float(value),
+        value=float(one.value),
+        low=_number(low),
+        high=_number(high),
+        unit_error=_number(stats.spread_over_units(one.left_out).error),
+        seed_error=_number(one.seeds.error) if len(entry.runs) > 1 else None,
     )
 
 

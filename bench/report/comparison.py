@@ -12,12 +12,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompetitorScore:
-    """One entry: its runs, one for each seed of training, and the mean of their metric."""
+    """One entry.
+
+    Attributes:
+        name: of the entry.
+        runs: one for each seed of training.
+        seeds: of these.
+        value, low, high: the mean of their metric and its 95 % interval; None where undefined.
+        unit_error: the standard error that comes from the choice of samples.
+        seed_error: the one that comes from seeds; None with one training, which says nothing of it.
+    """
 
     name: str
     runs: tuple[str, ...]
     seeds: tuple[int, ...]
     value: float
+    low: float | None
+    high: float | None
+    unit_error: float | None
+    seed_error: float | None
 
 
 @dataclass(frozen=True)
@@ -31,8 +44,9 @@ class Difference:
         value, low, high: their difference and its 95 % interval.
         p: of no difference.
         p_holm: the same, corrected for all pairs, or all classes, shown together.
-        verdict: ``better`` or ``worse``, as the metric counts, where corrected p and interval
-            both say so, else ``tied``.
+        verdict: ``better`` or ``worse``, as the metric counts, where corrected p is below 0.05,
+            else ``tied``. Of a single pair p is not corrected, and is so where the interval
+            excludes 0.
         tiny: whether it is too small to matter, certain or not.
     """
 
@@ -77,8 +91,10 @@ class Comparison:
         task, version, digest, track, partial: what they were run on.
         metric: what is compared.
         samples: how many.
-        place, places: the attribute whose values were resampled with all of their samples, and how
-            many there are; empty and 0 where samples were resampled one by one.
+        unit, units: what is independent of each other, ``sample`` or an attribute such as ``tile``,
+            and how many there are.
+        visible: the smallest difference that a pair like these would show with a power of 0.8,
+            median over pairs.
         method: how interval and p-value came to be, in words.
         remarks: what a reader should know besides.
         sides: the entries, as asked for.
@@ -96,9 +112,10 @@ class Comparison:
     partial: bool
     metric: str
     samples: int
-    place: str
-    places: int
+    unit: str
+    units: int
     method: str
+    visible: float | None
     remarks: tuple[str, ...]
     sides: tuple[CompetitorScore, ...]
     pairs: tuple[Difference, ...]

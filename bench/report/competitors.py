@@ -75,9 +75,15 @@ def find(
         competitors.append(competitor)
         remarks += said
     _check_alike(competitors, task)
-    counts = [len(one.runs) for one in competitors]
-    if max(counts) > min(counts) == 1:
-        remarks.append("an entry with one run says nothing about other seeds of its training")
+    once = [
+        one.name
+        for one in competitors
+        if len(one.runs) == 1 and trainings.made(one.manifests[0]).seed is not None
+    ]
+    if once:
+        remarks.append(
+            f"one seed of {', '.join(once)}: nothing is said about other seeds of training"
+        )
     remarks += _same_model(competitors)
     if verification.of_run(competitors[0].manifests[0]) == verification.UNVERIFIED:
         remarks.append("the scored split is unverified: its samples were held to nothing published")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench import kinds
 from bench.base.errors import RequestError
-from bench.kinds.common.scoring import RESAMPLES
+from bench.kinds.common.units import units
 from bench.metrics import rate_distortion, stats
 from bench.metrics.rate_distortion import Delta
 from bench.report import competitors
@@ -88,11 +88,11 @@ class Curves:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The points of one codec, and their bootstrap replicates."""
+    """The points of one codec, of all images and without each unit."""
 
     points: tuple[str, ...]
-    rates: Floats  # [1 + B, P], the estimate first
-    psnr: Floats  # [1 + B, P]
+    rates: Floats  # [1 + G, P], of all images first
+    psnr: Floats  # [1 + G, P]
 
 
 def against(
@@ -107,8 +107,9 @@ def against(
 ) -> Curves:
     """Draw codecs beside an anchor from their stored observations.
 
-    Images are resampled 1,000 times, for all codecs alike. Rate points that another point of the
-    same codec beats are left out of its curve. Of several seeds the mean is drawn.
+    Intervals are those of the jackknife over images, or over tiles where the dataset names enough
+    of them, for all codecs alike. Rate points that another point of the same codec beats are left
+    out of its curve. Of several seeds the mean is drawn.
 
     Args:
         names: the anchor, then others: entries or runs, as for `bench.report.compare.compare`.
@@ -157,9 +158,8 @@ def _draw(task: Task, entry: Competitor, rate: Rate) -> _Drawn:
     rates, psnr, points = [], [], list[str]()
     for run in entry.runs:
         observations = run.observations()
-        count = observations.num_rows
-        blocks = [np.ones((1, count), np.uint16), *stats.resample_counts(count, RESAMPLES)]
-        found = kind.replicate(observations, blocks, wanted)
+        independent = units(run.attributes(), observations.num_rows)
+        found = kind.replicate(observations, independent.left_out(), wanted)
         points = list(kind.labels(observations, "points"))
         rates.append(found[wanted[0]])
         psnr.append(found[wanted[1]])
@@ -200,8 +200,11 @@ def _undefined(delta: Delta, drawn: _Drawn, anchor: _Drawn, method: str) -> str:
 
 
 def _interval(values: Floats) -> Interval:
-    """An estimate [0] and its replicates [1:] as a number with an interval."""
-    low, high = stats.percentile_interval(values[1:])
+    """A number of all images [0] and without each unit [1:] as one with an interval."""
+    low, high = np.nan, np.nan
+    if len(values) > stats.FEWEST_UNITS:
+        spread = stats.spread_over_units(values[1:])
+        low, high = stats.interval(values[0], spread, stats.bias(values[0], values[1:]))
     return Interval(*(float(n) if np.isfinite(n) else None for n in (values[0], low, high)))
 
 

@@ -62,6 +62,7 @@ class Scored(NamedTuple):
     scores: tuple[Score, ...]
     remarks: tuple[str, ...]
     scored_by: HarnessRecord
+    left_out: tuple[float, ...]
 
 
 class Manifest(Record):
@@ -93,6 +94,9 @@ class Manifest(Record):
         parts: the SHA-256 of each file of observations, by name.
         observations_sha256: of what was observed, without columns that measure the machine.
         scores: all of them; empty before the run is complete.
+        left_out: the primary score without each of the independent units that the attributes name,
+            or group of them; two entries are compared by these. Empty where it is undefined, there
+            are too few units, and in runs of earlier versions.
         remarks: what could not be computed or checked, in words.
         scored_by: the harness that computed the scores last.
         seconds: that predicting took; None before the run is complete.
@@ -125,6 +129,7 @@ class Manifest(Record):
     parts: dict[str, str] = Field(default_factory=dict)
     observations_sha256: str | None = None
     scores: Annotated[tuple[Score, ...], Strict(False)] = ()
+    left_out: Annotated[tuple[FiniteFloat, ...], Strict(False)] = ()
     remarks: Texts = ()
     scored_by: HarnessRecord | None = None
     seconds: FiniteFloat | None = None
@@ -170,10 +175,19 @@ class Manifest(Record):
         return self.model_copy(update=update)
 
     def rescored(
-        self, scores: Sequence[Score], remarks: Sequence[str], scored_by: HarnessRecord
+        self,
+        scores: Sequence[Score],
+        remarks: Sequence[str],
+        scored_by: HarnessRecord,
+        left_out: Sequence[float] = (),
     ) -> "Manifest":
-        """The manifest with other scores of the same observations."""
-        update = {"scores": tuple(scores), "remarks": tuple(remarks), "scored_by": scored_by}
+        """The manifest with other scores of the same observations; the arguments are its fields."""
+        update = {
+            "scores": tuple(scores),
+            "remarks": tuple(remarks),
+            "scored_by": scored_by,
+            "left_out": tuple(left_out),
+        }
         return self.model_copy(update=update)
 
     def labelled_as(self, now: "Manifest") -> "Manifest":

@@ -1,6 +1,6 @@
 """The results database: an index over run folders and reported numbers, made again at any time.
 
-The schema, version 2, is documented in ``results/README.md``. There are no keys and no indexes on
+The schema, version 3, is documented in ``results/README.md``. There are no keys and no indexes on
 purpose: they make a DuckDB file harder to recover, and a hundred thousand rows need none.
 
 Reading needs DuckDB and nothing else; what writing needs is imported there.
@@ -63,7 +63,7 @@ def connect(results: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection
                 )
             _make(path, [])
         connection = _open(path, read_only=not write)
-        if _version(connection, path) == 1:
+        if _version(connection, path) in (1, 2):
             connection.close()
             with contextlib.nullcontext() if write else _writing(path):
                 _upgrade(path)
@@ -191,7 +191,11 @@ def _damaged(path: Path, error: Exception) -> BenchError:
 
 
 def _upgrade(path: Path) -> None:
-    """Bring a database of schema 1, which didn't say what splits were held to, to the present one.
+    """Bring a database of an earlier schema to the present one.
+
+    Schema 1 didn't say what splits were held to nor how many classes stand behind a mean; neither 1
+    nor 2 what the independent units of a score are. What a run's folder doesn't hold stays
+    unknown: `bench score` adds it.
 
     A changed copy takes its place, so that a killed process leaves the one or the other. The
     caller holds the lock.
@@ -204,7 +208,8 @@ def _upgrade(path: Path) -> None:
         shutil.copyfile(path, fresh)
         with duckdb.connect(str(fresh)) as connection:
             # Another process may have done it meanwhile.
-            if _version(connection, path) == 1:
+            found = _version(connection, path)
+            if found == 1:
                 known = connection.execute("select run, manifest from runs").fetchall()
                 connection.execute("alter table runs add column checked varchar")
                 connection.execute("alter table metrics add column classes integer")
@@ -213,6 +218,10 @@ def _upgrade(path: Path) -> None:
                     [[verification.of_run(parse(text, f"run {run}")), run] for run, text in known]
                     or [["", ""]],
                 )
+            if found in (1, 2):
+                connection.execute("alter table runs add column left_out double[] default []")
+                connection.execute("alter table metrics add column units integer")
+                connection.execute("alter table metrics add column unit varchar default 'sample'")
                 connection.execute(f"update schema_version set version = {VERSION}")
                 connection.execute("checkpoint")
 

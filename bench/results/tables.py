@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.results.integrity import Checked
     from bench.results.manifest import Manifest
 
-VERSION = 2
+VERSION = 3
 """Version of the schema below."""
 
 SCHEMA = f"""
@@ -30,12 +30,12 @@ create table runs (
   harness_version varchar not null, harness_commit varchar, harness_dirty boolean,
   started timestamp not null, seconds double not null, parameters bigint, macs bigint,
   latency_ms double, samples_per_second double, peak_memory bigint, altered boolean not null,
-  manifest json not null, checked varchar not null
+  manifest json not null, checked varchar not null, left_out double[] not null
 );
 create table metrics (
   run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
   value double, low double, high double, samples bigint not null, slice varchar not null,
-  is_primary boolean not null, classes integer
+  is_primary boolean not null, classes integer, units integer, unit varchar not null
 );
 create table reported (
   source varchar not null, title varchar not null, authors varchar not null, year integer,
@@ -75,7 +75,8 @@ def insert(connection: duckdb.DuckDBPyConnection, checked: "Iterable[Checked]") 
         for s in manifest.scores:
             is_primary = s.name == manifest.task.primary and not s.slice
             values = [s.metric, s.average, s.label, s.value, s.low, s.high, s.samples, s.slice]
-            metrics.append([manifest.run, *values, is_primary, s.classes])
+            of_units = s.units, s.unit
+            metrics.append([manifest.run, *values, is_primary, s.classes, *of_units])
     _fill(connection, "runs", runs)
     _fill(connection, "metrics", metrics)
 
@@ -115,4 +116,5 @@ def _run_row(manifest: "Manifest", *, altered: bool) -> list[Any]:
         altered,
         manifest.text(),
         verification.of_run(manifest),
+        list(manifest.left_out),
     ]

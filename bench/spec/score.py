@@ -22,13 +22,16 @@ class Score:
         label: the class for ``classes``, the point of a curve, such as ``bpppc=2.06``, for
             ``points``, else empty.
         value: the number, in the unit of the metric; None where it is undefined.
-        low: lower end of the 95 % interval over samples; None where it is undefined. Of a class the
-            interval is that of the resamples in which the class occurs, where those are most.
+        low: lower end of the 95 % interval over units; None where it is undefined, such as that of
+            a class that occurs in one unit only, or there are too few.
         high: upper end of that interval.
         samples: how many samples stand behind it.
         slice: which samples, such as ``country=Portugal``; empty for all.
         classes: how many classes stand behind an average over classes: those that occur among these
             samples; None for what is no such average, and in runs of earlier versions.
+        units: how many independent units stand behind the interval; None in runs of earlier
+            versions, whose intervals are those of a bootstrap over samples.
+        unit: what such a unit is: ``tile``, ``sample`` ...
     """
 
     # Without a configuration of its own it would take that of the model that it stands in, which is
@@ -44,6 +47,8 @@ class Score:
     samples: _Count
     slice: _Text
     classes: _Count | None = None
+    units: _Count | None = None
+    unit: _Text = "sample"
 
     @property
     def name(self) -> str:

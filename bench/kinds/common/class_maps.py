@@ -141,6 +141,13 @@ class ClassMaps(Kind[D, S]):
         count = confusion.occurring(self.pooled(observations))
         return dict.fromkeys(("iou_macro", "recall_macro", "f1_macro"), count)
 
+    def occurrences(self, observations: pa.Table) -> NDArray[np.bool_]:
+        """Which classes have a pixel in each image, [N, C]."""
+        cells = matrix(observations, "confusion")
+        classes = len(self.task.classes)
+        found: NDArray[np.bool_] = (cells.reshape(len(cells), classes, classes) > 0).any(axis=2)
+        return found
+
     def pooled(self, observations: pa.Table) -> NDArray[np.int64]:
         """The confusion matrix of all pixels, [classes, classes]."""
         classes = len(self.task.classes)

@@ -166,6 +166,7 @@ class Kind(ABC, Generic[D, S]):
         Args:
             observations: N rows.
             counts: blocks [B, N], how often each resample holds each row; R is the sum of the B.
+                The jackknife leaves rows out: they are there 0 times, the others once.
             names: only these metrics; all without any.
 
         Returns:
@@ -244,6 +245,10 @@ class Kind(ABC, Generic[D, S]):
         resample as in all samples.
         """
         return {}
+
+    def occurrences(self, observations: pa.Table) -> NDArray[np.bool_] | None:
+        """Which of the task's classes occur in each sample, [N, C]; None where there are none."""
+        return None
 
     def check_scale(self, observations: pa.Table) -> None:
         """Refuse the observations of a run whose outputs can't be on the scale of the interface.

@@ -1,92 +1,190 @@
 """Scores with intervals from observations."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bench.kinds.common.kind import Kind
+from bench.kinds.common.units import Units, units
+from bench.metrics import stats
 from bench.metrics.scales import scale
-from bench.metrics.stats import percentile_interval, resample_counts
 from bench.spec.score import Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-RESAMPLES = 1_000
-"""Bootstrap resamples behind every interval."""
-
-
-_COUNTS_AT_ONCE = 1 << 20
-
-
 MAX_SLICES = 32
 """An attribute with more values than these is no slicing but an address."""
+
+FEWEST_OF_A_CLASS = 5
+"""Where a class occurs in fewer units, the interval of an average over classes is approximate."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring gives.
+
+    Attributes:
+        scores: every metric, and the primary one of each slice.
+        units: of all samples.
+        left_out: the primary metric without each unit, or group of units: differences between
+            entries are tested by these.
+        remarks: what to keep in mind of the intervals, a line each.
+    """
+
+    scores: tuple[Score, ...]
+    units: Units
+    left_out: tuple[float, ...]
+    remarks: tuple[str, ...]
 
 
 def score(
     kind: Kind[Any, Any], observations: pa.Table, attributes: pa.Table | None = None
-) -> list[Score]:
-    """Every metric of a task with its 95 % bootstrap interval, from observations alone.
+) -> Scored:
+    """Every metric of a task with its 95 % interval, from observations alone.
+
+    The interval is that of the jackknife over independent units (`bench.metrics.stats.jackknife`).
 
     Args:
         kind: of the task that is scored.
         observations: N rows.
         attributes: what the rows can be grouped by, a text column each beside ``sample``, rows as
-            in ``observations``; the primary metric is scored for each group as well.
+            in ``observations``; the primary metric is scored for each group as well. One of
+            `bench.kinds.common.units.CLUSTERS` names the samples that aren't independent.
 
     Raises:
         RequestError: the direction of a metric isn't known to `bench.metrics.scales`.
     """
     primary = (kind.task.primary,)
     observations = kind.settle(observations)
-    found = _scored(kind, observations, "", ())
-    for part, rows in kind.parts(observations).items():
-        found += _scored(kind, rows, part, primary)
+    independent = units(attributes, observations.num_rows)
+    found, left_out = _scored(kind, observations, independent, "", ())
+    parts = kind.parts(observations)
+    place = {name: row for row, name in enumerate(_names(observations))} if parts else {}
+    for part, rows in parts.items():
+        of_part = np.array([place[name] for name in _names(rows)], np.intp)
+        found += _scored(kind, rows, independent.of(of_part), part, primary)[0]
+    for part, places in _slices(attributes).items():
+        rows = observations.take(places)
+        found += _scored(kind, rows, independent.of(places), part, primary)[0]
+    return Scored(
+        tuple(found),
+        independent,
+        tuple(left_out.get(kind.task.primary, np.empty(0)).tolist()),
+        tuple(_remarks(kind, observations, independent)),
+    )
+
+
+def _names(observations: pa.Table) -> list[str]:
+    names: list[str] = observations.column("sample").to_pylist()
+    return names
+
+
+def _slices(attributes: pa.Table | None) -> "dict[str, NDArray[np.intp]]":
+    """The rows of each group of samples, by name."""
+    found: dict[str, NDArray[np.intp]] = {}
     if attributes is None:
         return found
-    for column, values in zip(attributes.column_names, attributes.columns, strict=True):
-        groups = sorted(set(values.to_pylist()))
-        if column != "sample" and len(groups) <= MAX_SLICES:
-            for group in groups:
-                rows = observations.filter(pc.equal(values, group))
-                found += _scored(kind, rows, f"{column}={group}", primary)
+    for name in attributes.column_names:
+        values = attributes.column(name).to_numpy()
+        groups = sorted(set(values))
+        if name != "sample" and len(groups) <= MAX_SLICES:
+            found |= {f"{name}={group}": np.flatnonzero(values == group) for group in groups}
     return found
 
 
 def _scored(
-    kind: Kind[Any, Any], observations: pa.Table, part: str, names: Sequence[str]
-) -> list[Score]:
+    kind: Kind[Any, Any],
+    observations: pa.Table,
+    independent: Units,
+    part: str,
+    names: Sequence[str],
+) -> "tuple[list[Score], dict[str, NDArray[np.float64]]]":
     samples, classes = observations.num_rows, kind.averaged(observations)
     values = kind.measure(observations)
-    block = min(RESAMPLES, max(64, _COUNTS_AT_ONCE // samples))
-    counts = resample_counts(samples, RESAMPLES, block=block)
-    replicates = kind.replicate(observations, counts, names)
+    enough = independent.count >= stats.FEWEST_UNITS
+    replicates = kind.replicate(observations, independent.left_out(), names) if enough else {}
+    left_out = {name: values[1:] for name, values in replicates.items()}
     found = []
     for name in names or values:
         metric, _, average = name.rpartition("_")
-        scale(metric)
         labels = kind.labels(observations, average) if np.ndim(values[name]) else [""]
-        interval = _interval_of_classes if average == "classes" else percentile_interval
-        lows, highs = interval(replicates[name])
+        lows, highs = (
+            score_interval(name, values[name], left_out, independent.count)
+            if enough and samples >= stats.FEWEST_SAMPLES
+            else np.full((2, *np.shape(values[name])), np.nan)
+        )
         rows = zip(*map(np.atleast_1d, (values[name], lows, highs)), strict=True)
         for label, numbers in zip(labels, rows, strict=True):
             value, low, high = (float(n) if np.isfinite(n) else None for n in numbers)
-            behind = classes.get(name)
-            found.append(Score(metric, average, label, value, low, high, samples, part, behind))
-    return found
+            of_units = classes.get(name), independent.count, independent.noun
+            found.append(Score(metric, average, label, value, low, high, samples, part, *of_units))
+    return found, left_out
 
 
-def _interval_of_classes(
-    replicates: "NDArray[np.float64]",
+def score_interval(
+    name: str,
+    value: "NDArray[np.float64]",
+    left_out: "dict[str, NDArray[np.float64]]",
+    count: int,
+    seeds: stats.Spread | None = None,
 ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-    """The interval of each class [R, C] from the resamples in which it occurs, if most are."""
-    bounds = np.full((2, replicates.shape[1]), np.nan)
-    for index, values in enumerate(replicates.T):
-        known = values[~np.isnan(values)]
-        if 2 * len(known) > len(values):
-            bounds[:, index] = percentile_interval(known)
-    return bounds[0], bounds[1]
+    """The 95 % interval of a metric on its own scale.
+
+    Args:
+        name: of the metric, with its average.
+        value: [...].
+        left_out: [G, ...] without each unit, by name; of an average over classes the values of
+            each class under ``<metric>_classes``, where there are some, tell how well its standard
+            error is known.
+        count: the number of units.
+        seeds: the spread over trainings, where ``value`` is a mean over several.
+
+    Returns:
+        Lower and upper bounds [...]; NaN where a value is undefined without some unit, and for a
+        metric that isn't smooth, such as a median, whose standard error the jackknife doesn't give.
+    """
+    metric, _, average = name.rpartition("_")
+    meant, without = scale(metric), left_out[name]
+    if not meant.smooth or len(without) < stats.FEWEST_UNITS:
+        return np.full(np.shape(value), np.nan), np.full(np.shape(value), np.nan)
+    parts = left_out.get(f"{metric}_classes") if average == "macro" else None
+    # A lossless codec has an infinite PSNR.
+    with np.errstate(invalid="ignore"):
+        spread = stats.spread_over_units(without, parts)
+        moved = stats.bias(value, without)
+    if seeds is not None:
+        spread = stats.together(spread, seeds)
+    return stats.bounded_interval(value, spread, moved, count, meant.low, meant.high)
+
+
+def _remarks(kind: Kind[Any, Any], observations: pa.Table, independent: Units) -> list[str]:
+    """Doubts about independence, and what is too few for an interval that holds what it says."""
+    said = [independent.doubt] if independent.doubt else []
+    noun, samples = independent.noun, observations.num_rows
+    if independent.count < stats.FEWEST_UNITS or samples < stats.FEWEST_SAMPLES:
+        fewest = f"{stats.FEWEST_SAMPLES} samples in {stats.FEWEST_UNITS} {noun}s"
+        said.append(f"too few for an interval: {samples} samples, expected at least {fewest}")
+        return said
+    occurs = kind.occurrences(observations)
+    if occurs is None:
+        return said
+    if independent.labels is not None:
+        of_units = np.zeros((int(independent.labels.max()) + 1, occurs.shape[1]), np.bool_)
+        np.logical_or.at(of_units, independent.labels, occurs)
+        occurs = of_units
+    numbers = occurs.sum(axis=0)
+    rare = [
+        f"{name} ({number})"
+        for name, number in zip(kind.task.classes, numbers.tolist(), strict=True)
+        if 0 < number < FEWEST_OF_A_CLASS
+    ]
+    if rare:
+        said.append(
+            f"intervals of averages over classes are approximate: some classes occur in fewer than "
+            f"{FEWEST_OF_A_CLASS} {noun}s: {', '.join(rare)}"
+        )
+    return said

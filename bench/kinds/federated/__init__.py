@@ -206,6 +206,10 @@ class Federated(ClassLogits[Settings]):
             found[f"round={number + 1:0{width}d}"] = part
         return found
 
+    def occurrences(self, observations: pa.Table) -> NDArray[np.bool_]:
+        """The labels of each image, [N, C]."""
+        return matrix(observations, "targets").view(np.bool_)
+
     def averaged(self, observations: pa.Table) -> Mapping[str, int]:
         """The number of classes that occur."""
         count = occurring(matrix(observations, "targets"))["ap_macro"]

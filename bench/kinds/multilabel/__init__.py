@@ -121,6 +121,10 @@ class Multilabel(ClassLogits[Settings]):
         arrays = observed(observations)
         return multilabel_replicates(*arrays, counts, names or NAMES, threshold=self.threshold)
 
+    def occurrences(self, observations: pa.Table) -> NDArray[np.bool_]:
+        """The labels of each image, [N, C]."""
+        return matrix(observations, "targets").view(np.bool_)
+
     def averaged(self, observations: pa.Table) -> Mapping[str, int]:
         """The number of classes that occur; of AUROC and specificity those that are absent, too."""
         return occurring(matrix(observations, "targets"))

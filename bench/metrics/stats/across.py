@@ -123,6 +123,8 @@ def critical_difference(scores: Scores, alpha: float = 0.05) -> CriticalDifferen
     Raises:
         RequestError: there are fewer than two entries, or fewer than two tasks that all have.
     """
+    from scipy.special import chdtrc
+
     shared = _shared(scores)
     entries, tasks = len(scores), int(shared.sum())
     if entries < 2 or tasks < 2:
@@ -143,7 +145,7 @@ def critical_difference(scores: Scores, alpha: float = 0.05) -> CriticalDifferen
         tasks,
         ranks,
         float(statistic),
-        _chi_squared_tail(float(statistic), entries - 1),
+        float(chdtrc(entries - 1, statistic)),
         difference,
         _groups(ranks, difference),
     )
@@ -173,17 +175,6 @@ def _groups(ranks: Floats, difference: float) -> tuple[tuple[int, ...], ...]:
             found.append(tuple(map(int, order[start:end])))
             reached = end
     return tuple(found)
-
-
-def _chi_squared_tail(value: float, degrees: int) -> float:
-    """P(X > value), by the recurrence over degrees of freedom (Abramowitz and Stegun 26.4.8)."""
-    half = value / 2
-    odd = degrees % 2
-    tail = math.erfc(math.sqrt(half)) if odd else math.exp(-half)
-    for k in range(1 if odd else 2, degrees, 2):
-        if half:
-            tail += math.exp(k / 2 * math.log(half) - half - math.lgamma(k / 2 + 1))
-    return min(1.0, tail)
 
 
 def _studentised_range(probability: float, entries: int) -> float:

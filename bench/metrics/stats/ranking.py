@@ -9,42 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import RequestError
-from bench.metrics.stats.intervals import two_sided_p
+from bench.metrics.stats.jackknife import ALPHA, Spread, p_value, together
 from bench.metrics.stats.paired import holm
 
 Floats = NDArray[np.float64]
 Ranks = NDArray[np.int64]
 
-ALPHA = 0.05
-"""The chance of a false statement that every test here accepts."""
 
-
-def pairwise_p(values: NDArray[Any], replicates: NDArray[Any]) -> Floats:
-    """P-values [E, E] of no difference between two entries, from replicates under equal counts.
-
-    Normal theory with the bootstrap standard error of each difference. The share of replicates
-    beyond zero would do as well, but can't get below 1 / R, and a correction for three hundred
-    entries asks for less.
+def pairwise_p(values: NDArray[Any], spread: Spread) -> Floats:
+    """P-values [E, E] of no difference between two entries.
 
     Args:
         values: [E].
-        replicates: [R, E]; row r of all entries from the same resample.
+        spread: [E, E] of each difference (`bench.metrics.stats.jackknife.pairwise_spread`, or
+            `independent_spread`).
     """
-    covariance = np.atleast_2d(np.cov(replicates, rowvar=False))
-    variance = np.diag(covariance)
-    # The subtraction can leave a trace of rounding where two entries are the same.
-    scale = variance[:, None] + variance
-    squared = scale - 2 * covariance
-    return _matrix(values, np.sqrt(np.where(squared > 1e-12 * scale, squared, 0)))
+    p = p_value(np.subtract.outer(values, values), spread)
+    np.fill_diagonal(p, 1)
+    return p
 
 
-def unpaired_p(values: NDArray[Any], errors: NDArray[Any]) -> Floats:
-    """P-values [E, E] of no difference between two entries, from values and standard errors.
+def independent_spread(own: Spread) -> Spread:
+    """The spread of differences, [E, E], of entries that are taken to err independently.
 
-    The errors are taken as independent. Entries scored on the same samples mostly err alike, so
-    that this finds fewer differences than `pairwise_p`, not more.
+    Entries scored on the same samples mostly err alike, so that this finds fewer differences than
+    paired values of both, not more.
+
+    Args:
+        own: [E] that of each entry.
     """
-    return _matrix(values, np.sqrt(np.add.outer(np.square(errors), np.square(errors))))
+    rows = Spread(own.variance[:, None], own.degrees[:, None])
+    return together(rows, own)
 
 
 def holm_pairs(p: NDArray[Any]) -> Floats:
@@ -113,15 +108,6 @@ def rank_intervals(
     best = 1 + (differs & higher).sum(axis=1)
     worst = len(values) - (differs & ~higher).sum(axis=1)
     return best, worst
-
-
-def _matrix(values: NDArray[Any], errors: NDArray[Any]) -> Floats:
-    """Symmetric p [E, E], each pair computed once."""
-    p = np.ones_like(errors)
-    row, column = np.triu_indices(len(values), 1)
-    p[row, column] = two_sided_p(values[row] - values[column], errors[row, column])
-    p[column, row] = p[row, column]
-    return p
 
 
 def _check(values: NDArray[Any], p: NDArray[Any]) -> None:

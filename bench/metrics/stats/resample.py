@@ -1,12 +1,10 @@
-"""Resamples of a test set: bootstrap, jackknife, and the mean over runs as a second level.
+"""Resamples of a test set: which samples each holds.
 
 A resample is how often it holds every sample, so that a metric sorts once and then only reweights.
-Samples of one place or scene aren't independent; they are drawn together as a cluster.
+Samples of one place or scene aren't independent; they are left out together as a cluster.
 """
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,61 +15,6 @@ from bench.base.errors import RequestError
 Counts = NDArray[np.uint16]
 
 _VALUES_PER_PRODUCT = 1 << 22
-_DRAWN_AT_ONCE = 10_000
-
-
-def resample_counts(
-    samples: int,
-    resamples: int = 1000,
-    seed: int = 0,
-    block: int = 64,
-    clusters: ArrayLike | None = None,
-) -> Iterator[Counts]:
-    """How often each of N samples appears in each of R bootstrap resamples.
-
-    Resample r is drawn from its own generator, seeded by (seed, r): the same call always gives
-    the same resamples, whatever the block size or the number of threads, and a longer call starts
-    with those of a shorter one. Two entries on the same samples are paired by equal seeds.
-
-    With clusters it is they that are drawn, as many as there are and each with all of its samples
-    (Field and Welsh 2007); the size of a resample then varies.
-
-    Args:
-        samples: N.
-        resamples: R.
-        seed: not negative.
-        block: resamples per yielded block; each costs 2 N bytes.
-        clusters: [N] labels of any type; equal labels belong together. Without any, every sample
-            is on its own.
-
-    Yields:
-        [B, N] uint16 with B = block, less in the last one; without clusters every row sums to N.
-
-    Raises:
-        RequestError: N, R or block isn't positive, the seed is negative, or there isn't one label
-            per sample.
-    """
-    if min(samples, resamples, block) < 1 or seed < 0:
-        raise RequestError(
-            "expected at least one sample and one resample and a seed of 0 or more, "
-            f"found samples={samples}, resamples={resamples}, seed={seed}, block={block}"
-        )
-    units, member = _units(samples, clusters)
-
-    def draw(resample: int) -> Counts:
-        rng = np.random.default_rng((seed, resample))
-        chosen = rng.integers(0, units, units)
-        counts = np.bincount(chosen, minlength=units).astype(np.uint16)
-        return counts if member is None else counts[member]
-
-    def blocks() -> Iterator[Counts]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            # Handing a short draw to a thread costs more than the draw.
-            each = map if units < _DRAWN_AT_ONCE else pool.map
-            for start in range(0, resamples, block):
-                yield np.stack(list(each(draw, range(start, min(start + block, resamples)))))
-
-    return blocks()
 
 
 def jackknife_counts(
@@ -87,7 +30,8 @@ def jackknife_counts(
         samples: N.
         groups: G, or the number of samples (of clusters, where there are some) if that is less.
         block: resamples per yielded block.
-        clusters: [N] labels, as for `resample_counts`.
+        clusters: [N] labels of any type; equal labels belong together. Without any, every sample
+            is on its own.
 
     Yields:
         [B, N] uint16 of zeros and ones.
@@ -110,29 +54,6 @@ def jackknife_counts(
             yield (group != left_out[:, None]).astype(np.uint16)
 
     return blocks()
-
-
-def average_runs(replicates: NDArray[np.floating[Any]], seed: int = 0) -> NDArray[np.float64]:
-    """Replicates of the mean over K runs of one entry: the second level of a two-level bootstrap.
-
-    The first level is the samples, drawn alike for all runs; here each replicate also draws runs.
-    K - 1 of them are drawn, with replacement, because that makes the variance over runs unbiased
-    for the mean of K (McCarthy and Snowden 1985), where drawing K would lose a share of 1 / K: half
-    of it with two runs. A single run is returned as it is: it says nothing about other seeds.
-
-    Args:
-        replicates: [K, R, ...], the metric of each run under the same R resamples.
-        seed: not negative; another one for every entry, whose runs have nothing in common.
-
-    Returns:
-        [R, ...] float64.
-    """
-    runs, resamples = replicates.shape[:2]
-    if runs == 1:
-        return np.asarray(replicates[0], np.float64)
-    drawn = np.random.default_rng((seed, runs)).integers(0, runs, (runs - 1, resamples))
-    mean: NDArray[np.float64] = replicates[drawn, np.arange(resamples)].mean(0, np.float64)
-    return mean
 
 
 def weighted_sums(counts: Counts, values: NDArray[Any]) -> NDArray[np.float64]:

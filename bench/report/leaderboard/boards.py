@@ -3,26 +3,26 @@
 A board holds one task at one digest on one track; on the sample track also on the same simulated
 data. Official results whose split could be held to nothing published are kept apart from the
 others, as a track of their own, and from those on other samples. An entrant stands on a board once:
-of its runs the newest of each training counts, and of several trainings the median one, so that no
-seed is picked for its score. Different models of one name stand there each by a longer one.
+of its runs the newest of each training counts, and of several trainings their mean, as in
+`bench.report.compare`. Different models of one name stand there each by a longer one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bench.metrics.scales import direction
-from bench.metrics.stats import rank_intervals, tiers, unpaired_p
-from bench.report.leaderboard.read import Result, Score
+from bench.metrics.stats import rank_intervals, tiers
+from bench.report.estimate import (
+    Estimate,
+    Trained,
+    estimate,
+    p_values,
+    smallest_visible,
+    turned,
+)
+from bench.report.leaderboard.read import Result
 from bench.results.trainings import by_model, differ, longer
-
-_HALF_WIDTH = NormalDist().inv_cdf(0.975)
-"""Of a 95 % interval, in standard errors."""
-
 
 UNVERIFIED = "unverified"
 """The track, as it were, of official results whose split could be held to nothing published."""
@@ -49,14 +49,18 @@ class Row:
     """A line of a board.
 
     Attributes:
-        result: the run that stands for the entrant.
+        result: the run that stands for the entrant; of several trainings the median one.
         place: where it stands; None where it isn't ranked.
         others: the other runs of the same entrant, newest first.
+        trainings: the run of each training that counts.
+        score: the mean over trainings; None where it isn't ranked.
     """
 
     result: Result
     place: Place | None
     others: Sequence[Result] = ()
+    trainings: Sequence[Result] = ()
+    score: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Board:
             ``unverified`` besides; ``data`` is empty on the official track, whose data the
             evaluator has checked.
         rows: ranked ones best first, then runs that aren't ranked.
+        visible: the smallest difference that two typical entries would show with a power of 0.8;
+            None where no two can be paired.
     """
 
     task: str
@@ -77,6 +83,7 @@ class Board:
     track: str
     data: str
     rows: list[Row] = field(default_factory=list)
+    visible: float | None = None
 
     @property
     def ranked(self) -> list[Row]:
@@ -95,23 +102,20 @@ def boards(results: Iterable[Result]) -> list[Board]:
         groups[*key, result.kind].append(result)
     found = []
     for (task, version, digest, track, data, kind), members in sorted(groups.items()):
-        board = Board(task, -version, digest, kind, track, data)
-        board.rows.extend(_rows(members))
-        found.append(board)
+        rows = _rows(members)
+        visible = smallest_visible([row.score for row in rows if row.score is not None])
+        found.append(Board(task, -version, digest, kind, track, data, rows, visible))
     return found
 
 
-def places(values: NDArray[np.float64], errors: NDArray[np.float64]) -> list[Place]:
+def places(name: str, entries: Sequence[Estimate]) -> list[Place]:
     """Ranks, the ranks that uncertainty leaves open, and tiers of E entrants.
 
-    The database holds intervals, not replicates, so that entrants are compared as if they erred
-    independently: fewer of them are told apart than a paired test would.
-
     Args:
-        values: [E], higher is better.
-        errors: [E] standard errors.
+        name: of the primary metric, with its average.
+        entries: their scores.
     """
-    p = unpaired_p(values, errors)
+    values, p = turned(name, entries), p_values(entries)
     best, worst = rank_intervals(values, p)
     rank = 1 + (values > values[:, None]).sum(axis=1)
     columns = (rank, best, worst, tiers(values, p))
@@ -127,11 +131,17 @@ def _rows(members: Sequence[Result]) -> list[Row]:
         else:
             entrants[_entrant(result)].append(result)
     chosen = [row for runs in entrants.values() for row in _chosen(runs)]
-    chosen.sort(key=lambda row: (-_value(row.result), row.result.entry, row.result.run))
-    values = np.array([_value(row.result) for row in chosen])
-    errors = np.array([_error(row.result.primary) for row in chosen])
-    found = places(values, errors) if chosen else []
-    ranked = [Row(row.result, place, row.others) for row, place in zip(chosen, found, strict=True)]
+    if not chosen:
+        ranked = []
+    else:
+        name = _metric(chosen[0].result)
+        scores = [estimate(name, [_trained(run) for run in row.trainings]) for row in chosen]
+        found = places(name, scores)
+        ranked = [
+            replace(row, place=place, score=score)
+            for row, place, score in zip(chosen, found, scores, strict=True)
+        ]
+        ranked.sort(key=_order)
     return ranked + sorted(unranked, key=lambda row: (row.result.entry, row.result.run))
 
 
@@ -150,6 +160,7 @@ def _chosen(runs: Sequence[Result]) -> list[Row]:
                 replace(of_one[-1], entry=longer(of_one[-1].entry, model)),
                 None,
                 of_one[-2::-1],
+                of_one[-1:],
             )
             for model, of_one in models.items()
         ]
@@ -157,19 +168,36 @@ def _chosen(runs: Sequence[Result]) -> list[Row]:
         (of_one[-1] for of_one in models.values()), key=lambda result: (_value(result), result.run)
     )
     middle = seeds[(len(seeds) - 1) // 2]
-    return [Row(middle, None, [result for result in reversed(by_date) if result is not middle])]
+    others = [result for result in reversed(by_date) if result is not middle]
+    return [Row(middle, None, others, seeds)]
+
+
+def _order(row: Row) -> tuple[int, str, str]:
+    assert row.place is not None
+    return row.place.rank, row.result.entry, row.result.run
+
+
+def _metric(result: Result) -> str:
+    """The name of the primary metric, with its average."""
+    assert result.primary is not None
+    return f"{result.primary.metric}_{result.primary.average}"
 
 
 def _value(result: Result) -> float:
     """The primary score, turned so that higher is better."""
+    return direction(_metric(result)) * _trained(result).value
+
+
+def _trained(result: Result) -> Trained:
     score = result.primary
-    if score is None or score.value is None:
-        return -np.inf
-    return direction(f"{score.metric}_{score.average}") * score.value
-
-
-def _error(score: Score | None) -> float:
-    """The standard error behind a 95 % interval, by normal theory; 0 without one."""
-    if score is None or score.low is None or score.high is None:
-        return 0.0
-    return (score.high - score.low) / (2 * _HALF_WIDTH)
+    assert score is not None
+    assert score.value is not None
+    return Trained(
+        score.value,
+        score.low,
+        score.high,
+        result.left_out,
+        score.unit,
+        score.units,
+        result.ids_sha256,
+    )

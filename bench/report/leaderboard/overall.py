@@ -152,10 +152,10 @@ def _tier(row: Row) -> float:
 
 def _score(row: Row) -> float:
     """The primary score, turned so that higher is better."""
-    score = row.result.primary
-    if score is None or score.value is None:
+    primary = row.result.primary
+    if primary is None or row.score is None:
         return np.nan
-    return direction(f"{score.metric}_{score.average}") * score.value
+    return direction(f"{primary.metric}_{primary.average}") * row.score.value
 
 
 def _known(value: float) -> float | None:

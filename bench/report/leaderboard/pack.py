@@ -178,10 +178,23 @@ def _board(board: Board, words: Words) -> dict[str, Any]:
         "rows": len(results),
         "places": _places(board.ranked),
         "unranked": [row.result.unranked for row in board.rows if row.place is None],
-        "score": numbers([result.primary for result in results], 200),
+        "score": numbers([_primary(row) for row in board.rows], 200),
+        "visible": _rounded(board.visible),
+        "seeds": constant([len(row.trainings) or 1 for row in board.rows]),
+        "seedError": constant(
+            [_rounded(row.score.seed_error if row.score else None) for row in board.rows]
+        ),
         "others": [[[shown(o.run, 200), o.seed] for o in row.others[:20]] for row in board.rows],
         **{name: constant(values) for name, values in columns.items()},
     }
+
+
+def _primary(row: Row) -> Score | None:
+    """The score of a row: the mean over trainings of one that is ranked."""
+    primary, mean = row.result.primary, row.score
+    if primary is None or mean is None:
+        return primary
+    return primary._replace(value=mean.value, low=mean.low, high=mean.high)
 
 
 def numbers(scores: Sequence[Score | None], steps: int) -> dict[str, Any]:

@@ -36,13 +36,13 @@ _RUNS = """
 select run, task, task_version, task_digest, kind, track, partial, entry, entry_digest,
        weights_sha256, inputs, division, trust, seed, device, precision, samples, ids_sha256,
        data_sha256, harness_version, harness_commit, harness_dirty, started, seconds, parameters,
-       macs, latency_ms, samples_per_second, peak_memory, altered, checked,
+       macs, latency_ms, samples_per_second, peak_memory, altered, checked, left_out,
        {facts}
 from runs where ? in ('', task) order by task, run
 """
 
 _SCORES = """
-select run, metric, average, label, slice, value, low, high, samples, is_primary
+select run, metric, average, label, slice, value, low, high, samples, is_primary, units, unit
 from metrics where run in (select run from runs where ? in ('', task))
 order by run, is_primary desc, slice, average, metric, label
 """
@@ -60,6 +60,8 @@ class Score(NamedTuple):
     high: float | None
     samples: int
     is_primary: bool
+    units: int | None = None
+    unit: str = "sample"
 
     @property
     def column(self) -> tuple[str, str, str, str]:
@@ -102,6 +104,7 @@ class Result:
     peak_memory: int | None
     altered: bool
     checked: str
+    left_out: list[float]
     facts: dict[str, str]
     scores: list[Score] = field(default_factory=list)
 

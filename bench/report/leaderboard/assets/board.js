@@ -2,7 +2,7 @@
 
 const PICKS = 3;
 const USUAL = new Set(["pick", "rank", "entry", "score", "interval", "inputs", "division", "trust",
-  "samples", "parameters", "macs", "speed", "date", "run"]);
+  "samples", "seeds", "parameters", "macs", "speed", "date", "run"]);
 
 const last = (value) => value ?? undefined;
 
@@ -11,7 +11,7 @@ const plainColumns = [
   { id: "rank", label: "Rank", of: (row) => row.rank, about: "Rank, and the ranks its interval leaves open" },
   { id: "entry", label: "Entry", of: (row) => row.entry.toLowerCase() },
   { id: "score", label: "Score", of: (row) => row.score?.value, numeric: true },
-  { id: "interval", label: "95 % interval", of: (row) => row.score?.low, about: "Over test samples; says nothing of training seeds" },
+  { id: "interval", label: "95 % interval", of: (row) => row.score?.low, about: "Over test samples, or over tiles and scenes of them; with several trainings over seeds, too" },
   { id: "inputs", label: "Inputs", of: (row) => row.inputs },
   { id: "division", label: "Division", of: (row) => row.division, about: "closed: the task's own input and preprocessing; open: declared, but its own" },
   { id: "trust", label: "Trust", of: (row) => row.trust, about: "rerun: we ran the model; rescored: we scored its predictions; reported: a publication's number" },
@@ -19,6 +19,7 @@ const plainColumns = [
   { id: "parameters", label: "Params", of: (row) => row.parameters, numeric: true },
   { id: "macs", label: "MACs", of: (row) => row.macs, numeric: true, about: "Multiply-accumulates for one sample" },
   { id: "speed", label: "Samples/s", of: (row) => row.speed, numeric: true },
+  { id: "seeds", label: "Seeds", of: (row) => row.seeds, numeric: true, about: "Trainings behind the score; with one, nothing is known of other seeds" },
   { id: "seed", label: "Seed", of: (row) => row.seed, numeric: true },
   { id: "date", label: "Date", of: (row) => row.date },
   { id: "run", label: "Run", of: (row) => row.run },
@@ -137,6 +138,7 @@ const cells = {
   macs: (row) => short(row.macs),
   speed: (row) => short(row.speed),
   date: (row) => row.date ?? "–",
+  seeds: (row) => html`${row.seeds ?? "–"}${row.seedError != null && html` <span class="under always">± ${fixed(row.seedError, 4)}</span>`}`,
   seed: (row) => row.seed ?? "–",
   run: (row) => row.run?.split(".").pop().slice(0, 12) ?? "–",
 };
@@ -268,6 +270,8 @@ function download(board, table, form) {
     inputs: row.inputs,
     division: row.division || null,
     trust: row.trust,
+    seeds: row.seeds ?? null,
+    seed_error: row.seedError ?? null,
     seed: row.seed ?? null,
     parameters: row.parameters ?? null,
     macs: row.macs ?? null,
@@ -400,8 +404,10 @@ function TaskView({ task }) {
     <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
     <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />
     <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of a tier can't be
-      told from its first one (unpaired tests, corrected for all pairs; <code>bench compare</code> pairs samples
-      and sees more); the small numbers beside a rank are the ranks that stay open. Intervals are 95 % bootstrap intervals over test samples and say nothing of training seeds.
+      told from its first one (the paired tests of <code>bench compare</code>, corrected for all pairs); the small
+      numbers beside a rank are the ranks that stay open. Intervals are 95 % intervals over test samples, or over
+      tiles and scenes of them; a score of one training says nothing of other seeds.
+      ${board.visible != null && ` On this board differences below ${fixed(board.visible, 4)} can't be seen (power 0.8).`}
       ${board.reported.length ? " Reported numbers stand where their value would, without a rank." : ""}</p>
     <${Folds} board=${board} />
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}

@@ -110,6 +110,8 @@ function rowsOf(board) {
       inputs: word(at(columns.inputs, index)),
       division: word(at(columns.division, index)),
       trust: word(at(columns.trust, index)),
+      seeds: at(columns.seeds, index),
+      seedError: at(columns.seedError, index),
       seed: at(columns.seed, index),
       samples: at(columns.samples, index),
       date: isoDate(at(columns.date, index)),
