@@ -131,7 +131,6 @@ def test_a_part_of_the_samples_is_marked_as_such(entry, sample_data, tmp_path):
 
 
 def run_in_child(entry, results):
-    scoring.RESAMPLES = 50  # Intervals of as few are as equal as others.
     evaluate.run(request(entry, Path(results)))
 
 

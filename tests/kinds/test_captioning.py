@@ -159,7 +159,7 @@ def test_document_frequencies_stay_those_of_the_set():
 def test_without_java_there_is_no_value_but_a_reason():
     given = some(8)
     attributes = pa.table({"sample": given["sample"], "changed": ["yes", "no"] * 4})
-    found = {(s.name, s.slice): s for s in scoring.score(kinds.of(TASK), given, attributes)}
+    found = {(s.name, s.slice): s for s in scoring.score(kinds.of(TASK), given, attributes).scores}
     for name in ("meteor_corpus", "spice_corpus"):
         assert found[name, ""].value is None
     assert found["cider_corpus", ""].value > 0
@@ -186,7 +186,7 @@ def test_java_runs_once_for_all_scores(monkeypatch):
     monkeypatch.setitem(programs, "spice", programs["spice"]._replace(run=spice))
     given = some(6)
     attributes = pa.table({"sample": given["sample"], "half": list("aaabbb")})
-    found = {s.name: s for s in scoring.score(kinds.of(TASK), given, attributes) if not s.slice}
+    found = {s.name: s for s in scoring.score(kinds.of(TASK), given, attributes).scores if not s.slice}
     assert kinds.of(TASK).remarks(given) == []
     assert calls == [6]
     assert found["meteor_corpus"].value == pytest.approx(0.44434387)

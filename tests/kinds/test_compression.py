@@ -182,7 +182,7 @@ def test_a_lossless_codec_has_its_rate_and_no_finite_quality():
     assert found["sa_points"].tolist() == [0.0]
     assert found["nominal_cr_points"].tolist() == [1.0]
     assert np.isnan(found["psnr_curve"])
-    scores = scoring.score(kinds.of(TASK), observed(Exact(), given))
+    scores = scoring.score(kinds.of(TASK), observed(Exact(), given)).scores
     assert {s.value for s in scores if s.metric == "psnr"} == {None}
 
 

@@ -135,7 +135,7 @@ def test_replicates_are_scores_of_repeated_images(task):
 
 def test_every_score_has_an_interval_and_every_range_its_slice(task):
     attributes = pa.table({"sample": [f"p{i}" for i in range(6)], "mean_depth": ["0-5 m"] * 6})
-    scores = scoring.score(kinds.of(task), observed(task, batch()), attributes)
+    scores = scoring.score(kinds.of(task), observed(task, batch()), attributes).scores
     whole = {s.name: s for s in scores if not (s.slice or s.label)}
     assert whole["rmse_pixels"].low < whole["rmse_pixels"].value < whole["rmse_pixels"].high
     assert whole["max_error_pixels"].low is None

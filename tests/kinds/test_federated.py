@@ -147,7 +147,7 @@ def test_the_loss_is_that_of_labels_and_every_metric_has_intervals():
     )
     assert torch.equal(kinds.of(TASK).loss(model, batch()), expected)
     attributes = pa.table({"sample": batch().samples, "country": batch().targets["client"]})
-    scores = scoring.score(kinds.of(TASK), observed(three_rounds()), attributes)
+    scores = scoring.score(kinds.of(TASK), observed(three_rounds()), attributes).scores
     slices = {s.slice for s in scores}
     assert {"round=1", "round=3", "country=Serbia"} <= slices
     primary = [s for s in scores if s.name == TASK.primary]

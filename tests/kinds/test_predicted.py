@@ -182,7 +182,7 @@ def test_what_a_run_observed_comes_back_from_its_predictions(tmp_path, case):
     }
     found = taken(case, tmp_path / "p.parquet", **turned)
     assert found.equals(observed.combine_chunks())
-    both = [scoring.score(kinds.of(task), table) for table in (found, observed)]
+    both = [scoring.score(kinds.of(task), table).scores for table in (found, observed)]
     assert repr(both[0]) == repr(both[1])
 
 

@@ -199,7 +199,7 @@ def test_slices_are_asked_of_the_whole_gallery() -> None:
     )
     found = {
         s.slice: s
-        for s in scoring.score(kinds.of(TASK), observations, halves)
+        for s in scoring.score(kinds.of(TASK), observations, halves).scores
         if s.name == TASK.primary
     }
     scores = kinds.of(TASK).sample_scores(observations)

@@ -208,7 +208,6 @@ def evaluate(entry, results):
     from bench.evaluate.request import Request
     from bench.evaluate.stages import run, score
 
-    scoring.RESAMPLES = 50
     asked = Request(task="reben-mlc", model=str(entry), track="sample", results=Path(results))
     made = run(asked)
     score(Run(Path(results) / "runs" / made["run"]), Path(results))

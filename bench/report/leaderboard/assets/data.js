@@ -74,6 +74,7 @@ function readBoard(columns, index) {
     current: columns.current,
     key: usual ? columns.track : `${columns.track}.${mark}`,
     ranked: columns.places.rank.length,
+    visible: columns.visible,
     reported: columns.track === "official" && columns.current
       ? page.reported.filter((row) => row.task === columns.task)
       : [],
