@@ -16,7 +16,6 @@ from bench import kinds, models
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
-from bench.kinds.common import scoring
 from bench.results import runs, store
 from bench.results.runs import Run
 from bench.spec import task as tasks

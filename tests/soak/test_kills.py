@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from bench.base.files import sha256_json, tree_sha256
-from bench.kinds.common import scoring
 from bench.results import store
 from bench.results.runs import Run, all_runs
 from tests import run_json

@@ -42,6 +42,9 @@ RMSE in 85 % of cases."""
 _LARGEST = 1e9
 """Degrees of freedom from which on Student's distribution is the normal one."""
 
+_STEEPEST = 700.0
+"""The largest exponent of a float64, nearly."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -126,8 +129,8 @@ def _moments(moved: Floats) -> tuple[Floats, Floats]:
 
 def _degrees(units: int, squares: Floats, fourth: Floats) -> Floats:
     """min(G - 1, 2 G / (kurtosis - 1)); G - 1 where nothing varies."""
-    kurtosis = units * np.divide(
-        fourth, np.square(squares), out=np.ones_like(squares), where=squares > 0
+    kurtosis = np.divide(
+        units * fourth, np.square(squares), out=np.ones_like(squares), where=squares > 0
     )
     excess = kurtosis - 1
     found = np.divide(2 * units, excess, out=np.full_like(squares, np.inf), where=excess > 0)
@@ -217,15 +220,16 @@ def bounded_interval(
     centre = np.clip(number - moved, nearest_low, nearest_high)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if math.isinf(high):
-            step = np.exp(half / (centre - low))
-            lower, upper = low + (centre - low) / step, low + (centre - low) * step
+            lower, upper = _above(centre - low, half)
+            lower, upper = low + lower, low + upper
         elif math.isinf(low):
-            step = np.exp(half / (high - centre))
-            lower, upper = high - (high - centre) * step, high - (high - centre) / step
+            lower, upper = _above(high - centre, half)
+            lower, upper = high - upper, high - lower
         else:
             span = high - low
             odds = (centre - low) / (high - centre)
-            step = np.exp(half * span / ((centre - low) * (high - centre)))
+            steep = half * span / ((centre - low) * (high - centre))
+            step = np.exp(np.minimum(steep, _STEEPEST))
             lower, upper = high - span / (1 + odds / step), high - span / (1 + odds * step)
             # Nothing but successes, or nothing but failures.
             beyond = span * (1 - (ALPHA / 2) ** (1 / units))
@@ -239,6 +243,13 @@ def bounded_interval(
     lower = np.where(known, np.minimum(lower, number), np.nan)
     upper = np.where(known, np.maximum(upper, number), np.nan)
     return lower, upper
+
+
+def _above(distance: Floats, half: Floats) -> tuple[Floats, Floats]:
+    """The interval of a distance from a bound, on the logarithm; at the bound on the number."""
+    step = np.exp(np.minimum(half / distance, _STEEPEST))
+    there = distance > 0
+    return np.where(there, distance / step, 0), np.where(there, distance * step, half)
 
 
 def p_value(difference: float | Values, spread: Spread) -> Floats:
