@@ -67,7 +67,6 @@ def measured(results, name, ratios, limit=1.1):
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "RESAMPLES", 100)
     trained(tmp_path, "none-s2", 2.0)
     trained(tmp_path, "grayscale-s2", 4.0, augmentation="grayscale", strength=1)
     trained(tmp_path, "contrast-s2", 1.0, augmentation="contrast", strength=0.4)

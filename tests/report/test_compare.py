@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.stats
 import torch
 from sklearn.metrics import average_precision_score
 
@@ -14,7 +15,6 @@ from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.cli.compare import verb
 from bench.metrics import stats
-from bench.report import compare as comparison
 from bench.report.compare import compare
 from bench.results.runs import Run
 from bench.spec import task as tasks
@@ -23,11 +23,6 @@ from tests import run_json
 MLC, PIXEL = "reben-mlc", "reben-pixel"
 SAMPLES = 120
 TILES = [f"T{index % 12}" for index in range(SAMPLES)]
-
-
-@pytest.fixture(autouse=True)
-def fewer_resamples(monkeypatch):
-    monkeypatch.setattr(comparison, "RESAMPLES", 200)
 
 
 def record(results, name, of, columns, tiles=TILES, seed=0, **changes):
@@ -101,7 +96,7 @@ def test_a_better_entry_is_found_better_and_the_other_worse(results):
     assert (pair.verdict, pair.tiny) == ("better", False)
     assert found.tiers == (1, 2)
     assert found.ranks == ((1, 1), (2, 2))
-    assert (found.place, found.places, found.samples) == ("tile", 12, SAMPLES)
+    assert (found.unit, found.units, found.samples) == ("tile", 12, SAMPLES)
     assert [side.name for side in found.sides] == ["good", "poor"]
     (turned,) = compare(["poor", f"{MLC}.good.sample.0"], MLC, results).pairs
     assert turned.verdict == "worse"
@@ -121,22 +116,27 @@ def test_an_entry_under_another_name_is_no_different(results):
     assert found.per_sample.gains == found.per_sample.losses == ()
 
 
-def test_a_metric_that_is_a_mean_gets_the_plain_permutation_test(tmp_path):
+def test_a_metric_that_is_a_mean_gets_students_paired_test(tmp_path):
     one, other = logits(1.4, 3), logits(1.6, 4)
     record(tmp_path, "one", MLC, labelled(one), tiles=None)
     record(tmp_path, "other", MLC, labelled(other), tiles=None)
     found = compare(["one", "other"], MLC, tmp_path, metric="f1_samples")
     hits, guesses = (
-        np.array([(part & (scores > 0)).sum(axis=1) for scores in (one, other)])
+        np.array([part & (scores > 0) for scores in (one, other)]).sum(axis=2)
         for part in (targets(), np.ones((SAMPLES, 19), np.uint8))
     )
-    per_sample = 2 * hits / (guesses + targets().sum(axis=1))
+    gain = np.subtract(*(2 * hits / (guesses + targets().sum(axis=1))))
     (pair,) = found.pairs
-    assert pair.value == pytest.approx(np.subtract(*per_sample).mean())
-    assert pair.p == pytest.approx(stats.sign_flip_p(np.subtract(*per_sample)), abs=1e-12)
-    counts = np.concatenate(list(stats.resample_counts(SAMPLES, 200)))
-    means = counts @ np.subtract(*per_sample) / SAMPLES
-    assert (pair.low, pair.high) == pytest.approx(np.quantile(means, [0.025, 0.975]))
+    expected = scipy.stats.ttest_1samp(gain, 0)
+    assert pair.value == pytest.approx(gain.mean())
+    # Its degrees of freedom are at most those of Student's test: 119, or less for heavy tails.
+    kurtosis = scipy.stats.kurtosis(gain, fisher=False)
+    degrees = min(119, 2 * SAMPLES / (kurtosis - 1))
+    assert pair.p == pytest.approx(2 * scipy.stats.t.sf(abs(expected.statistic), degrees))
+    error = gain.std(ddof=1) / np.sqrt(SAMPLES)
+    assert (pair.low, pair.high) == pytest.approx(
+        gain.mean() + scipy.stats.t.ppf([0.025, 0.975], degrees) * error
+    )
     assert any("nothing says where they are from" in remark for remark in found.remarks)
 
 
@@ -148,8 +148,8 @@ def test_classes_are_corrected_together(results):
     mean = np.mean([one.value for one in found.classes])
     assert mean == pytest.approx(found.pairs[0].value)
     for one in found.classes:
-        certain = one.p_holm < 0.05 and not one.low <= 0 <= one.high
-        assert (one.verdict != "tied") == certain
+        assert (one.verdict != "tied") == (one.p_holm < 0.05)
+        assert (one.p < 0.05) == (not one.low <= 0 <= one.high)
 
 
 def test_seeds_are_a_second_level(results):
@@ -163,8 +163,18 @@ def test_seeds_are_a_second_level(results):
     (pair,) = several.pairs
     assert pair.value == pytest.approx(np.mean(alone))
     assert pair.low < pair.value < pair.high
-    assert "two-level" in several.method
-    assert any("nothing about other seeds" in remark for remark in several.remarks)
+    assert "variance over seeds" in several.method
+    assert any("one seed of poor: nothing is said" in remark for remark in several.remarks)
+    good, poor = several.sides
+    assert poor.seed_error is None
+    values = [
+        compare([f"{MLC}.good.sample.{seed}", "poor"], MLC, results).sides[0].value
+        for seed in range(3)
+    ]
+    assert good.seed_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
+    assert good.low < good.value < good.high
+    total = np.hypot(good.unit_error, good.seed_error)
+    assert good.high - good.low > 2 * 1.96 * total * 0.99
 
 
 def test_many_entries_are_compared_in_pairs(results):
@@ -192,8 +202,15 @@ def test_too_few_places_are_said_to_be_too_few(tmp_path):
     for name, noise in (("one", 1.0), ("other", 1.2)):
         record(tmp_path, name, MLC, labelled(logits(noise)), tiles=few)
     found = compare(["one", "other"], MLC, tmp_path)
-    assert (found.place, found.places) == ("", 0)
+    assert (found.unit, found.units) == ("sample", SAMPLES)
     assert any("9 tiles are too few" in remark for remark in found.remarks)
+
+
+def test_too_few_samples_are_refused(tmp_path):
+    for name in ("one", "other"):
+        record(tmp_path, name, PIXEL, pixels(np.arange(9) % 2 > 0), tiles=None)
+    with pytest.raises(BenchError, match="9 samples are too few to compare entries on"):
+        compare(["one", "other"], PIXEL, tmp_path, metric="accuracy_micro")
 
 
 def test_a_certain_but_tiny_difference_is_called_tiny(tmp_path):
@@ -256,9 +273,7 @@ def test_progress_reaches_its_end_for_each_entry(results):
         names, MLC, results, progress=lambda stage, done, whole: seen.update({stage: (done, whole)})
     )
     assert list(seen) == ["compare  good", "compare  poor"]
-    assert (
-        [done for done, _ in seen.values()] == [whole for _, whole in seen.values()] == [603, 201]
-    )
+    assert [done for done, _ in seen.values()] == [whole for _, whole in seen.values()] == [39, 13]
 
 
 def test_scores_of_samples_are_the_losses_turned_round():
@@ -335,7 +350,7 @@ def test_the_command_prints_what_was_found(results, capsys):
     verb(["good", "poor"], MLC, as_json=False, **shown)
     text = capsys.readouterr().out
     assert "good is better than poor" in text
-    assert "resampled by tile (12)" in text
+    assert "in 12 tiles" in text
     assert "Arable land" in text
     assert "0, 1, 2" in text
     assert "simulated" in text

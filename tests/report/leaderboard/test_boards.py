@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from bench.metrics.stats import smallest_visible
+from bench.report.estimate import Trained, differences, estimate
 from bench.report.leaderboard.boards import boards, places
 from bench.report.leaderboard.overall import standings
 from bench.report.leaderboard.read import read
@@ -27,13 +29,17 @@ def test_entries_are_ranked_best_first_with_tiers(tmp_path):
     assert [(r.place.best, r.place.worst) for r in board.ranked] == [(1, 2), (1, 2), (3, 3)]
 
 
+def of_one_run(value, low, high):
+    return estimate("ap_macro", [Trained(value, low, high, (), "sample", None, "i")])
+
+
 def test_equal_values_share_a_rank():
-    found = places(np.array([0.7, 0.7, 0.1]), np.array([0.01, 0.01, 0.01]))
+    found = places("ap_macro", [of_one_run(v, v - 0.02, v + 0.02) for v in (0.7, 0.7, 0.1)])
     assert [place.rank for place in found] == [1, 1, 3]
 
 
 def test_one_entry_is_first():
-    assert [vars(place) for place in places(np.array([0.3]), np.array([0.0]))] == [
+    assert [vars(place) for place in places("ap_macro", [of_one_run(0.3, None, None)])] == [
         {"rank": 1, "best": 1, "worst": 1, "tier": 1}
     ]
 
@@ -90,12 +96,46 @@ def test_partial_altered_and_undefined_runs_are_not_ranked(tmp_path):
     assert reasons == {"partial": "partial", "edited": "altered", "nothing": "no score"}
 
 
-def test_of_several_seeds_the_median_run_stands_for_the_entry(tmp_path):
+def test_several_seeds_stand_on_a_board_with_their_mean(tmp_path):
     runs = [manifest("t", "a", value, seed=seed) for seed, value in enumerate((0.9, 0.5, 0.6))]
     (board,) = made(tmp_path, *runs)
     (row,) = board.ranked
+    # The run that is opened from the board is the median one.
     assert row.result.seed == 2
     assert sorted(other.seed for other in row.others) == [0, 1]
+    assert row.score.value == pytest.approx(2 / 3)
+    assert row.score.trainings == 3
+    assert row.score.seed_error == pytest.approx(np.std([0.9, 0.5, 0.6], ddof=1) / np.sqrt(3))
+    assert row.score.low < row.score.value < row.score.high
+
+
+def left_out(of_samples, value):
+    """A mean of as many samples without each of them."""
+    of_samples = of_samples - of_samples.mean() + value
+    return ((of_samples.sum() - of_samples) / (len(of_samples) - 1)).tolist()
+
+
+def test_entries_on_the_same_samples_are_compared_sample_by_sample(tmp_path):
+    shared = np.random.default_rng(0).normal(0, 0.2, 50)
+    noise = np.random.default_rng(1).normal(0, 0.01, 50)
+    runs = [manifest("t", name, value) for name, value in (("a", 0.60), ("b", 0.58), ("c", 0.2))]
+    runs[0]["left_out"] = left_out(shared, 0.60)
+    runs[1]["left_out"] = left_out(shared + noise, 0.58)
+    for run in runs:
+        run["scores"][0] |= {"low": run["scores"][0]["value"] - 0.06, "units": 50}
+        run["scores"][0] |= {"high": run["scores"][0]["value"] + 0.06}
+    (board,) = made(tmp_path, *runs)
+    assert order(board) == [("a", 1, 1), ("b", 2, 2), ("c", 3, 3)]
+    # Of c only the interval is known: it isn't paired, and no difference of it counts as typical.
+    spread, paired = differences([row.score for row in board.ranked])
+    assert paired.tolist() == [[True, True, False], [True, True, False], [False, False, False]]
+    assert board.visible == pytest.approx(float(smallest_visible(spread.at((0, 1)))))
+    without = [dict(run) for run in runs]
+    for run in without:
+        run.pop("left_out", None)
+    (other,) = made(tmp_path / "unpaired", *without)
+    assert [tier for *_, tier in order(other)] == [1, 1, 2]
+    assert other.visible is None
 
 
 def test_of_one_model_the_newest_run_counts_not_the_best(tmp_path):
