@@ -39,6 +39,15 @@ Devices = Annotated[int, typer.Option("--devices", help="How many devices share 
 Nodes = Annotated[int, typer.Option("--nodes", help="How many machines train together.")]
 Precision = Annotated[str, typer.Option("--precision", help="32-true, 16-mixed or bf16-mixed.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of training.")]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        "--seeds",
+        help="Seeds of several trainings, such as 0-4 or 0,2,7, in place of --seed; the variance "
+        "is then split into that over seeds and that over samples.",
+        metavar="SEEDS",
+    ),
+]
 AllowPython = Annotated[
     bool, typer.Option("--allow-python", help="Run the code that --model python:... names.")
 ]

@@ -39,10 +39,14 @@ def _show_summary(manifest: "Manifest", results: Path) -> None:
         lines.append((task.primary, f"undefined, not ranked: {_unranked(manifest, results)}"))
     else:
         lines.append((task.primary, _in_words(primary, manifest.scores)))
+        if manifest.entry.trained is not None:
+            lines.append(("seed", f"{manifest.seed} alone: nothing is known of other seeds"))
     if found := standing.published(task.name, task.primary, results):
         lines.append(("published", _published(found, manifest.track)))
     if place := standing.standing(manifest.run, task.name, results):
         lines.append(("here", _place(place)))
+        if place.visible is not None:
+            lines.append(("visible", _visible(place.visible)))
     if cost := _cost(manifest.cost):
         lines.append(("cost", cost))
     lines += [("note", remark) for remark in manifest.remarks[:_REMARKS]]
@@ -57,6 +61,54 @@ def _show_summary(manifest: "Manifest", results: Path) -> None:
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         print_line(f"{name:<{width}}   {text}")
+
+
+def _visible(least: float) -> str:
+    return f"differences below {number(least)} can't be seen (power 0.8)"
+
+
+def show_seeds(manifests: "Sequence[Manifest]", results: Path) -> None:
+    """Runs of one entry with several seeds: each of them, and their mean with its errors."""
+    from bench.report.estimate import estimate, of_manifest
+    from bench.results import trainings
+
+    first = manifests[0]
+    print_line(_what(first))
+    primary = first.task.primary
+    print_table(
+        ["seed", primary, "95 % interval", "run"],
+        [
+            [
+                str(one.seed),
+                number(one.primary.value if one.primary else None),
+                interval(one.primary.low, one.primary.high) if one.primary else "-",
+                one.run,
+            ]
+            for one in manifests
+        ],
+        right=[0, 1],
+    )
+    models = trainings.by_model(manifests, trainings.made)
+    if len(models) < len(manifests):
+        print_line(
+            f"\n{len(manifests)} seeds led to {len(models)} different sets of weights: equal ones "
+            "count once"
+        )
+    runs = [run for same in models.values() if (run := of_manifest(same[-1])) is not None]
+    if len(runs) < len(models):
+        print_line(f"{primary} is undefined for some of them")
+        return
+    mean = estimate(primary, runs)
+    unit = (first.primary.unit if first.primary else "sample") + "s"
+    print_line(
+        f"\nmean {number(mean.value)}, 95 % interval {interval(mean.low, mean.high)} over {unit}"
+        f"{' and seeds' if mean.trainings > 1 else ''}"
+    )
+    of_seeds = "unknown" if mean.seed_error is None else number(mean.seed_error)
+    print_line(
+        f"standard error {number(mean.unit_error)} over {unit}, {of_seeds} over "
+        f"{mean.trainings} trainings"
+    )
 
 
 def _in_words(score: "Score", scores: "Sequence[Score]") -> str:

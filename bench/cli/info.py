@@ -8,7 +8,15 @@ import typer
 
 from bench.base.errors import RequestError, unknown
 from bench.cli import _complete as complete
-from bench.cli._console import Json, print_json, print_line, print_table
+from bench.cli._console import (
+    Json,
+    Results,
+    number,
+    print_json,
+    print_line,
+    print_table,
+    results_folder,
+)
 
 if TYPE_CHECKING:
     from bench.spec.task import Task
@@ -41,10 +49,12 @@ def verb(
         ),
     ] = False,
     as_json: Json = False,
+    results: Results = None,
 ) -> None:
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
     from bench import data, kinds
     from bench.models import entries
+    from bench.report.standing import visible
     from bench.spec import task as tasks
 
     asked = tasks.load(task)
@@ -63,6 +73,7 @@ def verb(
     declared = asked.declaration
     schema = {field.name: str(field.type) for field in kind.schema()}
     baselines = entries.baseline_names(asked)
+    seen = visible(asked.name, asked.digest, results_folder(results))
     if as_json:
         print_json(
             asked.model_dump(mode="json")
@@ -79,6 +90,7 @@ def verb(
                 "url": declared["url"],
                 "contracts": {name: asked.input(name).model_dump() for name in asked.inputs},
                 "recipes": entries.recipes(asked),
+                "visible": seen,
             }
         )
         return
@@ -105,6 +117,10 @@ def verb(
             ["observation", "; ".join(f"{name}: {form}" for name, form in schema.items())],
             *([f"input {name}", " ".join(asked.input(name).bands)] for name in asked.inputs),
             ["baselines", ", ".join(baselines)],
+            *(
+                [f"visible, {track}", f"differences below {number(least)} can't be seen (power 0.8)"]
+                for track, least in seen.items()
+            ),
             ["dataset", f"{declared['title']}, {declared['licence']}, {declared['size']}"],
             *(
                 [["without data", " ".join(declared["missing"].split())]]

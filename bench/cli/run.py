@@ -19,6 +19,7 @@ def verb(
     nodes: options.Nodes = 1,
     precision: options.Precision = "32-true",
     seed: options.Seed = 0,
+    seeds: options.Seeds = None,
     limit: Annotated[
         int | None, typer.Option(help="Only the first N samples; never ranked.", metavar="N")
     ] = None,
@@ -39,6 +40,7 @@ def verb(
 
     bench run --task reben-mlc --model resnet50
     """
+    from bench.evaluate import seeds as several
     from bench.evaluate import stages as evaluate
 
     asked = options.request(
@@ -56,12 +58,21 @@ def verb(
         ids,
         allow_python=allow_python,
     )
+    numbers = several.parse(seeds) if seeds is not None else None
     with reporting(quiet) as report:
-        manifest = evaluate.run(asked, report)
+        if numbers is None:
+            manifests = [evaluate.run(asked, report)]
+        else:
+            manifests = several.run(asked, numbers, report)
+    manifest = manifests[-1]
     if as_json:
-        print_json(manifest.content())
+        contents = [one.content() for one in manifests]
+        print_json(contents[0] if numbers is None else contents)
         return
-    _shown.show(manifest, asked.results, full=full)
+    if len(manifests) > 1:
+        _shown.show_seeds(manifests, asked.results)
+    else:
+        _shown.show(manifest, asked.results, full=full)
     if manifest.track == "sample":
         print_line(
             f"sample track: simulated data, which says nothing about {manifest.data.dataset}; "

@@ -13,6 +13,7 @@ def verb(
     nodes: options.Nodes = 1,
     precision: options.Precision = "32-true",
     seed: options.Seed = 0,
+    seeds: options.Seeds = None,
     allow_python: options.AllowPython = False,
     force: options.Force = False,
     as_json: Json = False,
@@ -24,6 +25,7 @@ def verb(
     bench train --task reben-mlc --model resnet18-s1
     """
     from bench.base.paths import shown
+    from bench.evaluate import seeds as several
     from bench.evaluate import stages as evaluate
 
     asked = options.request(
@@ -39,11 +41,17 @@ def verb(
         results,
         allow_python=allow_python,
     )
+    numbers = several.parse(seeds) if seeds is not None else None
     with reporting(quiet) as report:
-        entry = evaluate.train(asked, report)
+        if numbers is None:
+            trained = [evaluate.train(asked, report)]
+        else:
+            trained = several.train(asked, numbers, report)
     if as_json:
-        print_json(entry.model_dump(mode="json") | {"folder": str(entry.folder)})
-    else:
+        entries = [one.model_dump(mode="json") | {"folder": str(one.folder)} for one in trained]
+        print_json(entries[0] if numbers is None else entries)
+        return
+    for entry in trained:
         done = entry.trained
         assert done is not None
         assert entry.folder is not None

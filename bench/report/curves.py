@@ -201,7 +201,7 @@ def _undefined(delta: Delta, drawn: _Drawn, anchor: _Drawn, method: str) -> str:
 
 def _interval(values: Floats) -> Interval:
     """A number of all images [0] and without each unit [1:] as one with an interval."""
-    low, high = np.nan, np.nan
+    low = high = np.array(np.nan)
     if len(values) > stats.FEWEST_UNITS:
         spread = stats.spread_over_units(values[1:])
         low, high = stats.interval(values[0], spread, stats.bias(values[0], values[1:]))

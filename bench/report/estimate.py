@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench.kinds.common.scoring import score_interval
 from bench.metrics import stats
 from bench.metrics.scales import direction
+from bench.results.manifest import Manifest
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +65,22 @@ class Estimate:
     seeds: stats.Spread
     left_out: Floats | None
     basis: tuple[str, str, int | None, int]
+
+
+def of_manifest(manifest: Manifest) -> Trained | None:
+    """The primary score of a run; None where it is undefined."""
+    score = manifest.primary
+    if score is None or score.value is None:
+        return None
+    return Trained(
+        score.value,
+        score.low,
+        score.high,
+        manifest.left_out,
+        score.unit,
+        score.units,
+        manifest.data.ids_sha256,
+    )
 
 
 def estimate(name: str, runs: Sequence[Trained]) -> Estimate:

@@ -33,11 +33,14 @@ class Standing:
         entrants: how many are ranked there.
         place: of the entrant that the run belongs to; None where it isn't ranked.
         reason: why it isn't ranked, in a word or two; empty for a ranked one.
+        visible: the smallest difference that two typical entries of the board would show with a
+            power of 0.8; None where there are no two.
     """
 
     entrants: int
     place: Place | None
     reason: str
+    visible: float | None
 
 
 def published(task: str, primary: str, results: Path | None = None) -> PublishedRange | None:
@@ -63,6 +66,30 @@ def published(task: str, primary: str, results: Path | None = None) -> Published
     return PublishedRange(min(values), max(values), len(values), bool(comparable))
 
 
+def visible(task: str, digest: str, results: Path) -> dict[str, float]:
+    """The smallest visible difference on each track of a task, from what is recorded.
+
+    Args:
+        task: its name.
+        digest: of its present meaning.
+        results: the results folder.
+
+    Returns:
+        By track; a track on which no two entries can be paired is absent. Where simulated data of
+        several versions is recorded, that of the last one read.
+
+    Raises:
+        BenchError: the database can't be read.
+    """
+    if not store.database(results).is_file():
+        return {}
+    return {
+        board.track: board.visible
+        for board in boards(read(results, task=task)[0])
+        if board.digest == digest and board.visible is not None
+    }
+
+
 def standing(run: str, task: str, results: Path) -> Standing | None:
     """Where a recorded run stands; None where nothing is recorded of it.
 
@@ -79,5 +106,6 @@ def standing(run: str, task: str, results: Path) -> Standing | None:
     for board in boards(read(results, task=task)[0]):
         for row in board.rows:
             if run in (row.result.run, *(other.run for other in row.others)):
-                return Standing(len(board.ranked), row.place, row.result.unranked)
+                place, why = row.place, row.result.unranked
+                return Standing(len(board.ranked), place, why, board.visible)
     return None

@@ -180,7 +180,8 @@ def test_kinds_of_maps_say_how_many_classes_have_a_pixel(kind, monkeypatch):
     for place in (0, 2, 3):
         matrices[:, place, place], matrices[:, place, 5] = 6, 2  # the sixth is only predicted
     found = {
-        s.name: s for s in scoring.score(kinds.of(task), of_maps(task, matrices.reshape(4, -1))).scores
+        s.name: s
+        for s in scoring.score(kinds.of(task), of_maps(task, matrices.reshape(4, -1))).scores
     }
     assert found["iou_macro"].value == found["iou_macro"].low == 6 / 8
     assert found["iou_macro"].classes == found["recall_macro"].classes == 3
@@ -197,7 +198,9 @@ def test_every_kind_says_how_many_classes_its_means_are_over(name, monkeypatch):
     found = case(name)
     observed = found.observe()
     shown = np.array(observed.column("targets").to_pylist()).any(axis=0).sum()
-    scores = [s for s in scoring.score(kinds.of(found.task), observed).scores if s.average == "macro"]
+    scores = [
+        s for s in scoring.score(kinds.of(found.task), observed).scores if s.average == "macro"
+    ]
     assert scores
     for score in scores:
         assert score.classes == shown or score.metric in ("auroc", "specificity")
@@ -224,7 +227,8 @@ def test_a_rare_class_has_the_interval_of_the_resamples_in_which_it_occurs(monke
     targets[:, 3], targets[:, 4] = 0, 0
     targets[[10, 30], 3] = 1  # absent from one in seven resamples
     found = {
-        s.label: s for s in scoring.score(kinds.of(MULTILABEL), table(targets, 20.0 * targets - 10)).scores
+        s.label: s
+        for s in scoring.score(kinds.of(MULTILABEL), table(targets, 20.0 * targets - 10)).scores
     }
     rare, absent = (found[MULTILABEL.classes[index]] for index in (3, 4))
     assert (rare.value, rare.low, rare.high) == (1, 1, 1)

@@ -186,7 +186,9 @@ def test_java_runs_once_for_all_scores(monkeypatch):
     monkeypatch.setitem(programs, "spice", programs["spice"]._replace(run=spice))
     given = some(6)
     attributes = pa.table({"sample": given["sample"], "half": list("aaabbb")})
-    found = {s.name: s for s in scoring.score(kinds.of(TASK), given, attributes).scores if not s.slice}
+    found = {
+        s.name: s for s in scoring.score(kinds.of(TASK), given, attributes).scores if not s.slice
+    }
     assert kinds.of(TASK).remarks(given) == []
     assert calls == [6]
     assert found["meteor_corpus"].value == pytest.approx(0.44434387)

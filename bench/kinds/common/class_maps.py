@@ -145,8 +145,7 @@ class ClassMaps(Kind[D, S]):
         """Which classes have a pixel in each image, [N, C]."""
         cells = matrix(observations, "confusion")
         classes = len(self.task.classes)
-        found: NDArray[np.bool_] = (cells.reshape(len(cells), classes, classes) > 0).any(axis=2)
-        return found
+        return np.any(cells.reshape(len(cells), classes, classes) > 0, axis=2)
 
     def pooled(self, observations: pa.Table) -> NDArray[np.int64]:
         """The confusion matrix of all pixels, [classes, classes]."""
