@@ -99,7 +99,7 @@ def show_seeds(manifests: "Sequence[Manifest]", results: Path) -> None:
         print_line(f"{primary} is undefined for some of them")
         return
     mean = estimate(primary, runs)
-    unit = (first.primary.unit if first.primary else "sample") + "s"
+    unit = (first.primary.sampling_unit if first.primary else "sample") + "s"
     print_line(
         f"\nmean {number(mean.value)}, 95 % interval {interval(mean.low, mean.high)} over {unit}"
         f"{' and seeds' if mean.trainings > 1 else ''}"

@@ -118,7 +118,7 @@ def verb(
             *([f"input {name}", " ".join(asked.input(name).bands)] for name in asked.inputs),
             ["baselines", ", ".join(baselines)],
             *(
-                [f"visible, {track}", f"differences below {number(least)} can't be seen (power 0.8)"]
+                [f"on the {track} track", f"differences below {number(least)} can't be seen"]
                 for track, least in seen.items()
             ),
             ["dataset", f"{declared['title']}, {declared['licence']}, {declared['size']}"],

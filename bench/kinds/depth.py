@@ -200,7 +200,7 @@ class Depth(Kind[Sounded, Settings]):
     ) -> Metrics:
         """The same of resampled observations; NaN for the largest error.
 
-        A bootstrap says nothing about a maximum: no resample holds a larger one.
+        The jackknife says nothing about a maximum: only leaving out the worst image changes it.
         """
         cells = matrix(observations, "sums")
         sums = np.concatenate([weighted_sums(block, cells) for block in counts])

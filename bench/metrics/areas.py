@@ -2,7 +2,7 @@
 
 A ranking is cut only where the areas need it: below every group of equal scores that holds a
 positive, and also above such a group where it holds negatives too. Cuts don't move when samples
-are reweighted, so a bootstrap sorts once and then only sums weights between cuts.
+are reweighted, so the jackknife sorts once and then only sums weights between cuts.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """Scores of codecs at R rate points, from what each image lost and what its streams take.
 
-Everything but the largest error follows from sums over images, so that a bootstrap resamples sums.
+Everything but the largest error follows from sums over images, so that leaving images out
+subtracts from sums.
 Two rates are kept apart. The actual one counts the bytes of a stream, in bits per pixel and channel
 (bpppc). The nominal one counts elements: 32 bits for each latent in float32.
 """

@@ -1,7 +1,7 @@
 """Confusion matrices of class maps, and the scores that follow from them.
 
 Matrices [..., C, C] count pixels: rows are targets, columns predictions. They add up over samples,
-so a test set's score is the score of the sum, and a bootstrap replicate's that of a weighted sum
+so a test set's score is the score of the sum, and that without some images that of a weighted sum
 (``bench.metrics.stats.weighted_sums``). Every score takes any leading axes and returns float64.
 
 A class that doesn't occur in the targets has no IoU and no F1: NaN, left out of means

@@ -7,9 +7,9 @@ Std = the population standard deviation of e. Unlike it, which pixels count is a
 nothing else. There, the mask of the image is a mean over bands, so that it may be 1/3 or 2/3 and
 shrinks prediction and reference alike, and pixels are dropped where the masked prediction is 0.
 
-Sums [..., 6] are additive, so a score of many patches is the score of their sum, and a bootstrap
-replicate's that of a weighted sum (``bench.metrics.stats.weighted_sums``). Every score takes any
-leading axes and returns float64; without pixels it is NaN.
+Sums [..., 6] are additive, so a score of many patches is the score of their sum, and that
+of some of them that of a weighted sum (``bench.metrics.stats.weighted_sums``). Every score takes
+any leading axes and returns float64; without pixels it is NaN.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The macro average: over the classes that occur.
 
 A class occurs where it has a positive among the samples that are scored: all of them, those of a
-slice, or those of a bootstrap resample. One that doesn't has no recall, no average precision, no
+slice, or those of a resample. One that doesn't has no recall, no average precision, no
 IoU and nothing that could be found; it has no value, and isn't counted as zero.
 """
 

@@ -127,7 +127,7 @@ def multilabel_replicates(
 
     A replicate equals the metric of the physically repeated samples. Scores are sorted once; a
     resample then costs one gather and one running sum. With
-    ``bench.metrics.stats.resample_counts`` this is the bootstrap, and two sets of predictions
+    ``bench.metrics.stats.jackknife_counts`` this is the jackknife, and two sets of predictions
     under equal counts are paired. Values don't depend on threads or block size, except for the
     last bits of ``samples``.
 

@@ -13,7 +13,7 @@ Bjontegaard's deltas where a fitted curve isn't monotone: where, within the inte
 span, it falls by more than a tenth of what it rises, as cubics and Akima's splines can between
 points that rise. Their mean would be that of a swing, not of a codec. `undefined` says why.
 
-Curves take any leading axes, such as bootstrap replicates [B, P]: 1,000 replicates of 8 points
+Curves take any leading axes, such as the replicates [R, P] of an interval: 1,000 of 8 points
 take half a second.
 """
 

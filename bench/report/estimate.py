@@ -77,7 +77,7 @@ def of_manifest(manifest: Manifest) -> Trained | None:
         score.low,
         score.high,
         manifest.left_out,
-        score.unit,
+        score.sampling_unit,
         score.units,
         manifest.data.ids_sha256,
     )

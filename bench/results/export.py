@@ -26,7 +26,8 @@ r.entry, r.entry_digest, r.inputs, r.division, r.trust, r.seed,
 case when r.trust = 'rerun' then r.entry_digest
   else coalesce(r.manifest ->> '$.observations_sha256', r.entry_digest) end as model,
 try_cast(r.manifest ->> '$.entry.trained.seed' as bigint) as trained_seed, r.started,
-m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary, m.classes
+m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary, m.classes,
+m.units, m.sampling_unit
 """
 
 _HUB_TASKS = {"multilabel": "image-classification", "segmentation": "image-segmentation"}
@@ -156,7 +157,9 @@ def _run(row: Row) -> Row:
 def _metric(row: Row) -> Row:
     bounds = None
     if row["low"] is not None and row["high"] is not None:
-        bounds = {"low": row["low"], "high": row["high"], "level": 0.95, "method": "bootstrap"}
+        # Runs that were scored by an earlier version have no units.
+        method = "bootstrap" if row["units"] is None else "jackknife"
+        bounds = {"low": row["low"], "high": row["high"], "level": 0.95, "method": method}
     return {
         "name": f"{row['metric']}_{row['average']}",
         **{key: row[key] for key in ("label", "slice", "value")},

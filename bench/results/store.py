@@ -221,7 +221,9 @@ def _upgrade(path: Path) -> None:
             if found in (1, 2):
                 connection.execute("alter table runs add column left_out double[] default []")
                 connection.execute("alter table metrics add column units integer")
-                connection.execute("alter table metrics add column unit varchar default 'sample'")
+                connection.execute(
+                    "alter table metrics add column sampling_unit varchar default 'sample'"
+                )
                 connection.execute(f"update schema_version set version = {VERSION}")
                 connection.execute("checkpoint")
 

@@ -35,7 +35,7 @@ create table runs (
 create table metrics (
   run varchar not null, metric varchar not null, average varchar not null, label varchar not null,
   value double, low double, high double, samples bigint not null, slice varchar not null,
-  is_primary boolean not null, classes integer, units integer, unit varchar not null
+  is_primary boolean not null, classes integer, units integer, sampling_unit varchar not null
 );
 create table reported (
   source varchar not null, title varchar not null, authors varchar not null, year integer,
@@ -75,7 +75,7 @@ def insert(connection: duckdb.DuckDBPyConnection, checked: "Iterable[Checked]") 
         for s in manifest.scores:
             is_primary = s.name == manifest.task.primary and not s.slice
             values = [s.metric, s.average, s.label, s.value, s.low, s.high, s.samples, s.slice]
-            of_units = s.units, s.unit
+            of_units = s.units, s.sampling_unit
             metrics.append([manifest.run, *values, is_primary, s.classes, *of_units])
     _fill(connection, "runs", runs)
     _fill(connection, "metrics", metrics)

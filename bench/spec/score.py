@@ -31,7 +31,7 @@ class Score:
             samples; None for what is no such average, and in runs of earlier versions.
         units: how many independent units stand behind the interval; None in runs of earlier
             versions, whose intervals are those of a bootstrap over samples.
-        unit: what such a unit is: ``tile``, ``sample`` ...
+        sampling_unit: what such a unit is: ``tile``, ``sample`` ...
     """
 
     # Without a configuration of its own it would take that of the model that it stands in, which is
@@ -48,7 +48,7 @@ class Score:
     slice: _Text
     classes: _Count | None = None
     units: _Count | None = None
-    unit: _Text = "sample"
+    sampling_unit: _Text = "sample"
 
     @property
     def name(self) -> str:

@@ -52,7 +52,7 @@ def test_the_variance_is_split(trained):
     left_out = np.mean([one.left_out for one in manifests], axis=0)
     assert mean.unit_error == pytest.approx(float(stats.spread_over_units(left_out).error))
     assert mean.low < mean.value < mean.high
-    unit = manifests[0].primary.unit
+    unit = manifests[0].primary.sampling_unit
     for text in (f"mean {mean.value:.4f}", f"{mean.unit_error:.4f} over {unit}s"):
         assert text in printed
     assert f"{mean.seed_error:.4f} over 2 trainings" in printed

@@ -1,4 +1,4 @@
-"""Caption metrics: tokens of captions, and scores that a bootstrap over images can resample.
+"""Caption metrics: tokens of captions, and scores of any of the images.
 
 Tokens are what `tokens.tokenise` makes, equal to the COCO caption evaluation's but for a caption
 that ends in a single letter with a full stop ("a river and a."): the stop stays with the letter

@@ -30,9 +30,8 @@ def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     over orders and references.
 
     Document frequencies are those of the set that is passed. A score belongs to this set: of one
-    image alone it is 0. In a bootstrap the values are computed once, of the full set, and resampled
-    as they are; frequencies aren't counted anew in a resample, whose repeated images would make
-    n-grams look common that aren't.
+    image alone it is 0. For an interval the values are computed once, of the full set, and left out
+    as they are; frequencies aren't counted anew without an image.
 
     Args:
         candidates: N tokenised captions.

@@ -1,8 +1,8 @@
 """Families of caption metrics: rows of numbers for each image, and scores of their sums.
 
-Every metric of a family follows from weighted sums of the family's rows, so that a bootstrap over
-images needs no captions. BLEU and METEOR are functions of the sums, all others are means. The
-document frequencies behind CIDEr-D's rows are those of the set that is passed.
+Every metric of a family follows from weighted sums of the family's rows, so that scores of
+some of the images need no captions. BLEU and METEOR are functions of the sums, all others are
+means. The document frequencies behind CIDEr-D's rows are those of the set that is passed.
 """
 
 from collections.abc import Callable, Sequence

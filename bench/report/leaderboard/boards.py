@@ -197,7 +197,7 @@ def _trained(result: Result) -> Trained:
         score.low,
         score.high,
         result.left_out,
-        score.unit,
+        score.sampling_unit,
         score.units,
         result.ids_sha256,
     )

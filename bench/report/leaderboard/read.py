@@ -42,7 +42,8 @@ from runs where ? in ('', task) order by task, run
 """
 
 _SCORES = """
-select run, metric, average, label, slice, value, low, high, samples, is_primary, units, unit
+select run, metric, average, label, slice, value, low, high, samples, is_primary, units,
+       sampling_unit
 from metrics where run in (select run from runs where ? in ('', task))
 order by run, is_primary desc, slice, average, metric, label
 """
@@ -61,7 +62,7 @@ class Score(NamedTuple):
     samples: int
     is_primary: bool
     units: int | None = None
-    unit: str = "sample"
+    sampling_unit: str = "sample"
 
     @property
     def column(self) -> tuple[str, str, str, str]:

@@ -1,7 +1,7 @@
 """Image regression: one number for each image.
 
 Observed per image: the number and what a model says of it. Metrics are functions of sums over
-images, so those of a bootstrap resample follow from weighted sums of the same terms.
+images, so those of some of the images follow from weighted sums of the same terms.
 """
 
 from __future__ import annotations
