@@ -14,7 +14,6 @@ import tomli_w
 from bench.evaluate import predictions
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
-from bench.kinds.common import scoring
 from bench.results import runs, store
 from bench.spec import task as tasks
 from tests import run_json
@@ -37,14 +36,6 @@ def words_of(page):
 def fill_in(folder, **changes):
     path = folder / "entry.toml"
     path.write_text(tomli_w.dumps(tomllib.loads(path.read_text()) | FILLED | changes))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_resamples():
-    """Intervals of so few resamples mean nothing; the sandbox makes its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "RESAMPLES", 8)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,6 @@ CODES = pa.schema([SAMPLE, field("code", pa.binary(), "bytes", low=1, high=7, lo
 @pytest.fixture(autouse=True)
 def _data(sample_data, monkeypatch):
     monkeypatch.setenv("BENCH_DATA", str(sample_data))
-    # Intervals of so few resamples mean nothing, but are as equal as others.
-    monkeypatch.setattr(scoring, "RESAMPLES", 8)
 
 
 def request(model, results, task="reben-mlc", **changes):

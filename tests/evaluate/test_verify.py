@@ -19,15 +19,7 @@ from tests.tiny import brief, tiny
 
 
 @pytest.fixture(scope="module")
-def few_resamples():
-    """Intervals of so few resamples mean nothing, but are as equal as others."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "RESAMPLES", 8)
-        yield
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, sample_data, few_resamples):
+def trained(tmp_path_factory, sample_data):
     """A run whose weights the harness trained itself."""
     results = tmp_path_factory.mktemp("verify")
     entry = brief(results / "brief", epochs=1)

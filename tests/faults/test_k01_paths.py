@@ -17,7 +17,6 @@ from bench.base import paths
 from bench.base.errors import RequestError
 from bench.evaluate import predictions
 from bench.evaluate.request import Request
-from bench.kinds.common import scoring
 from bench.results import runs
 from bench.spec import task as tasks
 from bench.submissions import sandbox
@@ -29,11 +28,6 @@ TASK = "reben-mlc"
 
 ODD = "-a [1] *'\" näme"
 """The name of a folder, with all that shells, globs, SQL and options take for something else."""
-
-
-@pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "RESAMPLES", 8)
 
 
 def test_every_path_can_be_relative_and_below_an_odd_name(bench: Prompt, sample_data: Path) -> None:

@@ -12,12 +12,12 @@ from bench.kinds import crops, segmentation
 from bench.kinds.common import scoring
 from bench.metrics import confusion
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
-from bench.metrics.stats import resample_counts
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
 from bench.results import export, store
 from bench.spec import task as tasks
 from tests.fabricated import fabricate
 from tests.faults.every_kind import case
+from tests.resampled import resampled
 
 MULTILABEL = tasks.load("reben-mlc")
 CLASSES = len(MULTILABEL.classes)
@@ -110,7 +110,7 @@ def test_every_macro_average_is_that_of_the_classes_that_occur(seed):
         assert not np.isnan(of_classes[6]), name
         assert occurring(targets)[name] == np.isfinite(of_classes).sum()
         assert occurring(targets)[name] == fewer.get(name, there)
-    counts = next(resample_counts(len(targets), 12, seed=seed))
+    counts = resampled(len(targets), 12, seed=seed)
     replicates = multilabel_replicates(targets, logits, [counts])
     for row, count in enumerate(counts):
         chosen = np.repeat(np.arange(len(targets)), count)

@@ -25,11 +25,6 @@ MULTILABEL = tasks.load("reben-mlc")
 CLASSES = len(MULTILABEL.classes)
 
 
-@pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch):
-    monkeypatch.setattr(scoring, "RESAMPLES", 8)
-
-
 def labels(samples, share=0.2, seed=0):
     return (np.random.default_rng(seed).random((samples, CLASSES)) < share).astype(np.uint8)
 

@@ -20,10 +20,10 @@ from bench.metrics.captions import families
 from bench.metrics.captions.cider import cider_d
 from bench.metrics.captions.external import Computed
 from bench.metrics.captions.tokens import tokenise
-from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
+from tests.resampled import resampled
 
 GAIA = tasks.load("gaia-captioning")
 TASK = tasks.load("rsicd-captioning")
@@ -131,7 +131,7 @@ def test_every_metric_of_every_task_is_known():
 
 def test_resampled_scores_are_the_scores_of_the_resampled_counts():
     given = some(30)
-    counts = next(resample_counts(30, 4, block=4))
+    counts = resampled(30, 4)
     found = kinds.of(GAIA).replicate(given, iter([counts[:1], counts[1:]]))
     rows = [np.repeat(np.arange(30), weights) for weights in counts]
     for resample, index in enumerate(rows):
@@ -145,7 +145,7 @@ def test_document_frequencies_stay_those_of_the_set():
     tokens = tokenise(given["hypothesis"].to_pylist())
     several = [tokenise(each) for each in given["references"].to_pylist()]
     per_image = cider_d(tokens, several)
-    counts = next(resample_counts(30, 3, block=3))
+    counts = resampled(30, 3)
     found = kinds.of(TASK).replicate(given, [counts], ("cider_corpus",))
     assert found.keys() == {"cider_corpus"}
     np.testing.assert_allclose(found["cider_corpus"], counts @ per_image / 30)

@@ -18,9 +18,9 @@ from bench import kinds
 from bench.base.errors import BenchError
 from bench.data.series import Series
 from bench.kinds.common.batch import Batch
-from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
+from tests.resampled import resampled
 
 TASK = tasks.load("pastis-r-crop-mapping")
 CONTRACT = TASK.input("s1s2")
@@ -269,7 +269,7 @@ def test_without_crops_there_is_no_score_over_them():
 
 def test_resamples_are_what_measuring_them_gives(maps):
     observations = observed(*maps)
-    counts = list(resample_counts(6, 5, block=2))
+    counts = np.split(resampled(6, 5), [2, 4])
     found = kinds.of(TASK).replicate(observations, counts)
     some = kinds.of(TASK).replicate(observations, counts, ["iou_crops"])
     assert list(some) == ["iou_crops"]

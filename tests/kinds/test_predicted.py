@@ -50,11 +50,6 @@ SMALL = {
 """Settings that are quickly scored."""
 
 
-@pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch):
-    monkeypatch.setattr(scoring, "RESAMPLES", 8)
-
-
 class Places(Fields):
     """A dataset of four samples that knows all that any kind asks for."""
 

@@ -25,11 +25,11 @@ from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.captions.rouge import rouge_l
 from bench.metrics.captions.tokens import tokenise
 from bench.metrics.recalls import medians
-from bench.metrics.stats import resample_counts
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
+from tests.resampled import resampled
 from tests.typed import Prompt
 
 TASK = tasks.load("rsicd-retrieval")
@@ -166,7 +166,7 @@ def test_distinct_recall_is_the_plain_mean_over_texts() -> None:
 
 def test_replicates_reweight_queries_over_the_whole_gallery() -> None:
     observations = fabricated()
-    blocks = [*resample_counts(40, 70, block=32)]
+    blocks = np.split(resampled(40, 70), [32, 64])
     found = kinds.of(TASK).replicate(observations, iter(blocks))
     assert set(found) == set(kinds.of(TASK).measure(observations))
     counts = np.concatenate(blocks)

@@ -19,7 +19,8 @@ from bench.metrics.confusion import (
     mean_iou,
     overall_accuracy,
 )
-from bench.metrics.stats import resample_counts, weighted_sums
+from bench.metrics.stats import weighted_sums
+from tests.resampled import resampled
 
 SCORES = [overall_accuracy, class_iou, mean_iou, class_f1, mean_f1, mean_class_accuracy, kappa]
 
@@ -156,7 +157,7 @@ def test_masks_larger_than_a_piece_are_counted_whole():
 
 def test_replicates_are_the_scores_of_repeated_masks():
     target, prediction = masks(size=(20, 6, 6))
-    counts = next(resample_counts(20, 8))
+    counts = resampled(20, 8)
     matrices = confusion_matrices(target, prediction, 7, ignore=255)
     replicates = weighted_sums(counts, matrices)
     for resample, row in enumerate(counts):

@@ -8,7 +8,8 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 
 from bench.base.errors import BenchError
 from bench.metrics import depth as metrics
-from bench.metrics.stats import resample_counts, weighted_sums
+from bench.metrics.stats import weighted_sums
+from tests.resampled import resampled
 
 BOUNDS = [*zip(metrics.EDGES, [*metrics.EDGES[1:], np.inf], strict=True)]
 
@@ -135,15 +136,15 @@ def test_a_constant_depth_has_no_r2():
 def test_replicates_are_scores_of_repeated_patches():
     prediction, depth, valid = patches(6)
     sums, _ = metrics.moments(prediction, depth, valid)
-    for counts in resample_counts(6, 20, block=20):
-        flat = sums.reshape(6, -1)
-        replicated = weighted_sums(counts, flat).reshape(-1, *sums.shape[1:])
-        for count, found in zip(counts, replicated, strict=True):
-            drawn = np.repeat(np.arange(6), count)
-            again, _ = metrics.moments(prediction[drawn], depth[drawn], valid[drawn])
-            np.testing.assert_allclose(
-                metrics.rmse(found), metrics.rmse(again.sum(axis=0)), rtol=1e-12
-            )
+    counts = resampled(6, 20)
+    flat = sums.reshape(6, -1)
+    replicated = weighted_sums(counts, flat).reshape(-1, *sums.shape[1:])
+    for count, found in zip(counts, replicated, strict=True):
+        drawn = np.repeat(np.arange(6), count)
+        again, _ = metrics.moments(prediction[drawn], depth[drawn], valid[drawn])
+        np.testing.assert_allclose(
+            metrics.rmse(found), metrics.rmse(again.sum(axis=0)), rtol=1e-12
+        )
 
 
 @given(

@@ -13,7 +13,8 @@ from sklearn import metrics as sk
 from bench.base.errors import BenchError, RequestError
 from bench.metrics import areas
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates
-from bench.metrics.stats import resample_counts, standard_error
+from bench.metrics.stats import jackknife_counts, spread_over_units
+from tests.resampled import resampled
 
 AREAS = {"ap": "average_precision", "auroc": "auroc"}
 RATES = {
@@ -134,7 +135,7 @@ def test_one_sample():
     assert found["ap_micro"] == pytest.approx(0.5 + 0.5 * 2 / 3)
     assert found["auroc_micro"] == 0.5
     assert found["f1_samples"] == found["f1_micro"] == 0.5
-    replicates = multilabel_replicates(target, scores, resample_counts(1, 3))
+    replicates = multilabel_replicates(target, scores, [resampled(1, 3)])
     for name, values in replicates.items():
         assert np.array_equal(values, np.stack([found[name]] * 3), equal_nan=True), name
 
@@ -204,9 +205,9 @@ def test_large_counts_equal_repeated_samples():
             )
 
 
-def test_bootstrap_replicates_equal_resampled_predictions():
+def test_replicates_equal_resampled_predictions():
     target, scores = predictions(samples=3000, levels=400)
-    counts = next(resample_counts(3000, 6, seed=5))
+    counts = resampled(3000, 6, seed=5)
     replicates = multilabel_replicates(target, scores, [counts], threshold=0.5)
     for resample, row in enumerate(counts):
         for name, expected in repeated(target, scores, row).items():
@@ -218,7 +219,7 @@ def test_bootstrap_replicates_equal_resampled_predictions():
 @pytest.mark.parametrize("lane", [np.uint16, np.uint32, np.uint64])
 def test_every_lane_width_holds_the_same_curve(lane):
     target, scores = predictions(samples=500)
-    counts = next(resample_counts(500, 4, seed=1))
+    counts = resampled(500, 4, seed=1)
     ranking = areas.rank(target[:, 3].astype(bool), scores[:, 3])
     words = areas.pack(counts, lane)
     curves = [areas.weighted_curve(ranking, word[None], lane, np.array(500)) for word in words]
@@ -244,8 +245,8 @@ def test_lanes_widen_before_they_overflow():
 def test_blocks_do_not_change_replicates():
     target, scores = predictions(samples=700)
     whole, pieces = (
-        multilabel_replicates(target, scores, resample_counts(700, 23, seed=2, block=block))
-        for block in (23, 5)
+        multilabel_replicates(target, scores, np.split(resampled(700, 23, seed=2), splits))
+        for splits in ([], [5, 10, 15, 20])
     )
     for name in NAMES:
         if name.endswith("samples"):
@@ -259,11 +260,11 @@ def test_standard_error_of_accuracy_is_the_binomial_one():
     right = rng.random((2000, 1)) < 0.8
     target = rng.integers(0, 2, (2000, 1)).astype(np.uint8)
     scores = np.where(right, target, 1 - target).astype(np.float32) - np.float32(0.5)
-    counts = resample_counts(2000, 1000)
+    counts = jackknife_counts(2000, 2000, block=64)
     replicates = multilabel_replicates(target, scores, counts, ["accuracy_micro"])
     share = right.mean()
-    assert standard_error(replicates["accuracy_micro"]) == pytest.approx(
-        np.sqrt(share * (1 - share) / 2000), rel=0.1
+    assert spread_over_units(replicates["accuracy_micro"]).error == pytest.approx(
+        np.sqrt(share * (1 - share) / 1999), rel=1e-6
     )
 
 
@@ -300,7 +301,7 @@ def test_refuses_what_is_not_a_prediction(target, scores, message):
     with pytest.raises(BenchError, match=message):
         multilabel_metrics(target, scores)
     with pytest.raises(BenchError, match=message):
-        multilabel_replicates(target, scores, resample_counts(2, 2))
+        multilabel_replicates(target, scores, [resampled(2, 2)])
 
 
 def test_refuses_unknown_names_and_foreign_counts():
