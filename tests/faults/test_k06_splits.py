@@ -270,14 +270,29 @@ def test_verified_and_unverified_never_share_a_board_nor_a_mean(tmp_path):
     assert folds.summaries(rows) == []
 
 
-def test_a_database_of_the_schema_before_is_read(tmp_path):
+LATER = {
+    1: {"runs": ("checked", "left_out"), "metrics": ("classes", "units", "unit")},
+    2: {"runs": ("left_out",), "metrics": ("units", "unit")},
+}
+"""The columns that databases of each earlier schema lack."""
+
+
+@pytest.mark.parametrize("version", LATER)
+def test_a_database_of_an_earlier_schema_is_read(tmp_path, version):
     made, *_ = fabricate(tmp_path, "a", track="official")
     store.record(tmp_path, made)
+    with store.connect(tmp_path, write=False) as connection:
+        before = connection.execute("select * from metrics order by all").fetchall()
     with duckdb.connect(str(store.database(tmp_path))) as connection:
-        connection.execute("alter table runs drop column checked")
-        connection.execute("alter table metrics drop column classes")
-        connection.execute("update schema_version set version = 1")
+        for table, columns in LATER[version].items():
+            for column in columns:
+                connection.execute(f"alter table {table} drop column {column}")
+        connection.execute(f"update schema_version set version = {version}")
     (row,) = export.rows(tmp_path, primary=True)
     assert row["checked"] == "fingerprint"
-    assert read(tmp_path)[0][0].checked == "fingerprint"
+    found = read(tmp_path)[0][0]
+    assert (found.checked, found.left_out) == ("fingerprint", [])
+    assert (found.primary.units, found.primary.unit) == (None, "sample")
     store.record(tmp_path, Run(made.folder))
+    with store.connect(tmp_path, write=False) as connection:
+        assert connection.execute("select * from metrics order by all").fetchall() == before

@@ -134,8 +134,8 @@ def test_replicates_are_scores_of_repeated_images(task):
 
 
 def test_every_score_has_an_interval_and_every_range_its_slice(task):
-    attributes = pa.table({"sample": [f"p{i}" for i in range(6)], "mean_depth": ["0-5 m"] * 6})
-    scores = scoring.score(kinds.of(task), observed(task, batch()), attributes).scores
+    attributes = pa.table({"sample": [f"p{i}" for i in range(24)], "mean_depth": ["0-5 m"] * 24})
+    scores = scoring.score(kinds.of(task), observed(task, batch(24)), attributes).scores
     whole = {s.name: s for s in scores if not (s.slice or s.label)}
     assert whole["rmse_pixels"].low < whole["rmse_pixels"].value < whole["rmse_pixels"].high
     assert whole["max_error_pixels"].low is None
@@ -146,7 +146,7 @@ def test_every_score_has_an_interval_and_every_range_its_slice(task):
     for name in RANGES:
         part = slices[f"depth={name}"]
         assert part.name == "rmse_pixels"
-        assert part.samples == 6
+        assert part.samples == 24
         assert part.value == labelled[name].value
         assert part.low < part.value < part.high
 
