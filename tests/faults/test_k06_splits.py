@@ -271,8 +271,8 @@ def test_verified_and_unverified_never_share_a_board_nor_a_mean(tmp_path):
 
 
 LATER = {
-    1: {"runs": ("checked", "left_out"), "metrics": ("classes", "units", "unit")},
-    2: {"runs": ("left_out",), "metrics": ("units", "unit")},
+    1: {"runs": ("checked", "left_out"), "metrics": ("classes", "units", "sampling_unit")},
+    2: {"runs": ("left_out",), "metrics": ("units", "sampling_unit")},
 }
 """The columns that databases of each earlier schema lack."""
 
@@ -292,7 +292,7 @@ def test_a_database_of_an_earlier_schema_is_read(tmp_path, version):
     assert row["checked"] == "fingerprint"
     found = read(tmp_path)[0][0]
     assert (found.checked, found.left_out) == ("fingerprint", [])
-    assert (found.primary.units, found.primary.unit) == (None, "sample")
+    assert (found.primary.units, found.primary.sampling_unit) == (None, "sample")
     store.record(tmp_path, Run(made.folder))
     with store.connect(tmp_path, write=False) as connection:
         assert connection.execute("select * from metrics order by all").fetchall() == before

@@ -142,9 +142,7 @@ def test_replicates_are_scores_of_repeated_patches():
     for count, found in zip(counts, replicated, strict=True):
         drawn = np.repeat(np.arange(6), count)
         again, _ = metrics.moments(prediction[drawn], depth[drawn], valid[drawn])
-        np.testing.assert_allclose(
-            metrics.rmse(found), metrics.rmse(again.sum(axis=0)), rtol=1e-12
-        )
+        np.testing.assert_allclose(metrics.rmse(found), metrics.rmse(again.sum(axis=0)), rtol=1e-12)
 
 
 @given(

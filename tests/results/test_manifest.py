@@ -34,7 +34,7 @@ def records(value):
 
 def with_units(content):
     """The same with what scores of earlier versions don't say: that nobody knows their units."""
-    scores = [score | {"units": None, "unit": "sample"} for score in content["scores"]]
+    scores = [score | {"units": None, "sampling_unit": "sample"} for score in content["scores"]]
     return content | {"scores": scores}
 
 
@@ -42,7 +42,11 @@ def test_a_run_of_an_earlier_version_is_read_and_written_again(tmp_path):
     found, edited = read_noting_edits(STORED)
     assert not edited
     assert found.content() == with_units(stored())
-    assert (found.left_out, found.primary.units, found.primary.unit) == ((), None, "sample")
+    assert (found.left_out, found.primary.units, found.primary.sampling_unit) == (
+        (),
+        None,
+        "sample",
+    )
     sealed = write(found, tmp_path / "run.json")
     assert read_noting_edits(tmp_path / "run.json") == (sealed, False)
     expected = with_units(stored()) | {"sha256": sealed.sha256}

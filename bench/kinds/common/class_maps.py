@@ -145,7 +145,8 @@ class ClassMaps(Kind[D, S]):
         """Which classes have a pixel in each image, [N, C]."""
         cells = matrix(observations, "confusion")
         classes = len(self.task.classes)
-        return np.any(cells.reshape(len(cells), classes, classes) > 0, axis=2)
+        there: NDArray[np.bool_] = np.any(cells.reshape(-1, classes, classes) > 0, axis=2)
+        return there
 
     def pooled(self, observations: pa.Table) -> NDArray[np.int64]:
         """The confusion matrix of all pixels, [classes, classes]."""
