@@ -339,7 +339,7 @@ def _predict_and_score(
     run, task = Run(job.run), resolved.task
     manifest = manifest.predicted_by(DeterminismRecord.model_validate(deterministic(manifest.seed)))
     if run.manifest_path.is_file():
-        manifest = _continued(run, manifest, report)
+        manifest = _continued(run, manifest, kinds.of(task).schema(), report)
     run.write_manifest(manifest)
     _write_attributes(run, resolved.dataset, job.samples)
     begun = time.perf_counter()
@@ -367,15 +367,25 @@ def _scored(run: Run, manifest: Manifest, task: Task, samples: Sequence[str]) ->
     return manifests.scored(task, run, observations, manifest)
 
 
-def _continued(run: Run, manifest: Manifest, report: Report) -> Manifest:
+def _continued(run: Run, manifest: Manifest, schema: pa.Schema, report: Report) -> Manifest:
     """Keep the parts of an interrupted run if this process would make them with the same bits."""
     before = run.manifest()
-    if (before.arithmetic, before.hardware) == (manifest.arithmetic, manifest.hardware):
+    same = (before.arithmetic, before.hardware) == (manifest.arithmetic, manifest.hardware)
+    if same and all(_observes(path, schema) for path in run.parts()):
         report.say(f"continuing {run.name}: {len(run.parts())} finished parts are kept")
         return manifest.started_at(before.started)
-    report.say(f"starting {run.name} again: it was begun with other packages or hardware")
+    reason = "by another version" if same else "with other packages or hardware"
+    report.say(f"starting {run.name} again: it was begun {reason}")
     run.discard_parts()
     return manifest
+
+
+def _observes(path: Path, schema: pa.Schema) -> bool:
+    """Whether a part has the columns that are observed now; a damaged one is reported later."""
+    try:
+        return list(pq.read_schema(path).names) == list(schema.names)
+    except (OSError, pa.ArrowException):
+        return True
 
 
 def _write_attributes(run: Run, dataset: Dataset, samples: Sequence[str]) -> None:

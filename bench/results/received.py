@@ -155,8 +155,10 @@ def _bytes(path: Path, values: pa.Array) -> int:
 
 
 def _alike(found: pa.Schema, wanted: pa.Schema) -> bool:
-    return found.names == wanted.names and all(
-        found.field(name).type.equals(wanted.field(name).type) for name in wanted.names
+    # Columns that may be null are those that earlier versions didn't observe.
+    names = [field.name for field in wanted if not field.nullable or field.name in found.names]
+    return found.names == names and all(
+        found.field(name).type.equals(wanted.field(name).type) for name in names
     )
 
 

@@ -10,6 +10,7 @@ from sklearn import metrics as sk
 from bench import kinds
 from bench.kinds import crops, segmentation
 from bench.kinds.common import scoring
+from bench.kinds.common.predicted import beside
 from bench.metrics import confusion
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
@@ -175,8 +176,8 @@ def test_maps_leave_out_classes_without_a_pixel_even_where_they_are_predicted():
 
 
 def of_maps(task, matrices):
-    rows = {"sample": [f"s{row}" for row in range(len(matrices))], "confusion": list(matrices)}
-    return pa.table(rows, schema=kinds.of(task).schema())
+    samples = pa.table({"sample": [f"s{row}" for row in range(len(matrices))]})
+    return beside(kinds.of(task).schema(), samples, {"confusion": matrices})
 
 
 @pytest.mark.parametrize("kind", [segmentation, crops])

@@ -318,6 +318,20 @@ def test_a_run_of_a_task_that_is_here_is_held_to_its_columns(theirs: Path) -> No
     assert taken(theirs).new == ["a", "b"]
 
 
+def test_a_column_that_earlier_versions_did_not_observe_may_be_missing(tmp_path: Path) -> None:
+    needed = pa.field("sample", pa.string(), nullable=False)
+    added = pa.field("calibration", pa.list_(pa.float64(), 2), nullable=True)
+    schema, part = pa.schema([needed, added]), tmp_path / "part.parquet"
+    for values in ([[0.0, 1.0]], [None]):
+        pq.write_table(pa.table({"sample": ["a"], "calibration": values}, schema=schema), part)
+        received.check_observations([part], 1, schema)
+    pq.write_table(pa.table({"sample": ["a"]}), part)
+    received.check_observations([part], 1, schema)
+    pq.write_table(pa.table({"sample": ["a"], "calibration": ["text"]}), part)
+    with pytest.raises(BenchError, match="expected sample: string, calibration: fixed_size_list"):
+        received.check_observations([part], 1, schema)
+
+
 @pytest.mark.parametrize("spoil", [no_parquet, other_types, no_samples, deep_lists])
 def test_one_run_that_can_not_be_read_is_named_and_the_others_answer(
     spoil: Callable[[Run], None], tmp_path: Path

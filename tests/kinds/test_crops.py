@@ -18,6 +18,7 @@ from bench import kinds
 from bench.base.errors import BenchError
 from bench.data.series import Series
 from bench.kinds.common.batch import Batch
+from bench.kinds.common.predicted import beside
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from tests.resampled import resampled
@@ -221,11 +222,8 @@ def observed(targets, guesses):
         confusion_matrix(t[t != 255], g[t != 255], labels=range(CLASSES)).ravel()
         for t, g in zip(targets, guesses, strict=True)
     ]
-    column = pa.FixedSizeListArray.from_arrays(
-        pa.array(np.concatenate(matrices).astype(np.int32)), CLASSES**2
-    )
-    samples = pa.array([str(i) for i in range(len(targets))])
-    return pa.table([samples, column], schema=kinds.of(TASK).schema())
+    samples = pa.table({"sample": [str(i) for i in range(len(targets))]})
+    return beside(kinds.of(TASK).schema(), samples, {"confusion": np.stack(matrices)})
 
 
 @pytest.fixture(scope="module")

@@ -176,6 +176,11 @@ def test_what_a_run_observed_comes_back_from_its_predictions(tmp_path, case):
         for name, values in columns.items()
     }
     found = taken(case, tmp_path / "p.parquet", **turned)
+    # Maps of classes hold no probabilities.
+    if "calibration" in observed.column_names:
+        place = observed.column_names.index("calibration")
+        assert found["calibration"].null_count == len(NAMES)
+        observed = observed.set_column(place, observed.schema.field(place), found["calibration"])
     assert found.equals(observed.combine_chunks())
     both = [scoring.score(kinds.of(task), table).scores for table in (found, observed)]
     assert repr(both[0]) == repr(both[1])

@@ -1,19 +1,30 @@
 """The kind segmentation: maps of another size than images, void pixels, pictures."""
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, jaccard_score
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    jaccard_score,
+    log_loss,
+)
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from bench import kinds
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
+from bench.kinds.common.predicted import beside
 from bench.kinds.segmentation import VOID
+from bench.metrics.calibration import risk_coverage
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 
 SEABED = "magicbathy-seabed-agia-napa"
+CALIBRATION = {"ece_micro", "brier_micro", "nll_micro", "aurc_micro"}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +95,7 @@ def test_void_is_not_scored_and_every_prediction_is_a_class(task):
     columns = kinds.of(task).observe(Echo(), given)
     assert columns["confusion"].sum() == (true != VOID).sum()
     table = pa.table(
-        {"sample": given.samples, "confusion": list(columns["confusion"].numpy())},
+        {"sample": given.samples, **{name: list(v.numpy()) for name, v in columns.items()}},
         schema=kinds.of(task).schema(),
     )
     found = kinds.of(task).measure(table)
@@ -99,9 +110,74 @@ def test_void_is_not_scored_and_every_prediction_is_a_class(task):
         "iou_classes": jaccard_score(y, p, average=None),
         "f1_classes": f1_score(y, p, average=None),
     }
-    assert set(found) == set(expected)
+    assert set(found) == set(expected) | CALIBRATION
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, err_msg=name)
+
+
+class Given(torch.nn.Module):
+    """Logits as they are given."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, images):
+        return self.logits
+
+
+@torch.no_grad()
+def test_calibration_is_that_of_all_labelled_pixels(task):
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(3, 4, 20, 20, generator=generator)
+    true = torch.randint(0, 4, (3, 20, 20), generator=generator).to(torch.uint8)
+    true[:, :5] = VOID
+    given = Batch(["a", "b", "c"], torch.zeros(3, 3, 20, 20), true)
+    kind = kinds.of(task)
+    columns = kind.observe(Given(logits), given)
+    known = {name: values.numpy() for name, values in columns.items()}
+    table = beside(kind.schema(), pa.table({"sample": given.samples}), known)
+    found = kind.measure(table)
+    scores = logits.movedim(1, 3)[true != VOID].double()
+    target = true[true != VOID].long()
+    probabilities = scores.softmax(1)
+    ece = multiclass_calibration_error(probabilities, target, 4, n_bins=15)
+    assert found["ece_micro"] == pytest.approx(ece.item(), abs=1e-6)
+    assert found["nll_micro"] == pytest.approx(log_loss(target, probabilities), rel=1e-6)
+    squared = (probabilities - torch.eye(4)[target]).square().sum(1).mean()
+    assert found["brier_micro"] == pytest.approx(squared.item(), rel=1e-6)
+    exact = risk_coverage(
+        probabilities.amax(1).numpy(),
+        (probabilities.argmax(1) != target).numpy(),
+        np.ones((1, len(target)), np.uint16),
+    )
+    assert found["aurc_micro"] == pytest.approx(exact[0], abs=0.01)
+    # Replicates are the metrics of the samples that a resample holds.
+    counts = np.array([[2, 0, 1]], np.uint16)
+    replicated = kind.replicate(table, [counts])
+    again = kind.measure(table.take([0, 0, 2]))
+    for name in CALIBRATION:
+        assert replicated[name] == pytest.approx(again[name][None]), name
+
+
+@torch.no_grad()
+def test_logits_that_are_far_apart_give_finite_sums(task):
+    logits = torch.full((1, 4, 2, 2), -3e38)
+    logits[:, 0] = 3e38
+    true = torch.ones(1, 2, 2, dtype=torch.uint8)
+    columns = kinds.of(task).observe(Given(logits), Batch(["a"], torch.zeros(1, 3, 2, 2), true))
+    assert torch.isfinite(columns["calibration"]).all()
+
+
+def test_maps_and_earlier_runs_are_scored_without_calibration(task):
+    kind = kinds.of(task)
+    known = {"confusion": np.eye(4, dtype=np.int32).reshape(1, -1)}
+    maps = beside(kind.schema(), pa.table({"sample": ["a"]}), known)
+    assert maps["calibration"].null_count == 1
+    for table in (maps, maps.drop_columns(["calibration"])):
+        assert kind.remarks(table)[0].startswith("no ECE, Brier score, NLL or AURC")
+        assert not CALIBRATION & set(kind.measure(table))
+        assert not CALIBRATION & set(kind.replicate(table, [np.ones((2, 1), np.uint16)]))
 
 
 @torch.no_grad()

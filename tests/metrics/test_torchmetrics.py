@@ -480,6 +480,11 @@ NAN = torch.tensor([[math.nan, 0.0]])
             (torch.zeros(1, 1, 1).long(), torch.full((1, 1, 1), 255)),
             r"targets in \[0, 2\), found 255",
         ),
+        (
+            logged.SegmentationScores(2, "ece_micro"),
+            (torch.zeros(1, 1, 1).long(), torch.zeros(1, 1, 1).long()),
+            r"ece_micro needs logits \[N, 2, H, W\], found torch.int64 \[1, 1, 1\]",
+        ),
         (logged.DepthScores(), (NAN[None], torch.ones(1, 1, 2)), "without NaN"),
         (
             logged.DepthScores(),

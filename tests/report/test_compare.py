@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.cli.compare import verb
+from bench.kinds.common.predicted import beside
 from bench.metrics import stats
 from bench.report.compare import compare
 from bench.results.runs import Run
@@ -31,11 +32,7 @@ def record(results, name, of, columns, tiles=TILES, seed=0, **changes):
     kind = kinds.of(task)
     count = len(next(iter(columns.values())))
     samples = [f"s{index:04d}" for index in range(count)]
-    fixed = [
-        pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
-        for values in columns.values()
-    ]
-    table = pa.table([pa.array(samples), *fixed], schema=kind.schema())
+    table = beside(kind.schema(), pa.table({"sample": samples}), columns)
     run = Run(results / "runs" / f"{task.name}.{name}.sample.{seed}")
     run.write_part(0, table)
     if tiles is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import numpy as np
@@ -14,9 +14,10 @@ from bench.data import Dataset
 from bench.kinds.common import returned
 from bench.kinds.common.batch import Batch, images
 from bench.kinds.common.blank import SAMPLE_ID, noise
-from bench.kinds.common.kind import Kind
+from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.logits import check_logits
 from bench.kinds.common.tables import matrix
+from bench.metrics import calibration
 from bench.spec.contract import InputContract, InputPipeline
 
 if TYPE_CHECKING:
@@ -84,6 +85,39 @@ class ClassLogits(Kind[Labelled, S]):
         """Refuse probabilities and decisions; see `bench.kinds.common.logits.check_logits`."""
         targets, found = observed(observations)
         check_logits(found, targets)
+
+    def with_calibration(
+        self,
+        observations: pa.Table,
+        counts: Iterable[NDArray[np.uint16]],
+        names: Sequence[str],
+        others: Callable[[Iterable[NDArray[np.uint16]]], Metrics],
+    ) -> Metrics:
+        """Those of `bench.metrics.calibration.LABELS` that are named, after other metrics.
+
+        They are computed from logits alone, so runs of earlier versions have them too; no task
+        ranks by them, and no digest holds them.
+
+        Args:
+            observations: N rows.
+            counts: blocks [B, N].
+            names: the metrics asked for.
+            others: computes the other metrics; it must go through all blocks.
+        """
+        wanted = [name for name in calibration.LABELS if name in names]
+        if not wanted:
+            return others(counts)
+        known = calibration.of_labels(*observed(observations), self.threshold)
+        blocks: list[dict[str, NDArray[np.float64]]] = []
+
+        def watched() -> Iterator[NDArray[np.uint16]]:
+            for block in counts:
+                blocks.append(calibration.label_metrics(known, block, wanted))
+                yield block
+
+        rest = others(watched())
+        own = {name: np.concatenate([block[name] for block in blocks]) for name in wanted}
+        return {**rest, **own}
 
     def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
         """Minus the binary cross-entropy of each image, mean over classes, [N]."""

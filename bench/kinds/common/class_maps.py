@@ -1,7 +1,8 @@
 """What kinds share that score the class of every pixel.
 
-Observed per sample: its confusion matrix over the labelled pixels. Matrices add up, so every score
-of a set of samples follows from the sum of theirs.
+Observed per sample: its confusion matrix over the labelled pixels, and what calibration needs of
+the probabilities there. Both add up, so every score of a set of samples follows from the sum of
+theirs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bench.kinds.common import pictures
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.tables import matrix
-from bench.metrics import confusion
+from bench.metrics import calibration, confusion
 from bench.metrics.stats import weighted_sums
 
 if TYPE_CHECKING:
@@ -63,26 +64,34 @@ class ClassMaps(Kind[D, S]):
         """
 
     def schema(self) -> pa.Schema:
-        """``sample`` and ``confusion`` int32 [classes * classes], rows are targets."""
+        """``sample``; ``confusion`` int32 [classes * classes], rows are targets; ``calibration``.
+
+        The latter is float64, as `bench.metrics.calibration.class_sums` gives it: null where maps
+        of classes were handed in, and missing in runs of earlier versions.
+        """
         cells = len(self.task.classes) ** 2
+        sums = pa.list_(pa.float64(), calibration.CLASS_SUMS)
         return pa.schema(
             [
                 pa.field("sample", pa.string(), nullable=False),
                 pa.field("confusion", pa.list_(pa.int32(), cells), nullable=False),
+                pa.field("calibration", sums, nullable=True),
             ]
         )
 
     def observe(self, model: torch.nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
-        """The confusion matrix of each sample."""
+        """The confusion matrix of each sample, and the sums that calibration follows from."""
         import torch
 
         classes = len(self.task.classes)
-        predictions = self.logits(model, batch).argmax(1).to(torch.uint8)
+        logits = self.logits(model, batch)
+        predictions = logits.argmax(1).to(torch.uint8)
         matrices = confusion.confusion_matrices(
             batch.targets.cpu().numpy(), predictions.cpu().numpy(), classes, VOID
         )
         flat = matrices.reshape(len(matrices), classes * classes).astype(np.int32)
-        return {"confusion": torch.from_numpy(flat)}
+        sums = calibration.logit_sums(logits, predictions, batch.targets, VOID)
+        return {"confusion": torch.from_numpy(flat), "calibration": torch.from_numpy(sums)}
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
@@ -94,8 +103,14 @@ class ClassMaps(Kind[D, S]):
         return total / labelled.clamp(min=1)
 
     def measure(self, observations: pa.Table) -> Metrics:
-        """IoU, F1 and recall by class and their means, accuracy and kappa, over all pixels."""
-        return self.scores(self.pooled(observations).ravel())
+        """IoU, F1 and recall by class and their means, accuracy and kappa, over all pixels.
+
+        Where probabilities were observed, ``ece_micro``, ``brier_micro``, ``nll_micro`` and
+        ``aurc_micro`` over pixels besides.
+        """
+        found = dict(self.scores(self.pooled(observations).ravel()))
+        sums = _sums(observations)
+        return found if sums is None else found | calibration.class_metrics(sums.sum(axis=0))
 
     def replicate(
         self,
@@ -104,9 +119,23 @@ class ClassMaps(Kind[D, S]):
         names: Sequence[str] = (),
     ) -> Metrics:
         """The same of resampled observations."""
-        cells = matrix(observations, "confusion")
-        found = self.scores(np.concatenate([weighted_sums(block, cells) for block in counts]))
+        cells, sums = matrix(observations, "confusion"), _sums(observations)
+        size = cells.shape[1]
+        rows = cells if sums is None else np.concatenate([cells, sums], axis=1)
+        weighted = np.concatenate([weighted_sums(block, rows) for block in counts])
+        found = dict(self.scores(weighted[:, :size]))
+        if sums is not None:
+            found |= calibration.class_metrics(weighted[:, size:])
         return {name: values for name, values in found.items() if not names or name in names}
+
+    def remarks(self, observations: pa.Table) -> Sequence[str]:
+        """Why there is no calibration, where there is none."""
+        if _sums(observations) is not None:
+            return ()
+        return (
+            "no ECE, Brier score, NLL or AURC: no probabilities were observed (maps of classes "
+            "have none, runs of earlier versions kept none)",
+        )
 
     def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
         """The share of labelled pixels that are right in each sample, [N]; NaN without any."""
@@ -167,3 +196,12 @@ class ClassMaps(Kind[D, S]):
             "iou_classes": confusion.class_iou(matrices),
             "f1_classes": confusion.class_f1(matrices),
         }
+
+
+def _sums(observations: pa.Table) -> NDArray[np.float64] | None:
+    """The column ``calibration``; None where it is missing or a value is."""
+    if "calibration" not in observations.column_names:
+        return None
+    if observations.column("calibration").null_count:
+        return None
+    return matrix(observations, "calibration")

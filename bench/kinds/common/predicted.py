@@ -21,12 +21,18 @@ def beside(schema: pa.Schema, table: pa.Table, known: Mapping[str, Any]) -> pa.T
     Args:
         schema: of the observations.
         table: the predictions, N rows.
-        known: by name of column numbers [N, ...], or N values; before those of the table.
+        known: by name of column numbers [N, ...], or N values; before those of the table. A column
+            that neither has is null, where its schema lets it be.
     """
-    columns = {
-        name: _column(known[name], schema.field(name).type) if name in known else table.column(name)
-        for name in schema.names
-    }
+    columns = {}
+    for field_ in schema:
+        name = field_.name
+        if name in known:
+            columns[name] = _column(known[name], field_.type)
+        elif field_.nullable and name not in table.column_names:
+            columns[name] = pa.nulls(table.num_rows, field_.type)
+        else:
+            columns[name] = table.column(name)
     return pa.table(columns, schema=schema)
 
 

@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bench.kinds.common.batch import Batch, mirrored, mirrors
-from bench.kinds.common.class_logits import ClassLogits, Labelled, Thresholded, logits, observed
+from bench.kinds.common.class_logits import (
+    ClassLogits,
+    Labelled,
+    Thresholded,
+    logits,
+    observed,
+)
 from bench.kinds.common.kind import Metrics
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import SAMPLE, field, matrix
+from bench.metrics import calibration
 from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates, occurring
 from bench.metrics.weighted_f1 import f1_scores, worst_f1
 from bench.spec.contract import InputContract, InputPipeline
@@ -145,7 +152,7 @@ class Federated(ClassLogits[Settings]):
         return replace(batch, inputs=mirrored(batch.inputs, mirrors(len(batch.samples), draw)))
 
     def measure(self, observations: pa.Table) -> Metrics:
-        """AP and F1 of the last round, F1 of the worst client, rounds to the target, and costs.
+        """AP, F1 and calibration of the last round, the worst client, rounds to the target, costs.
 
         ``f1_weighted`` is the mean of the F1 of classes by how often they occur; ``f1_worst`` that
         of the country with the lowest one; ``rounds_target`` the first round whose ``f1_weighted``
@@ -154,10 +161,12 @@ class Federated(ClassLogits[Settings]):
         found = multilabel_metrics(*observed(observations), _AP)
         once = np.ones((1, observations.num_rows), np.uint16)
         rates = _rates(self._decided(observations), once, _RATES)
+        calibrated = self.with_calibration(observations, [once], calibration.LABELS, _none)
         costs = {
             name: np.asarray(_constant(observations, column)) for name, column in _COST.items()
         }
-        return {**{name: values[0] for name, values in rates.items()}, **found, **costs}
+        own = {name: values[0] for name, values in {**rates, **calibrated}.items()}
+        return {**own, **found, **costs}
 
     def replicate(
         self,
@@ -166,7 +175,7 @@ class Federated(ClassLogits[Settings]):
         names: Sequence[str] = (),
     ) -> Metrics:
         """The same of resampled observations; costs are what they are."""
-        wanted = names or (*_RATES, *_AP, *_COST)
+        wanted = names or (*_RATES, *_AP, *calibration.LABELS, *_COST)
         decided = self._decided(observations)
         blocks, sizes = [], []
 
@@ -176,11 +185,12 @@ class Federated(ClassLogits[Settings]):
                 sizes.append(len(block))
                 yield block
 
-        found: dict[str, NDArray[np.float64]] = {}
-        if areas := [name for name in wanted if name in _AP]:
-            found = multilabel_replicates(*observed(observations), watched(), areas)
-        else:
-            sum(1 for _ in watched())
+        def others(blocks: Iterable[NDArray[np.uint16]]) -> Metrics:
+            if areas := [name for name in wanted if name in _AP]:
+                return multilabel_replicates(*observed(observations), blocks, areas)
+            return _none(blocks)
+
+        found = self.with_calibration(observations, watched(), wanted, others)
         rates = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
         costs = {
             name: np.full(sum(sizes), _constant(observations, column))
@@ -232,6 +242,12 @@ class Federated(ClassLogits[Settings]):
             observations.num_rows, -1, -(-classes // 8)
         )
         return np.unpackbits(bits, axis=2, count=classes)
+
+
+def _none(counts: Iterable[NDArray[np.uint16]]) -> Metrics:
+    """No metrics of some blocks, which are gone through."""
+    sum(1 for _ in counts)
+    return {}
 
 
 def _costs(model: torch.nn.Module) -> dict[str, float]:

@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 
 from bench.base.errors import RequestError
 from bench.kinds.common.batch import Batch, mirrored, mirrors
-from bench.kinds.common.class_logits import ClassLogits, Labelled, Thresholded, observed
+from bench.kinds.common.class_logits import (
+    ClassLogits,
+    Labelled,
+    Thresholded,
+    observed,
+)
 from bench.kinds.common.kind import Metrics, PreparationContext, Prepared
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.kinds.multilabel import mixing
+from bench.metrics import calibration
 from bench.metrics.multilabel import NAMES, multilabel_metrics, multilabel_replicates, occurring
 from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Recipe
@@ -108,8 +114,16 @@ class Multilabel(ClassLogits[Settings]):
         return mixing.prepared(options, self.task, dataset, pipeline, samples, context, read)
 
     def measure(self, observations: pa.Table) -> Metrics:
-        """AP, AUROC and the threshold metrics: macro, micro, by class, by sample where defined."""
-        return multilabel_metrics(*observed(observations), threshold=self.threshold)
+        """AP, AUROC, threshold metrics and calibration: macro, micro, by class, by sample."""
+        once = np.ones((1, observations.num_rows), np.uint16)
+
+        def exact(counts: Iterable[NDArray[np.uint16]]) -> Metrics:
+            sum(1 for _ in counts)
+            found = multilabel_metrics(*observed(observations), threshold=self.threshold)
+            return {name: values[None] for name, values in found.items()}
+
+        found = self.with_calibration(observations, [once], calibration.LABELS, exact)
+        return {name: values[0] for name, values in found.items()}
 
     def replicate(
         self,
@@ -118,8 +132,17 @@ class Multilabel(ClassLogits[Settings]):
         names: Sequence[str] = (),
     ) -> Metrics:
         """The same of resampled observations; sorted once, then reweighted."""
-        arrays = observed(observations)
-        return multilabel_replicates(*arrays, counts, names or NAMES, threshold=self.threshold)
+        wanted = names or (*NAMES, *calibration.LABELS)
+        own = [name for name in wanted if name not in calibration.LABELS]
+
+        def others(blocks: Iterable[NDArray[np.uint16]]) -> Metrics:
+            if not own:
+                sum(1 for _ in blocks)
+                return {}
+            arrays = observed(observations)
+            return multilabel_replicates(*arrays, blocks, own, threshold=self.threshold)
+
+        return self.with_calibration(observations, counts, wanted, others)
 
     def occurrences(self, observations: pa.Table) -> NDArray[np.bool_]:
         """The labels of each image, [N, C]."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.base.errors import BenchError
+from bench.metrics import calibration
 from bench.metrics.decisions import RATES, counted_metrics, sampled_metrics
 from bench.metrics.macro import macro
 from bench.metrics.multilabel import NAMES, multilabel_metrics
@@ -35,7 +36,8 @@ class MultilabelScores(ExactMetric):
     Args:
         num_labels: C, the number of classes.
         names: one or several of `bench.metrics.multilabel.NAMES`, such as ``ap_macro``,
-            ``auroc_classes``, ``f1_micro`` and ``precision_samples``.
+            ``auroc_classes``, ``f1_micro`` and ``precision_samples``, and of
+            `bench.metrics.calibration.LABELS`, such as ``ece_micro``, whose scores are logits.
         threshold: a label is predicted where its score is above it, in the scale of the scores: 0
             for logits, 0.5 for probabilities.
         dtype: in which scores are kept; torch.float64 is needed for scores in double precision.
@@ -63,13 +65,16 @@ class MultilabelScores(ExactMetric):
         dtype: torch.dtype = torch.float32,
         **kwargs: Any,
     ) -> None:
-        super().__init__(names, NAMES, (num_labels, threshold), **kwargs)
+        known = (*NAMES, *calibration.LABELS)
+        super().__init__(names, known, (num_labels, threshold), **kwargs)
         self.num_labels, self.threshold = num_labels, threshold
-        self._ranking = [name for name in self.names if name.partition("_")[0] not in RATES]
-        self._counting = len(self._ranking) < len(self.names)
-        self._sampling = any(name.endswith("_samples") for name in self.names)
+        self._calibrating = [name for name in self.names if name in calibration.LABELS]
+        others = [name for name in self.names if name not in calibration.LABELS]
+        self._ranking = [name for name in others if name.partition("_")[0] not in RATES]
+        self._counting = len(self._ranking) < len(others)
+        self._sampling = any(name.endswith("_samples") for name in others)
         self._scores_dtype = dtype
-        if self._ranking:
+        if self._ranking or self._calibrating:
             self._list("scores", dtype)
             self._list("labels", torch.uint8)
         if self._counting:
@@ -101,7 +106,7 @@ class MultilabelScores(ExactMetric):
             )
         labels = zeros_and_ones(target)
         self._add("samples", len(scores))
-        if self._ranking:
+        if self._ranking or self._calibrating:
             self._append("scores", scores)
             self._append("labels", labels)
         if self._counting:
@@ -113,11 +118,17 @@ class MultilabelScores(ExactMetric):
 
     def _values(self) -> Mapping[str, Floats]:
         found: dict[str, Floats] = {}
-        if self._ranking:
+        if self._ranking or self._calibrating:
             scores, labels = (
                 rows(self._kept(name), self.num_labels) for name in ("scores", "labels")
             )
-            found |= multilabel_metrics(labels, scores, self._ranking)
+            if self._ranking:
+                found |= multilabel_metrics(labels, scores, self._ranking)
+            if self._calibrating:
+                known = calibration.of_labels(labels, scores, self.threshold)
+                once = np.ones((1, len(labels)), np.uint16)
+                own = calibration.label_metrics(known, once, self._calibrating)
+                found |= {name: values[0] for name, values in own.items()}
         if self._counting:
             found |= counted_metrics(self.counts.cpu().numpy(), int(self.samples))
         if self._sampling:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.base.errors import BenchError, RequestError
-from bench.metrics import confusion, depth
+from bench.metrics import calibration, confusion, depth
 from bench.metrics.torchmetrics.base import ExactMetric, Floats, floats, indices, rows, same_shape
 
 _OF_MATRICES: dict[str, Callable[[confusion.Matrices], Floats]] = {
@@ -40,14 +40,15 @@ class SegmentationScores(ExactMetric):
     of means; torchmetrics counts it as 0 where it was predicted. ``MeanIoU`` of
     torchmetrics averages over images and is another quantity.
 
-    Memory: one count for each pair of classes.
+    Memory: one count for each pair of classes; of calibration 77 numbers of float64 for each image.
 
     Args:
         num_classes: C, up to 256.
         names: one or several of ``iou_macro``, ``iou_classes``, ``f1_macro``, ``f1_classes``,
-            ``recall_macro``, ``accuracy_micro``, ``kappa_micro`` and, with a background,
-            ``accuracy_crops``, ``recall_crops``, ``iou_crops``: without the pixels whose target is
-            background.
+            ``recall_macro``, ``accuracy_micro``, ``kappa_micro``; those of
+            `bench.metrics.calibration.CLASSES`, such as ``ece_micro``, which take logits; and, with
+            a background, ``accuracy_crops``, ``recall_crops``, ``iou_crops``: without the pixels
+            whose target is background.
         ignore_index: the target of pixels that don't count, such as 255.
         background: the class that metrics of ``crops`` leave out.
         kwargs: those of `torchmetrics.Metric`.
@@ -78,7 +79,8 @@ class SegmentationScores(ExactMetric):
         **kwargs: Any,
     ) -> None:
         settings = (num_classes, ignore_index is not None, ignore_index or 0)
-        super().__init__(names, (*_OF_MATRICES, *_OF_CROPS), settings, **kwargs)
+        offered = (*_OF_MATRICES, *_OF_CROPS, *calibration.CLASSES)
+        super().__init__(names, offered, settings, **kwargs)
         of_crops = [name for name in self.names if name in _OF_CROPS]
         known = background is not None and 0 <= background < num_classes
         if of_crops and not known:
@@ -88,7 +90,10 @@ class SegmentationScores(ExactMetric):
             )
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.background = background
+        self._calibrating = [name for name in self.names if name in calibration.CLASSES]
         self._sum("matrix", (num_classes, num_classes))
+        if self._calibrating:
+            self._list("sums", torch.float64)
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Take in a batch.
@@ -106,11 +111,18 @@ class SegmentationScores(ExactMetric):
                 raise BenchError(
                     f"expected logits [N, {self.num_classes}, H, W], found {list(preds.shape)}"
                 )
-            preds = floats(preds, "logits").argmax(dim=1)
+            logits = floats(preds, "logits")
+            preds = logits.argmax(dim=1)
+        elif self._calibrating:
+            raise BenchError(
+                f"{self._calibrating[0]} needs logits [N, {self.num_classes}, H, W], found "
+                f"{preds.dtype} {list(preds.shape)}",
+                "pass what the network computes before its softmax",
+            )
         same_shape(preds, target, "[N, H, W]")
         if target.ndim != 3:
             raise BenchError(f"expected targets [N, H, W], found {list(target.shape)}")
-        count = len(target)
+        count, classes, targets = len(target), preds, target
         if self.ignore_index is not None:
             counts = target != self.ignore_index
             preds, target = preds[counts], target[counts]
@@ -120,6 +132,9 @@ class SegmentationScores(ExactMetric):
         )
         self._add("samples", count)
         self._add("matrix", confusion.confusion_matrices(true, guess, self.num_classes)[0])
+        if self._calibrating:
+            sums = calibration.logit_sums(logits, classes, targets, self.ignore_index)
+            self._append("sums", sums)
 
     def _values(self) -> Mapping[str, Floats]:
         matrix = self.matrix.cpu().numpy()
@@ -128,6 +143,9 @@ class SegmentationScores(ExactMetric):
             crops = matrix.copy()
             crops[self.background] = 0
             found |= {name: _OF_MATRICES[same](crops) for name, same in _OF_CROPS.items()}
+        if self._calibrating:
+            sums = rows(self._kept("sums"), calibration.CLASS_SUMS)
+            found |= calibration.class_metrics(sums.sum(axis=0))
         return found
 
 
