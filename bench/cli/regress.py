@@ -38,6 +38,7 @@ def verb(
     """
     from bench.base.errors import BenchError, RequestError
     from bench.evaluate import regress
+    from bench.spec.expected import expectations
 
     with tempfile.TemporaryDirectory() as temporary, reporting(quiet) as report:
         folder = results or Path(temporary)
@@ -45,7 +46,7 @@ def verb(
             if task is None or model is None:
                 raise RequestError("--update needs --task and --model")
             regress.update(task, model, folder, report)
-        chosen = regress.expectations(task, model)
+        chosen = expectations(task, model)
         findings = list(regress.check(chosen, folder, report))
     if as_json:
         rows = [dataclasses.asdict(finding) for finding in findings]

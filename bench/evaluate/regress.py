@@ -1,24 +1,18 @@
 """Regression of baselines: the sample track again, against the scores committed beside each.
 
-``baselines/<task>/<name>/expected.toml`` holds for an input what a run gave: the primary score with
-its interval, the hash of its observations, and the arithmetic (packages, threads, processor) it was
-made with. Where several tasks share the baseline, these tables lie in one of the task's name. On
-the same arithmetic the observations must be equal to the bit. On another, rounding grows through
-training as a change of seed does, and the score must lie in the committed 95 % interval: nearer
-than what the choice of test samples explains.
+On the arithmetic that an expectation was made with (`bench.spec.expected`) the observations must be
+equal to the bit. On another, rounding grows through training as a change of seed does, and the
+score must lie in the committed 95 % interval: nearer than what the choice of test samples explains.
 """
 
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.base import bounded_toml
-from bench.base.errors import BenchError, RequestError, unknown
+from bench.base.errors import BenchError, RequestError
 from bench.base.files import write_bytes
 from bench.base.paths import shipped
 from bench.base.version import __version__
@@ -26,26 +20,8 @@ from bench.evaluate import stages as evaluate
 from bench.evaluate.request import SILENT, Report, Request
 from bench.models import entries
 from bench.results.manifest import Manifest
-from bench.spec import declared
 from bench.spec import task as tasks
-from bench.spec.task import in_one_line
-
-FILE = "expected.toml"
-
-
-class Expected(BaseModel):
-    """What a run of a baseline gave when it was committed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seed: int
-    task_digest: str
-    data_sha256: str
-    value: float
-    low: float
-    high: float
-    observations_sha256: str
-    arithmetic: dict[str, str | int]
+from bench.spec.expected import FILE, Expected, by_task, has_variants
 
 
 @dataclass(frozen=True)
@@ -67,40 +43,6 @@ class Finding:
     bound: float
     passed: bool
     verdict: str
-
-
-def expectations(
-    task: str | None = None, model: str | None = None
-) -> dict[tuple[str, str], Expected]:
-    """What is committed, by task and model.
-
-    Args:
-        task: only of this task.
-        model: only of this baseline, with its input, such as ``resnet18-s1``.
-
-    Raises:
-        RequestError: nothing is committed for what was asked, or a file is malformed.
-    """
-    found: dict[tuple[str, str], Expected] = {}
-    for path in sorted(shipped("baselines").glob(f"*/*/{FILE}")):
-        try:
-            for of_task, tables in _by_task(path).items():
-                for key, raw in tables.items():
-                    name = key if _has_variants(path.parent) else f"{path.parent.name}-{key}"
-                    found[of_task, name] = Expected.model_validate(raw)
-        except ValidationError as error:
-            raise RequestError(f"{path} holds no expectations: {in_one_line(error)}") from error
-    for what, asked, known in (
-        ("task with expectations", task, {key[0] for key in found}),
-        ("model with expectations", model, {key[1] for key in found}),
-    ):
-        if asked is not None and asked not in known:
-            raise unknown(what, asked, known)
-    return {
-        key: expected
-        for key, expected in found.items()
-        if task in (None, key[0]) and model in (None, key[1])
-    }
 
 
 def check(
@@ -141,26 +83,13 @@ def update(task: str, model: str, results: Path, report: Report = SILENT) -> Exp
     request = Request(task=task, model=model, track="sample", device="cpu", results=results)
     expected = observed(evaluate.run(request, report))
     path = places[name].with_name(FILE)
-    found = _by_task(path) if path.is_file() else {}
-    key = model if _has_variants(path.parent) else given
+    found = by_task(path) if path.is_file() else {}
+    key = model if has_variants(path.parent) else given
     found.setdefault(task, {})[key] = expected.model_dump()
     # The task that the folder is named after needs no table around its own.
     whole = found.pop(path.parent.parent.name, {}) | dict(sorted(found.items()))
     write_bytes(path, tomli_w.dumps(whole).encode())
     return expected
-
-
-def _by_task(path: Path) -> dict[str, dict[str, Any]]:
-    """What a file of expectations holds, by task."""
-    raw = bounded_toml.read(path)
-    own = {key: table for key, table in raw.items() if "seed" in table}
-    others = {key: table for key, table in raw.items() if key not in own}
-    return ({path.parent.parent.name: own} if own else {}) | others
-
-
-def _has_variants(folder: Path) -> bool:
-    """Whether expectations are named by model; those of a single baseline are by input."""
-    return list(declared.with_variants(folder / "entry.toml")) != [folder.name]
 
 
 def observed(manifest: Manifest) -> Expected:

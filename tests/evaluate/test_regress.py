@@ -9,7 +9,7 @@ from bench.base.errors import BenchError, RequestError
 from bench.base.paths import shipped
 from bench.evaluate import regress
 from bench.models import entries
-from bench.spec import declared
+from bench.spec import declared, expected
 from bench.spec import task as tasks
 
 RECIPE = """
@@ -52,14 +52,14 @@ def baseline(first, tmp_path, monkeypatch):
 
 
 def ship(patch, root):
-    for module in (regress, declared):
+    for module in (regress, declared, expected):
         patch.setattr(
             module, "shipped", lambda name: root if name == "baselines" else shipped(name)
         )
 
 
 def found(folder):
-    (finding,) = regress.check(regress.expectations(), folder)
+    (finding,) = regress.check(expected.expectations(), folder)
     return finding
 
 
@@ -80,11 +80,11 @@ def test_an_injected_regression_is_found_and_named(baseline, tmp_path):
 
 @pytest.mark.parametrize(("shift", "passed"), [(0.0, True), (0.5, False)])
 def test_on_other_versions_the_interval_decides(baseline, first, shift, passed):
-    path = baseline.with_name(regress.FILE)
-    expected = regress.expectations()["reben-mlc", "tiny-s1"]
-    moved = {key: getattr(expected, key) + shift for key in ("value", "low", "high")}
-    changed = expected.model_dump() | moved | {"observations_sha256": "0" * 64}
-    changed["arithmetic"] = expected.arithmetic | {"torch": "9.9"}
+    path = baseline.with_name(expected.FILE)
+    one = expected.expectations()["reben-mlc", "tiny-s1"]
+    moved = {key: getattr(one, key) + shift for key in ("value", "low", "high")}
+    changed = one.model_dump() | moved | {"observations_sha256": "0" * 64}
+    changed["arithmetic"] = one.arithmetic | {"torch": "9.9"}
     path.write_text(regress.tomli_w.dumps({"s1": changed}))
     finding = found(first[1])
     assert finding.passed is passed
@@ -93,8 +93,8 @@ def test_on_other_versions_the_interval_decides(baseline, first, shift, passed):
 
 
 def test_expectations_of_another_task_version_are_no_comparison(baseline, first):
-    path = baseline.with_name(regress.FILE)
-    digest = regress.expectations()["reben-mlc", "tiny-s1"].task_digest
+    path = baseline.with_name(expected.FILE)
+    digest = expected.expectations()["reben-mlc", "tiny-s1"].task_digest
     path.write_text(path.read_text().replace(digest, "0" * 64))
     with pytest.raises(BenchError, match="made with task_digest 000000000000"):
         found(first[1])
@@ -102,7 +102,7 @@ def test_expectations_of_another_task_version_are_no_comparison(baseline, first)
 
 def test_asking_for_what_has_no_expectation_gets_a_suggestion(baseline, tmp_path):
     with pytest.raises(RequestError, match="unknown model with expectations"):
-        regress.expectations(model="tiny-s9")
+        expected.expectations(model="tiny-s9")
     shutil.rmtree(baseline.parent)
     with pytest.raises(RequestError, match="is no baseline"):
         regress.update("reben-mlc", "tiny-s1", tmp_path)
@@ -110,23 +110,23 @@ def test_asking_for_what_has_no_expectation_gets_a_suggestion(baseline, tmp_path
 
 def test_expectations_of_variants_are_named_by_model(first, baseline, tmp_path):
     text = baseline.read_text()
-    one = regress.expectations()["reben-mlc", "tiny-s1"]
+    one = expected.expectations()["reben-mlc", "tiny-s1"]
     baseline.write_text(f'{text}\n[variants.small]\ntitle = "x"\n[variants.tiny]\ntitle = "y"\n')
-    baseline.with_name(regress.FILE).unlink()
+    baseline.with_name(expected.FILE).unlink()
     # Named as the baseline that was trained already, which is found again.
     assert regress.update("reben-mlc", "tiny-s1", first[1]) == one
-    assert regress.expectations() == {("reben-mlc", "tiny-s1"): one}
-    assert set(tomllib.loads(baseline.with_name(regress.FILE).read_text())) == {"tiny-s1"}
+    assert expected.expectations() == {("reben-mlc", "tiny-s1"): one}
+    assert set(tomllib.loads(baseline.with_name(expected.FILE).read_text())) == {"tiny-s1"}
 
 
 def test_a_shared_baseline_has_expectations_by_task(first, baseline):
-    one = regress.expectations()["reben-mlc", "tiny-s1"]
+    one = expected.expectations()["reben-mlc", "tiny-s1"]
     shared = baseline.parent.parent.parent / "kind-multilabel" / "tiny"
     shutil.move(baseline.parent, shared)
-    path = shared / regress.FILE
+    path = shared / expected.FILE
     path.write_text(regress.tomli_w.dumps({"reben-cutmix": {"s1": one.model_dump()}}))
     assert regress.update("reben-mlc", "tiny-s1", first[1]) == one
-    assert regress.expectations() == {
+    assert expected.expectations() == {
         ("reben-cutmix", "tiny-s1"): one,
         ("reben-mlc", "tiny-s1"): one,
     }
@@ -134,6 +134,6 @@ def test_a_shared_baseline_has_expectations_by_task(first, baseline):
 
 
 def test_what_ships_is_well_formed():
-    for (task, model), expected in regress.expectations().items():
+    for (task, model), one in expected.expectations().items():
         assert model in entries.baseline_names(tasks.load(task))
-        assert expected.low <= expected.value <= expected.high
+        assert one.low <= one.value <= one.high
