@@ -120,6 +120,11 @@ def interval(low: float | None, high: float | None) -> str:
     return "-" if low is None or high is None else f"[{low:.4f}, {high:.4f}]"
 
 
+def p_value(value: float) -> str:
+    """A p-value in a sentence."""
+    return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}"
+
+
 @contextmanager
 def reporting(quiet: bool) -> "Iterator[Report]":
     """A report on stderr: remarks as lines, and one bar with rate and time left."""

@@ -1,6 +1,6 @@
 """Tables of results in the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.base import display
@@ -14,6 +14,7 @@ from bench.results import trainings
 
 if TYPE_CHECKING:
     from bench.report.folds import Summary
+    from bench.report.leaderboard.floors import FloorComparison
 
 
 _RUNS = 25
@@ -22,8 +23,18 @@ _RUNS = 25
 _CUT = 200
 
 
-def print_results(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]]) -> None:
-    """A table for each task, version and track; published numbers in tables of their own."""
+def print_results(
+    rows: Sequence[dict[str, Any]],
+    beside: Sequence[dict[str, Any]],
+    floors: "Mapping[str, FloorComparison]",
+) -> None:
+    """A table for each task, version and track; published numbers in tables of their own.
+
+    Args:
+        rows: results.
+        beside: published numbers.
+        floors: by run, how its entrant compares with the best floor of its board.
+    """
     tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     primary: dict[str, str] = {}
     for row in rows:
@@ -38,7 +49,7 @@ def print_results(rows: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any
         part += ", partial runs (not ranked)" if partial else ""
         part += ", altered runs (not ranked)" if altered else ""
         print_line(f"\n{cut(task)} version {version} ({cut(digest)[:12]}), {track} track{part}")
-        _print_ours(members)
+        _print_ours(members, floors)
     by_task: dict[str, list[dict[str, Any]]] = {}
     for row in beside:
         by_task.setdefault(row["task"], []).append(row)
@@ -80,15 +91,18 @@ def print_folds(found: "Sequence[Summary]") -> None:
                 print_line(f"{cut(summary.entry)}: {summary.note}")
 
 
-def _print_ours(members: Sequence[dict[str, Any]]) -> None:
+def _print_ours(members: Sequence[dict[str, Any]], floors: "Mapping[str, FloorComparison]") -> None:
     metric = members[0]["metric"]
     made = (trainings.Made(row["model"] or "", row["trained_seed"]) for row in members)
     names = trainings.told_apart(
         [(row["entry"], one) for row, one in zip(members, made, strict=True)]
     )
     headings = ["entry", metric, "95 % interval", "samples", "inputs", "division", "trust", "seed"]
+    marks = [floors[row["run"]].mark if row["run"] in floors else "" for row in members[:_RUNS]]
+    # A column of nothing would only make lines longer.
+    marked = any(marks)
     print_table(
-        [*headings, "run"],
+        [*headings, *(["floor"] if marked else []), "run"],
         [
             [
                 cut(name),
@@ -99,9 +113,10 @@ def _print_ours(members: Sequence[dict[str, Any]]) -> None:
                 row["division"],
                 row["trust"],
                 row["seed"],
+                *([cut(mark)] if marked else []),
                 cut(row["run"]),
             ]
-            for name, row in zip(names[:_RUNS], members[:_RUNS], strict=True)
+            for name, row, mark in zip(names[:_RUNS], members[:_RUNS], marks, strict=True)
         ],
         right=[1, 3, 7],
     )

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.base.paths import shown
-from bench.cli._console import interval, number, print_line, print_table
+from bench.cli._console import interval, number, p_value, print_line, print_table
 
 if TYPE_CHECKING:
+    from bench.report.leaderboard.floors import FloorComparison
     from bench.report.standing import PublishedRange, Standing
     from bench.results.manifest import Manifest
     from bench.results.records import CostRecord
     from bench.spec.score import Score
+    from bench.spec.task import Task
 
 Full = Annotated[bool, typer.Option("--full", help="Print every score: by class, point and depth.")]
 
@@ -43,7 +45,10 @@ def _show_summary(manifest: "Manifest", results: Path) -> None:
             lines.append(("seed", f"{manifest.seed} alone: nothing is known of other seeds"))
     if found := standing.published(task.name, task.primary, results):
         lines.append(("published", _published(found, manifest.track)))
-    if place := standing.standing(manifest.run, task.name, results):
+    place = standing.standing(manifest.run, task.name, results)
+    if floor := _floor(manifest, place.floor if place else None, results):
+        lines.insert(1, ("floor", floor))
+    if place:
         lines.append(("here", _place(place)))
         if place.visible is not None:
             lines.append(("visible", _visible(place.visible)))
@@ -150,6 +155,41 @@ def _place(found: "Standing") -> str:
     return f"{text}, tier {place.tier}"
 
 
+def _floor(manifest: "Manifest", found: "FloorComparison | None", results: Path) -> str:
+    """How a run compares with the best floor that is recorded, and what is expected of another."""
+    from bench.report.floors import better, floors_of
+
+    if manifest.partial:
+        return ""
+    known = floors_of(_task(manifest, results), manifest.data.data_sha256)
+    first = known[0] if known else None
+    command = f"bench run --task {manifest.task.name} --model {first.model}" if first else ""
+    if found is None:
+        if first is None:
+            return ""
+        said = (
+            "none is" if first.value is None else f"{number(first.value)} is expected of one, not"
+        )
+        return f"{said} recorded: {command}"
+    if found.verdict != "floor":
+        verdict = _AGAINST_FLOOR[found.verdict]
+        text = f"{number(found.value)} by {found.floor}; this is {verdict} ({p_value(found.p)})"
+    elif found.floor == manifest.entry.name:
+        text = "this is the best one recorded"
+    else:
+        text = f"the best one recorded is {found.floor}, {number(found.value)}"
+    if (
+        first
+        and first.value is not None
+        and better(manifest.task.primary, first.value, found.value)
+    ):
+        text += f"; {number(first.value)} is expected of {command}"
+    return text
+
+
+_AGAINST_FLOOR = {"better": "better", "worse": "worse", "tied": "not told apart from it"}
+
+
 def _show_all(manifest: "Manifest", results: Path) -> None:
     """Every score of a run as tables, and where it is."""
     scores, task = manifest.scores, manifest.task
@@ -211,11 +251,15 @@ def _cost(cost: "CostRecord") -> str:
 
 def _unranked(manifest: "Manifest", results: Path) -> str:
     from bench import kinds
+
+    return kinds.of(_task(manifest, results)).unranked
+
+
+def _task(manifest: "Manifest", results: Path) -> "Task":
     from bench.results import integrity
     from bench.results.runs import Run
 
-    run = Run(results / "runs" / manifest.run)
-    return kinds.of(integrity.task_of(run, manifest)).unranked
+    return integrity.task_of(Run(results / "runs" / manifest.run), manifest)
 
 
 def _by_label(heading: str, scores: "Sequence[Score]") -> None:

@@ -1,5 +1,6 @@
 """``bench compare``: entries side by side."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from bench.cli._console import (
     Results,
     interval,
     number,
+    p_value,
     print_json,
     print_line,
     print_table,
@@ -21,6 +23,7 @@ from bench.cli._console import (
 
 if TYPE_CHECKING:
     from bench.report.comparison import Comparison, Difference, PerSample
+    from bench.report.leaderboard.floors import FloorComparison
 
 
 def verb(
@@ -53,17 +56,23 @@ def verb(
     import dataclasses
 
     from bench.report.compare import compare
+    from bench.report.leaderboard.floors import by_run
 
+    folder = results_folder(results)
     with reporting(quiet) as report:
-        found = compare(entries, task, results_folder(results), track, metric, report.progress)
+        found = compare(entries, task, folder, track, metric, report.progress)
+    known = by_run(folder, found.task)
+    floors = [known.get(side.runs[0]) for side in found.sides]
     if as_json:
-        print_json(dataclasses.asdict(found))
+        beside = [None if one is None else dataclasses.asdict(one) for one in floors]
+        print_json(dataclasses.asdict(found) | {"floors": beside})
         return
     _head(found)
     if found.per_sample is None:
         _many(found)
     else:
         _two(found, found.per_sample)
+    _floors(found, floors)
     print_line()
     if found.visible is not None:
         print_line(f"differences below {number(found.visible)} can't be seen here (power 0.8)")
@@ -71,6 +80,19 @@ def verb(
         print_line(text)
     if found.track == "sample":
         print_line("sample track: these numbers are for simulated data")
+
+
+def _floors(found: "Comparison", floors: "Sequence[FloorComparison | None]") -> None:
+    """Which entries can be told from the best floor of the task, by the metric that ranks."""
+    others = {"better": "is better", "worse": "is worse", "tied": "isn't told apart from it"}
+    said = [
+        f"{side.name} {others[one.verdict]} ({p_value(one.p)})"
+        for side, one in zip(found.sides, floors, strict=True)
+        if one is not None and one.verdict != "floor"
+    ]
+    best = next((one for one in floors if one is not None), None)
+    if best is not None and said:
+        print_line(f"\nbest floor {best.floor}, {number(best.value)}: {'; '.join(said)}")
 
 
 def _head(found: "Comparison") -> None:

@@ -54,8 +54,10 @@ def verb(
     """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
     from bench import data, kinds
     from bench.models import entries
+    from bench.report.floors import floors_of
     from bench.report.standing import visible
     from bench.spec import task as tasks
+    from bench.spec.floors import is_floor
 
     asked = tasks.load(task)
     if ids:
@@ -85,6 +87,7 @@ def verb(
                 "checked": {name: asked.checked(name) for name in asked.splits},
                 "published": {name: asked.published(name).model_dump() for name in asked.splits},
                 "baselines": baselines,
+                "floors": {one.model: one.value for one in floors_of(asked)},
                 "licence": declared["licence"],
                 "citation": declared["citation"],
                 "url": declared["url"],
@@ -116,7 +119,8 @@ def verb(
             ["splits", f"{splits}; scored: {asked.split}"],
             ["observation", "; ".join(f"{name}: {form}" for name, form in schema.items())],
             *([f"input {name}", " ".join(asked.input(name).bands)] for name in asked.inputs),
-            ["baselines", ", ".join(baselines)],
+            ["baselines", ", ".join(name for name in baselines if not is_floor(name))],
+            ["floors", _floors(asked)],
             *(
                 [f"on the {track} track", f"differences below {number(least)} can't be seen"]
                 for track, least in seen.items()
@@ -133,6 +137,18 @@ def verb(
             ["digest", asked.digest],
         ],
     )
+
+
+def _floors(task: "Task") -> str:
+    """The floors of a task, the best first, each with the score that is expected of it."""
+    from bench.report.floors import floors_of
+
+    known = floors_of(task)
+    if not known:
+        return f"none; one is a baseline of {task.name} whose name begins with floor-"
+    said = [one.model + ("" if one.value is None else f" {number(one.value)}") for one in known]
+    scored = any(one.value is not None for one in known)
+    return ", ".join(said) + (f"; {task.primary} expected on the sample track" if scored else "")
 
 
 def _show_predictions(task: "Task", as_json: bool) -> None:

@@ -95,7 +95,9 @@ def show(
     elif as_csv:
         sys.stdout.write(display.as_csv(_COLUMNS, [[row[c] for c in _COLUMNS] for row in rows]))
     else:
-        print_results(rows, beside)
+        from bench.report.leaderboard.floors import by_run
+
+        print_results(rows, beside, by_run(folder, task or "") if rows else {})
         print_folds(over_folds)
 
 

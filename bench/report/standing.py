@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.report.leaderboard.boards import Place, boards
+from bench.report.leaderboard.floors import FloorComparison, compared
 from bench.report.leaderboard.read import read
 from bench.results import reported, store
 
@@ -35,12 +36,15 @@ class Standing:
         reason: why it isn't ranked, in a word or two; empty for a ranked one.
         visible: the smallest difference that two typical entries of the board would show with a
             power of 0.8; None where there are no two.
+        floor: how it compares with the best floor there; None where none is recorded, or it isn't
+            ranked.
     """
 
     entrants: int
     place: Place | None
     reason: str
     visible: float | None
+    floor: FloorComparison | None = None
 
 
 def published(task: str, primary: str, results: Path | None = None) -> PublishedRange | None:
@@ -104,8 +108,8 @@ def standing(run: str, task: str, results: Path) -> Standing | None:
     if not store.database(results).is_file():
         return None
     for board in boards(read(results, task=task)[0]):
-        for row in board.rows:
+        for row, floor in zip(board.rows, compared(board), strict=True):
             if run in (row.result.run, *(other.run for other in row.others)):
                 place, why = row.place, row.result.unranked
-                return Standing(len(board.ranked), place, why, board.visible)
+                return Standing(len(board.ranked), place, why, board.visible, floor)
     return None

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from bench.report.leaderboard.boards import Board, Row
+from bench.report.leaderboard.floors import best_floor, compared
 from bench.report.leaderboard.overall import difference, standings
 from bench.report.leaderboard.read import Result, Score
 from bench.report.leaderboard.text import NAME, NOTE, link, pinned, shown
@@ -176,6 +177,7 @@ def _board(board: Board, words: Words) -> dict[str, Any]:
     }
     return {
         "rows": len(results),
+        "floor": _floor(board),
         "places": _places(board.ranked),
         "unranked": [row.result.unranked for row in board.rows if row.place is None],
         "score": numbers([_primary(row) for row in board.rows], 200),
@@ -187,6 +189,14 @@ def _board(board: Board, words: Words) -> dict[str, Any]:
         "others": [[[shown(o.run, 200), o.seed] for o in row.others[:20]] for row in board.rows],
         **{name: constant(values) for name, values in columns.items()},
     }
+
+
+def _floor(board: Board) -> dict[str, Any]:
+    """The row of the best floor, and the verdict on each row beside it, empty without one."""
+    best = best_floor(board)
+    marks = ["" if one is None else one.verdict for one in compared(board)]
+    row = None if best is None else next(i for i, row in enumerate(board.rows) if row is best)
+    return {"row": row, "marks": constant(marks)}
 
 
 def _primary(row: Row) -> Score | None:

@@ -400,3 +400,35 @@ def test_a_run_shows_its_picture(chromium, tmp_path):
     chromium.find(".board tbody a").click()
     wide = chromium.wait("return document.querySelector('dialog img')?.naturalWidth")
     assert wide == 20
+
+
+def test_the_best_floor_is_marked_and_what_cant_be_told_from_it(chromium, tmp_path):
+    recorded(
+        tmp_path,
+        manifest("reben-mlc", "good", 0.7),
+        manifest("reben-mlc", "same", 0.501),
+        manifest("reben-mlc", "floor-statistics-s2", 0.5),
+        manifest("reben-mlc", "bad", 0.3),
+    )
+    out = tmp_path / "page.html"
+    leaderboard.write(tmp_path, out)
+    chromium.open(out, TASK)
+    marks = dict(
+        zip(
+            entries(chromium),
+            chromium.run(
+                "return [...document.querySelectorAll('.board tr.ranked .c-entry')]"
+                ".map((cell) => cell.querySelector('.badge')?.innerText ?? '')"
+            ),
+            strict=True,
+        )
+    )
+    assert marks == {
+        "good": "",
+        "same": "not told apart from floor-statistics-s2",
+        "floor-statistics-s2": "floor",
+        "bad": "worse than floor-statistics-s2",
+    }
+    assert len(chromium.texts(".board tr.floor")) == 1
+    assert chromium.run("return document.querySelectorAll('.bar line.floor').length") == 4
+    assert "Best floor: floor-statistics-s2, 0.500" in chromium.texts(".note")[0]

@@ -126,11 +126,13 @@ const cells = {
     if (row.status === "reported") return html`<${Published} row=${row} />`;
     return html`<a ...${opening(row)}>${row.entry}</a>
       ${row.status === "partial" && html` <span class="badge">${row.why}</span>`}
+      <${FloorMark} row=${row} />
       <span class="under">${row.inputs} · ${row.division} · ${row.trust} · n ${whole(row.samples)}</span>`;
   },
   score: (row) => html`<b>${fixed(row.score?.value, row.digits)}</b>
     <span class="under always">${intervalText(row.score, row.digits)}</span>`,
   interval: (row, { extent }) => html`<${IntervalBar} score=${row.score} extent=${extent}
+      floor=${bestFloor(row.board)?.score?.value}
       tone=${row.status === "ranked" && row.tier === 1 ? "top" : row.status} />`,
   trust: (row) => row.trust,
   samples: (row) => (row.samples === undefined ? "–" : whole(row.samples)),
@@ -153,6 +155,22 @@ function cell(column, row, about) {
   return cells[column.id] ? cells[column.id](row, about) : row[column.id] || "–";
 }
 
+// The entry of the best floor of a board.
+const bestFloor = (board) => {
+  const { row } = board.columns.floor;
+  return row === null ? null : rowsOf(board)[row];
+};
+
+// What an entry comes to beside the best floor of its task.
+function FloorMark({ row }) {
+  if (row.floor === "floor") {
+    return html` <span class="badge floor" title="a baseline that looks at nothing properly">floor</span>`;
+  }
+  const floor = bestFloor(row.board);
+  if (row.floor === "tied") return html` <span class="badge doubt">not told apart from <bdi>${floor.entry}</bdi></span>`;
+  return row.floor === "worse" && html` <span class="badge doubt">worse than <bdi>${floor.entry}</bdi></span>`;
+}
+
 // Who published a number, and that something is the matter with it; the dialog says what.
 function Published({ row }) {
   const { source } = row;
@@ -163,6 +181,17 @@ function Published({ row }) {
     ${doubt && html` <span class="badge doubt" title=${doubt}>in doubt</span>`}
     <span class="under always clip">reported: <${External} url=${word(source.url)}>${word(source.cite)}<//>
       ${word(source.place) && `, ${word(source.place)}`}</span>`;
+}
+
+function FloorNote({ board }) {
+  const floor = bestFloor(board);
+  if (!floor) {
+    return html`<p class="quiet note">No floor is recorded here: no baseline whose name begins with
+      <code> floor-</code>, which knows nothing of the task. What a score is worth can't be said without one.</p>`;
+  }
+  return html`<p class="note"><b>Best floor: <bdi>${floor.entry}</bdi>, ${fixed(floor.score?.value, floor.digits)}.</b>
+    ${" "}A dashed line in every bar; an entry that isn't told apart from it (the paired test of
+    <code> bench compare</code>), or is worse, is marked.</p>`;
 }
 
 function BoardTable({ board, table, picks, extent }) {
@@ -201,7 +230,7 @@ class BoardRow extends Component {
 
   render({ row, columns, extent, begins, chosen, full }) {
     const about = { chosen, full, extent };
-    return html`<tr class="${row.status} ${begins ? "tier" : ""} ${chosen >= 0 ? `chosen pick${chosen}` : ""}">
+    return html`<tr class="${row.status} ${row.floor === "floor" ? "floor" : ""} ${begins ? "tier" : ""} ${chosen >= 0 ? `chosen pick${chosen}` : ""}">
       ${columns.map((column) => column.id === "entry"
         ? html`<th scope="row" class="c-entry">${begins && html`<span class="tier-mark">tier ${row.tier}</span>`}${cells.entry(row)}</th>`
         : html`<td class="c-${column.id} ${column.columnDef.meta.numeric ? "numeric" : ""}">${cell(column, row, about)}</td>`)}
@@ -261,6 +290,7 @@ function download(board, table, form) {
     rank_best: row.best ?? null,
     rank_worst: row.worst ?? null,
     tier: row.tier ?? null,
+    against_floor: row.floor || null,
     entry: row.entry,
     metric: board.task.primary,
     value: row.score?.value ?? null,
@@ -403,6 +433,7 @@ function TaskView({ task }) {
       <code> ${board.digest}</code>: not comparable with the present one.</p>`}
     <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
     <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />
+    <${FloorNote} board=${board} />
     <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of a tier can't be
       told from its first one (the paired tests of <code>bench compare</code>, corrected for all pairs); the small
       numbers beside a rank are the ranks that stay open. Intervals are 95 % intervals over test samples, or over

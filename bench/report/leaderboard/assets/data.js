@@ -111,6 +111,7 @@ function rowsOf(board) {
       inputs: word(at(columns.inputs, index)),
       division: word(at(columns.division, index)),
       trust: word(at(columns.trust, index)),
+      floor: at(columns.floor.marks, index),
       seeds: at(columns.seeds, index),
       seedError: at(columns.seedError, index),
       seed: at(columns.seed, index),

@@ -41,13 +41,14 @@ const linear = ([from, to], left, right) => (value) =>
   left + ((value - from) / (to - from || 1)) * (right - left);
 
 // A value with its interval on the scale that all rows share.
-function IntervalBar({ score, extent, tone }) {
+function IntervalBar({ score, extent, tone, floor }) {
   if (!score) return null;
   const x = linear(extent, 4, 116);
   const middle = x(score.value).toFixed(1);
   return html`<svg class="bar ${tone}" viewBox="0 0 120 14" width="120" height="14"
       aria-hidden="true">
     <line class="rail" x1="0" x2="120" y1="7" y2="7" />
+    ${floor !== undefined && html`<line class="floor" x1=${x(floor).toFixed(1)} x2=${x(floor).toFixed(1)} y1="0" y2="14" />`}
     ${score.low !== null &&
     html`<line class="range" x1=${x(score.low).toFixed(1)} x2=${x(score.high).toFixed(1)}
       y1="7" y2="7" />`}
