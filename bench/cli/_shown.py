@@ -167,10 +167,9 @@ def _floor(manifest: "Manifest", found: "FloorComparison | None", results: Path)
     if found is None:
         if first is None:
             return ""
-        said = (
-            "none is" if first.value is None else f"{number(first.value)} is expected of one, not"
-        )
-        return f"{said} recorded: {command}"
+        if first.value is None:
+            return f"none is recorded: {command}"
+        return f"none is recorded; {number(first.value)} is expected of {command}"
     if found.verdict != "floor":
         verdict = _AGAINST_FLOOR[found.verdict]
         text = f"{number(found.value)} by {found.floor}; this is {verdict} ({p_value(found.p)})"

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.cli.compare import verb
+from bench.evaluate import stages
 from bench.kinds.common.predicted import beside
 from bench.metrics import stats
 from bench.report.compare import compare
@@ -340,6 +341,19 @@ def test_samples_in_another_order_are_refused(results):
     run.write_part(0, run.observations().take(np.arange(SAMPLES)[::-1]))
     with pytest.raises(BenchError, match="in another order"):
         compare(["poor", "copy"], MLC, results)
+
+
+def test_the_command_says_who_is_told_from_the_best_floor(tmp_path, capsys):
+    for name, noise in (("good", 1.0), ("floor-a", 2.0), ("floor-b", 3.0)):
+        run = record(tmp_path, name, MLC, labelled(logits(noise)))
+        stages.score(run, tmp_path)
+    verb(["good", "floor-b"], MLC, None, None, as_json=False, results=tmp_path, quiet=True)
+    said = next(t for t in capsys.readouterr().out.splitlines() if t.startswith("best floor"))
+    value = average_precision_score(targets(), logits(2.0), average="macro")
+    assert said == f"best floor floor-a, {value:.4f}: good is better (p < 0.0001)"
+    verb(["good", "floor-b"], MLC, None, None, as_json=True, results=tmp_path, quiet=True)
+    good, other = json.loads(capsys.readouterr().out)["floors"]
+    assert (good["floor"], good["verdict"], other["verdict"]) == ("floor-a", "better", "floor")
 
 
 def test_the_command_prints_what_was_found(results, capsys):

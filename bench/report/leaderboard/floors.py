@@ -79,8 +79,10 @@ def by_run(results: Path, task: str = "") -> dict[str, FloorComparison]:
         task: runs of this task only; of all where it is empty.
 
     Raises:
-        BenchError: there is no database, or it can't be read.
+        BenchError: the database can't be read.
     """
+    if not store.database(results).is_file():
+        return {}
     asked = "select 1 from runs where starts_with(entry, ?) and ? in ('', task) limit 1"
     with store.connect(results, write=False) as connection:
         # Boards take a while where many runs are recorded.
