@@ -346,6 +346,8 @@ def test_samples_in_another_order_are_refused(results):
 def test_the_command_says_who_is_told_from_the_best_floor(tmp_path, capsys):
     for name, noise in (("good", 1.0), ("floor-a", 2.0), ("floor-b", 3.0)):
         run = record(tmp_path, name, MLC, labelled(logits(noise)))
+        whole = run.manifest().model_copy(update={"parts": run.hashes()})
+        run.write_manifest(whole)
         stages.score(run, tmp_path)
     verb(["good", "floor-b"], MLC, None, None, as_json=False, results=tmp_path, quiet=True)
     said = next(t for t in capsys.readouterr().out.splitlines() if t.startswith("best floor"))
