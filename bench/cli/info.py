@@ -55,6 +55,7 @@ def verb(
     from bench import data, kinds
     from bench.models import entries
     from bench.report.floors import floors_of
+    from bench.report.leaderboard.floors import best_floors
     from bench.report.standing import visible
     from bench.spec import task as tasks
     from bench.spec.floors import is_floor
@@ -76,6 +77,7 @@ def verb(
     schema = {field.name: str(field.type) for field in kind.schema()}
     baselines = entries.baseline_names(asked)
     seen = visible(asked.name, asked.digest, results_folder(results))
+    best = best_floors(results_folder(results), asked.name, asked.digest)
     if as_json:
         print_json(
             asked.model_dump(mode="json")
@@ -94,6 +96,7 @@ def verb(
                 "contracts": {name: asked.input(name).model_dump() for name in asked.inputs},
                 "recipes": entries.recipes(asked),
                 "visible": seen,
+                "best_floors": {track: vars(one) for track, one in best.items()},
             }
         )
         return
@@ -121,6 +124,10 @@ def verb(
             *([f"input {name}", " ".join(asked.input(name).bands)] for name in asked.inputs),
             ["baselines", ", ".join(name for name in baselines if not is_floor(name))],
             ["floors", _floors(asked)],
+            *(
+                [f"best floor, {track}", f"{one.floor} {number(one.value)}, recorded here"]
+                for track, one in best.items()
+            ),
             *(
                 [f"on the {track} track", f"differences below {number(least)} can't be seen"]
                 for track, least in seen.items()
