@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import datetime
 
     from bench.report.folds import Summary
+    from bench.report.leaderboard.floors import FloorComparison
 
 app = typer.Typer(
     help="Show what is known; ask in SQL; export, import and rebuild what is behind it."
@@ -89,15 +90,18 @@ def show(
     )
     beside = _reported(folder, task, entry) if published else []
     over_folds = _over_folds(folder, rows, task=task, entry=entry, track=track)
+    floors = _floors(folder, task or "") if rows else {}
     if as_json:
         more = {"reported": beside} if published else {}
-        print_json({"results": rows, "folds": [vars(found) for found in over_folds]} | more)
+        beside_floors = {
+            row["run"]: vars(floors[row["run"]]) for row in rows if row["run"] in floors
+        }
+        folds = [vars(found) for found in over_folds]
+        print_json({"results": rows, "folds": folds, "floors": beside_floors} | more)
     elif as_csv:
         sys.stdout.write(display.as_csv(_COLUMNS, [[row[c] for c in _COLUMNS] for row in rows]))
     else:
-        from bench.report.leaderboard.floors import by_run
-
-        print_results(rows, beside, by_run(folder, task or "") if rows else {})
+        print_results(rows, beside, floors)
         print_folds(over_folds)
 
 
@@ -262,6 +266,21 @@ def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:
     for row in found:
         row["metric"] = f"{row['metric']}_{row['average']}"
     return [{key: row[key] for key in _COLUMNS} for row in found]
+
+
+def _floors(folder: Path, task: str) -> "dict[str, FloorComparison]":
+    """How the entrant of each run compares with the best floor of its board, by run."""
+    from bench.results import store
+    from bench.spec.floors import PREFIX
+
+    asked = "select 1 from runs where starts_with(entry, ?) and ? in ('', task) limit 1"
+    with store.connect(folder, write=False) as connection:
+        # Boards take a while where many runs are recorded, and NumPy to import.
+        if not connection.execute(asked, [PREFIX, task]).fetchone():
+            return {}
+    from bench.report.leaderboard.floors import by_run
+
+    return by_run(folder, task)
 
 
 def _over_folds(

@@ -35,6 +35,13 @@ def test_the_table_of_results_marks_floors_and_what_is_like_them(results):
     assert "a floor" in rows["floor-prior-s2"]
     assert "floor" not in rows["net"]
     assert "floor" not in official
+    beside = results.in_process("results --json").json()["floors"]
+    assert {run: one["verdict"] for run, one in beside.items()} == {
+        "good": "better",
+        "like": "tied",
+        "best": "floor",
+        "prior": "floor",
+    }
 
 
 def test_a_task_is_shown_with_its_floors(bench):

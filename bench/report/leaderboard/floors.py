@@ -13,7 +13,7 @@ from bench.report.estimate import Estimate, p_values
 from bench.report.leaderboard.boards import Board, Row, boards
 from bench.report.leaderboard.read import read
 from bench.results import store
-from bench.spec.floors import PREFIX, is_floor
+from bench.spec.floors import is_floor
 
 Verdict = Literal["floor", "better", "tied", "worse"]
 
@@ -108,11 +108,6 @@ def by_run(results: Path, task: str = "") -> dict[str, FloorComparison]:
     """
     if not store.database(results).is_file():
         return {}
-    asked = "select 1 from runs where starts_with(entry, ?) and ? in ('', task) limit 1"
-    with store.connect(results, write=False) as connection:
-        # Boards take a while where many runs are recorded.
-        if not connection.execute(asked, [PREFIX, task]).fetchone():
-            return {}
     found: dict[str, FloorComparison] = {}
     for board in boards(read(results, task=task)[0]):
         for row, one in zip(board.rows, compared(board), strict=True):

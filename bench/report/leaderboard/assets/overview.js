@@ -13,8 +13,10 @@ function Strip({ board }) {
   const x = linear(extent, 6, 234);
   const dots = (chosen) => chosen.map((row) => `M${x(row.score.value).toFixed(1)} 10h0`).join("");
   const { score } = rows[0];
+  const floor = bestFloor(board);
   return html`<svg class="strip" viewBox="0 0 240 20" width="240" height="20" aria-hidden="true">
     <line class="rail" x1="0" x2="240" y1="10" y2="10" />
+    ${floor && html`<line class="floor" x1=${x(floor.score.value).toFixed(1)} x2=${x(floor.score.value).toFixed(1)} y1="0" y2="20" />`}
     ${score.low !== null && html`<line class="range" y1="10" y2="10"
       x1=${Math.max(0, x(score.low)).toFixed(1)} x2=${Math.min(240, x(score.high)).toFixed(1)} />`}
     <path class="rest" d=${dots(rows.filter((row) => row.tier > 1))} />
@@ -36,6 +38,7 @@ function TaskLine({ task, track }) {
     <td class="numeric"><b>${fixed(rows[0].score.value, rows[0].digits)}</b>
       <span class="under always">${intervalText(rows[0].score, rows[0].digits)}</span></td>
     <td class="first"><bdi>${names}</bdi>${first.length > 2 && html` <span class="quiet">and ${first.length - 2} more</span>`}
+      <${FloorMark} row=${rows[0]} />
       <span class="under always">${task.primary} · ${rows[0].inputs} · ${rows[0].division} · ${rows[0].trust} · n ${whole(rows[0].samples)}</span></td>
     <td class="date">${newest}</td></tr>`;
 }
@@ -46,7 +49,7 @@ function TaskList({ track }) {
     <table class="tasks"><caption class="unseen">Tasks, ${track} track</caption>
     <thead><tr><th scope="col">Task</th><th scope="col" class="numeric count">Entries</th>
       <th scope="col">All entries<span class="under always key-text"><span
-        class="key top" aria-hidden="true"></span>first tier, best one's interval</span></th>
+        class="key top" aria-hidden="true"></span>first tier, best one's interval; dashed: best floor</span></th>
       <th scope="col" class="numeric">Best</th><th scope="col">First tier</th><th scope="col" class="date">Newest run</th></tr></thead>
     <tbody>${having.map((task) => html`<${TaskLine} key=${task.name} task=${task} track=${track} />`)}</tbody>
   </table></div>`}
