@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -176,12 +176,15 @@ def _scores(manifest: Manifest, task: Task | None, run: Run) -> Iterator[Compare
         if noted is not None:
             hashed = run.observations_sha256(kinds.of(task).volatile)
             yield _hashes("observations", noted, hashed)
-        again = scoring.score(kinds.of(task), observations, run.attributes()).scores
+        again = scoring.score(kinds.of(task), observations, run.attributes())
     except (BenchError, pa.ArrowException, ValueError, LookupError) as error:
         # What isn't as it was written fails as it happens to.
         yield Compared("scores", "differs", f"can't be scored: {error!s:.200}")
         return
-    before, after = map(_by_name, (manifest.scores, again))
+    # Runs of earlier versions have intervals of another kind, over nothing that they name.
+    primary = manifest.primary
+    earlier = primary is not None and primary.units is None
+    before, after = (_by_name(s, bare=earlier) for s in (manifest.scores, again.scores))
     remarks = _remarks(manifest, task, observations)
     lost = {
         key
@@ -190,7 +193,14 @@ def _scores(manifest: Manifest, task: Task | None, run: Run) -> Iterator[Compare
     }
     if lost:
         yield Compared(f"{len(lost)} scores", "not here", "; ".join(remarks))
-    yield _compare_scores(*({k: s[k] for k in s if k not in lost} for s in (before, after)))
+    known = ({k: s[k] for k in s if k not in lost} for s in (before, after))
+    yield _compare_scores(*known, intervals=not earlier)
+    if earlier:
+        yield Compared("intervals", "not here", "an earlier version made them: `bench score RUN`")
+    elif not lost:
+        same = manifest.left_out == again.left_out
+        number = f"{len(again.left_out)} values of the primary score"
+        yield Compared("without each unit", "same" if same else "differs", number)
 
 
 def _remarks(manifest: Manifest, task: Task, observations: pa.Table) -> list[str]:
@@ -199,18 +209,29 @@ def _remarks(manifest: Manifest, task: Task, observations: pa.Table) -> list[str
     return [remark for remark in found if remark not in manifest.remarks]
 
 
-def _by_name(scores: Iterable[Score]) -> dict[_Name, Score]:
-    """Scores but for the number of classes, which runs don't say that were scored before."""
+def _by_name(scores: Iterable[Score], *, bare: bool) -> dict[_Name, Score]:
+    """Scores but for the number of classes, which runs don't say that were scored before.
+
+    Args:
+        scores: of a run.
+        bare: without intervals and what these are over.
+    """
+    changes: dict[str, Any] = {"classes": None}
+    if bare:
+        changes |= {"low": None, "high": None, "units": None, "sampling_unit": ""}
     return {
-        (s.metric, s.average, s.label, s.slice): dataclasses.replace(s, classes=None)
-        for s in scores
+        (s.metric, s.average, s.label, s.slice): dataclasses.replace(s, **changes) for s in scores
     }
 
 
-def _compare_scores(before: Mapping[_Name, Score], after: Mapping[_Name, Score]) -> Compared:
+def _compare_scores(
+    before: Mapping[_Name, Score], after: Mapping[_Name, Score], *, intervals: bool
+) -> Compared:
     differ = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     if not differ:
-        return Compared("scores", "same", f"{len(after):,} scores with their intervals")
+        return Compared(
+            "scores", "same", f"{len(after):,} scores{' with their intervals' if intervals else ''}"
+        )
     metric, average, label, part = differ[0]
     first = " ".join(filter(None, (f"{metric}_{average}", label, part)))
     found = [scores.get(differ[0]) for scores in (before, after)]

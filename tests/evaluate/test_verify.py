@@ -167,3 +167,27 @@ def test_the_command_exits_1_where_anything_differs(copied, capsys):
     assert ended.value.exit_code == 1
     compared = json.loads(capsys.readouterr().out)["compared"]
     assert [one["what"] for one in compared if one["state"] == "differs"] == ["scores"]
+
+
+def test_a_run_of_an_earlier_version_is_compared_without_its_intervals(copied):
+    results, run = copied
+
+    def earlier(manifest):
+        manifest.pop("left_out")
+        for score in manifest["scores"]:
+            del score["units"], score["sampling_unit"]
+            if score["low"] is not None:
+                score["low"], score["high"] = score["value"] - 0.01, score["value"] + 0.01
+
+    rewritten(run, earlier)
+    found = states(results, run)
+    assert (found["scores"], found["intervals"]) == ("same", "not here")
+    rewritten(run, lambda m: m["scores"][0].update(value=0.5))
+    assert states(results, run)["scores"] == "differs"
+
+
+def test_values_without_each_unit_that_were_edited_differ(copied):
+    results, run = copied
+    assert states(results, run)["without each unit"] == "same"
+    rewritten(run, lambda m: m["left_out"].reverse())
+    assert states(results, run)["without each unit"] == "differs"
