@@ -11,15 +11,15 @@ from tests.results.test_store import manifest
 CLASSES = 19
 
 
-def fabricate(results, name, *, entry="e", track="sample", seed=0, score=0.5, **changes):
-    """A run of reben-mlc with six samples, two in Portugal in winter, in two parts."""
+def fabricate(results, name, *, entry="e", track="sample", seed=0, score=0.5, times=1, **changes):
+    """A run of reben-mlc with six samples, two in Portugal in winter, or times as many."""
     run = Run(results / "runs" / name)
     rng = np.random.default_rng(seed)
-    samples = [f"s{i}" for i in range(6)]
-    targets = rng.integers(0, 2, (6, CLASSES), np.uint8)
-    logits = rng.normal(size=(6, CLASSES)).astype(np.float32)
-    for part in range(2):
-        rows = slice(3 * part, 3 * part + 3)
+    count = 6 * times
+    samples = [f"s{i}" for i in range(count)]
+    targets = rng.integers(0, 2, (count, CLASSES), np.uint8)
+    logits = rng.normal(size=(count, CLASSES)).astype(np.float32)
+    for part, rows in enumerate((slice(count // 2), slice(count // 2, count))):
         columns = {"sample": samples[rows]}
         for key, values in (("targets", targets), ("logits", logits)):
             flat = pa.array(values[rows].reshape(-1))
@@ -28,10 +28,10 @@ def fabricate(results, name, *, entry="e", track="sample", seed=0, score=0.5, **
         run.write_part(part, pa.table(columns))
     countries = ["Portugal", "Portugal", "Portugal", "Austria", "Austria", "Finland"]
     seasons = ["winter", "winter", "summer", "winter", "summer", "autumn"]
-    grouped = pa.table({"sample": samples, "country": countries, "season": seasons})
-    pq.write_table(grouped, run.attributes_path())
+    grouped = {"sample": samples, "country": countries * times, "season": seasons * times}
+    pq.write_table(pa.table(grouped), run.attributes_path())
     task = {"name": "reben-mlc", "version": 1, "digest": "d", "kind": "multilabel"}
-    data = manifest(name)["data"] | {"samples": 6}
+    data = manifest(name)["data"] | {"samples": count}
     whole = {
         "data": data,
         "task": task | {"primary": "ap_macro", "file": ""},

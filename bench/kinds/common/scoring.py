@@ -108,12 +108,18 @@ def _scored(
     enough = independent.count >= stats.FEWEST_UNITS
     replicates = kind.replicate(observations, independent.left_out(), names) if enough else {}
     left_out = {name: values[1:] for name, values in replicates.items()}
+    of_classes = None if names else _units_of_classes(kind, observations, independent)
     found = []
     for name in names or values:
         metric, _, average = name.rpartition("_")
         labels = kind.labels(observations, average) if np.ndim(values[name]) else [""]
         lows, highs = (
-            score_interval(name, values[name], left_out, independent.count)
+            score_interval(
+                name,
+                values[name],
+                left_out,
+                independent.count if of_classes is None or average != "classes" else of_classes,
+            )
             if enough and samples >= stats.FEWEST_SAMPLES
             else np.full((2, *np.shape(values[name])), np.nan)
         )
@@ -129,7 +135,7 @@ def score_interval(
     name: str,
     value: "NDArray[np.float64]",
     left_out: "dict[str, NDArray[np.float64]]",
-    count: int,
+    count: "int | NDArray[np.int64]",
     seeds: stats.Spread | None = None,
 ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
     """The 95 % interval of a metric on its own scale.
@@ -140,7 +146,7 @@ def score_interval(
         left_out: [G, ...] without each unit, by name; of an average over classes the values of
             each class under ``<metric>_classes``, where there are some, tell how well its standard
             error is known.
-        count: the number of units.
+        count: the number of units; for values of classes [C] that of units in which each occurs.
         seeds: the spread over trainings, where ``value`` is a mean over several.
 
     Returns:
@@ -169,14 +175,9 @@ def _remarks(kind: Kind[Any, Any], observations: pa.Table, independent: Units) -
         fewest = f"{stats.FEWEST_SAMPLES} samples in {stats.FEWEST_UNITS} {noun}s"
         said.append(f"too few for an interval: {samples} samples, expected at least {fewest}")
         return said
-    occurs = kind.occurrences(observations)
-    if occurs is None:
+    numbers = _units_of_classes(kind, observations, independent)
+    if numbers is None:
         return said
-    if independent.labels is not None:
-        of_units = np.zeros((int(independent.labels.max()) + 1, occurs.shape[1]), np.bool_)
-        np.logical_or.at(of_units, independent.labels, occurs)
-        occurs = of_units
-    numbers = occurs.sum(axis=0)
     rare = [
         f"{name} ({number})"
         for name, number in zip(kind.task.classes, numbers.tolist(), strict=True)
@@ -188,3 +189,18 @@ def _remarks(kind: Kind[Any, Any], observations: pa.Table, independent: Units) -
             f"{FEWEST_OF_A_CLASS} {noun}s: {', '.join(rare)}"
         )
     return said
+
+
+def _units_of_classes(
+    kind: Kind[Any, Any], observations: pa.Table, independent: Units
+) -> "NDArray[np.int64] | None":
+    """In how many units each class occurs, [C]; None where there are no classes."""
+    occurs = kind.occurrences(observations)
+    if occurs is None:
+        return None
+    if independent.labels is not None:
+        of_units = np.zeros((int(independent.labels.max()) + 1, occurs.shape[1]), np.bool_)
+        np.logical_or.at(of_units, independent.labels, occurs)
+        occurs = of_units
+    numbers: NDArray[np.int64] = occurs.sum(axis=0, dtype=np.int64)
+    return numbers

@@ -188,7 +188,7 @@ def bounded_interval(
     value: float | Values,
     spread: Spread,
     moved: float | Values,
-    units: int,
+    units: "int | NDArray[np.int64]",
     low: float,
     high: float,
 ) -> tuple[Floats, Floats]:
@@ -204,7 +204,8 @@ def bounded_interval(
         value: [...].
         spread: of the value.
         moved: its bias; the corrected value goes at most half the way to a bound.
-        units: G.
+        units: [...] how many can make the value leave its bound: all, or those that hold the class
+            that it is of.
         low: the lower bound, infinite where there is none.
         high: the upper bound, infinite where there is none.
 
@@ -232,7 +233,7 @@ def bounded_interval(
             step = np.exp(np.minimum(steep, _STEEPEST))
             lower, upper = high - span / (1 + odds / step), high - span / (1 + odds * step)
             # Nothing but successes, or nothing but failures.
-            beyond = span * (1 - (ALPHA / 2) ** (1 / units))
+            beyond = span * (1 - (ALPHA / 2) ** (1 / np.maximum(units, 1)))
             lower = np.where(number >= high, high - beyond, np.where(number <= low, low, lower))
             upper = np.where(number <= low, low + beyond, np.where(number >= high, high, upper))
     still = (spread.variance == 0) & (number > low) & (number < high)
