@@ -15,9 +15,10 @@ from torchmetrics.functional.classification import (
     multilabel_f1_score,
 )
 
+from bench.kinds.common.units import GROUPS
 from bench.metrics.confusion import confusion_matrices
 from bench.metrics.multilabel import multilabel_metrics, multilabel_replicates
-from bench.metrics.stats import resample_counts
+from bench.metrics.stats import jackknife_counts
 
 CLASSES = 19
 
@@ -84,48 +85,44 @@ def test_average_precision(benchmark, samples, rounds, target_ratio):
     assert found["ap_micro"] == pytest.approx(micro.item(), abs=1e-6)
 
 
-@pytest.mark.parametrize(("average", "resamples"), [("macro", 100), ("micro", 64)])
-def test_bootstrap_of_average_precision(benchmark, average, resamples):
+@pytest.mark.parametrize("average", ["macro", "micro"])
+def test_jackknife_of_average_precision(benchmark, average):
     samples = 120_000
     target, logits, labels, scores = predictions(samples)
-    first = torch.from_numpy(next(resample_counts(samples, 1))[0].astype(np.int64))
-    chosen = torch.repeat_interleave(torch.arange(samples), first)
-    repeated_scores, repeated_labels = scores[chosen], labels[chosen]
+    chosen = torch.from_numpy(next(jackknife_counts(samples, GROUPS))[0] > 0)
+    left_scores, left_labels = scores[chosen], labels[chosen]
     name = f"ap_{average}"
     found, expected = against(
         benchmark,
-        lambda: multilabel_replicates(target, logits, resample_counts(samples, resamples), [name])[
+        lambda: multilabel_replicates(target, logits, jackknife_counts(samples, GROUPS), [name])[
             name
         ],
-        lambda: multilabel_average_precision(
-            repeated_scores, repeated_labels, CLASSES, average=average
-        ),
+        lambda: multilabel_average_precision(left_scores, left_labels, CLASSES, average=average),
         rounds=(2, 2),
-        repeats=resamples,
-        peer=f"torchmetrics multilabel_average_precision, average {average}, per resample",
+        repeats=GROUPS,
+        peer=f"torchmetrics multilabel_average_precision, average {average}, without one group",
         target=20,
         limit="gathering and summing the weights of N x C ranked samples; memory and its caches",
     )
     assert found[0] == pytest.approx(expected.item(), abs=1e-6)
 
 
-def test_bootstrap_of_f1(benchmark):
-    samples, resamples = 120_000, 256
+def test_jackknife_of_f1(benchmark):
+    samples = 120_000
     target, logits, labels, scores = predictions(samples)
-    first = torch.from_numpy(next(resample_counts(samples, 1))[0].astype(np.int64))
-    chosen = torch.repeat_interleave(torch.arange(samples), first)
-    repeated_scores, repeated_labels = scores[chosen], labels[chosen]
+    chosen = torch.from_numpy(next(jackknife_counts(samples, GROUPS))[0] > 0)
+    left_scores, left_labels = scores[chosen], labels[chosen]
     found, expected = against(
         benchmark,
         lambda: multilabel_replicates(
-            target, logits, resample_counts(samples, resamples), ["f1_macro"]
+            target, logits, jackknife_counts(samples, GROUPS), ["f1_macro"]
         )["f1_macro"],
-        lambda: multilabel_f1_score(repeated_scores, repeated_labels, CLASSES),
+        lambda: multilabel_f1_score(left_scores, left_labels, CLASSES),
         rounds=(2, 2),
-        repeats=resamples,
-        peer="torchmetrics multilabel_f1_score, per resample",
+        repeats=GROUPS,
+        peer="torchmetrics multilabel_f1_score, without one group",
         target=20,
-        limit="drawing the resamples; the sums are one matrix product",
+        limit="writing down what each group leaves; the sums are one matrix product",
     )
     assert found[0] == pytest.approx(expected.item(), abs=1e-6)
 

@@ -7,9 +7,8 @@ import pytest
 
 from bench.base.errors import RequestError
 from bench.cli.results import show
-from bench.report import compare as comparison
 from bench.report import folds
-from bench.report.compare import compare
+from bench.report.compare import SINGLE, compare
 from bench.report.leaderboard.boards import boards
 from bench.report.leaderboard.read import read
 from bench.results import store, trainings
@@ -18,11 +17,6 @@ from bench.spec import task as tasks
 from tests import run_json
 from tests.fabricated import fabricate
 from tests.report.test_compare import MLC, labelled, logits, record
-
-
-@pytest.fixture(autouse=True)
-def fewer_resamples(monkeypatch):
-    monkeypatch.setattr(comparison, "RESAMPLES", 20)
 
 
 def about(name, digest, seed=None):
@@ -50,13 +44,15 @@ def results(tmp_path):
 def test_fixed_weights_count_as_one_training_whatever_their_seed(results):
     found = compare(["fixed", f"{MLC}.trained.sample.0"], MLC, results)
     assert [len(side.runs) for side in found.sides] == [1, 1]
-    assert found.method.startswith("percentile interval of the paired bootstrap over")
+    assert found.method == SINGLE.format(unit="tile")
+    assert [side.seed_error for side in found.sides] == [None, None]
     assert any("whatever their seed (3 don't)" in remark for remark in found.remarks)
 
 
 def test_trainings_with_several_seeds_still_count_each(results):
     found = compare(["trained", "fixed"], MLC, results)
     assert found.sides[0].seeds == (0, 1)
+    assert found.sides[0].seed_error > 0
 
 
 def test_two_models_of_one_name_are_refused_with_the_choice_and_have_longer_names(results):
