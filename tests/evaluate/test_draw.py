@@ -56,7 +56,7 @@ def test_light_reaches_shallow_ground_only(fitted):
     _, manifest = fitted
     by_depth = {s["slice"]: s for s in manifest["scores"] if s["slice"].startswith("depth=")}
     shallow, deep = by_depth["depth=2-5 m"], by_depth["depth=over 15 m"]
-    assert shallow["high"] < deep["low"]
+    assert shallow["value"] < deep["value"] / 2
     assert manifest["entry"]["trained"]["recipe"] == {"method": "fit"}
 
 
