@@ -228,10 +228,9 @@ def _compare_scores(
     before: Mapping[_Name, Score], after: Mapping[_Name, Score], *, intervals: bool
 ) -> Compared:
     differ = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    also = " with their intervals" if intervals else ""
     if not differ:
-        return Compared(
-            "scores", "same", f"{len(after):,} scores{' with their intervals' if intervals else ''}"
-        )
+        return Compared("scores", "same", f"{len(after):,} scores{also}")
     metric, average, label, part = differ[0]
     first = " ".join(filter(None, (f"{metric}_{average}", label, part)))
     found = [scores.get(differ[0]) for scores in (before, after)]
