@@ -56,10 +56,15 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_data(data_folder: Path) -> Path:
-    """The folder of datasets with the sample track of reben made once."""
+    """The folder of datasets with the sample track of reben made once, a third of it."""
     from bench import data
+    from bench.data import samples
+    from bench.data.reben.simulate import plan, write
 
-    data.ensure_sample("reben", lambda text: None)
+    def few(root: Path) -> None:
+        write(root, planned=plan(times=(0.5, 1, 0.5)))
+
+    samples.ensure("reben", data.sample_root("reben"), few, lambda text: None)
     return data_folder
 
 

@@ -55,5 +55,5 @@ def test_what_the_sample_track_simulates(monkeypatch, tmp_path):
 
 
 def test_the_plan_of_the_whole_dataset_is_what_it_was():
-    assert simulated.plan() == simulated.plan(times=(1, 1, 1))
-    assert len(simulated.plan()) == 336
+    assert simulated.plan() == simulated.plan(times=simulated.TIMES)
+    assert len(simulated.plan(times=(1, 1, 1))) == 336

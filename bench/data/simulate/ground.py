@@ -1,5 +1,6 @@
 """What covers the ground on a date: the share of each material in every pixel."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from bench.data.simulate.landscape import Landscape
 from bench.data.simulate.noise import Floats, generator, smooth_field
 from bench.data.simulate.phenology import Climate
-from bench.data.simulate.recipes import RECIPES
+from bench.data.simulate.recipes import RECIPES, Shares
 from bench.data.simulate.site import Site
 from bench.data.simulate.spectra import MATERIALS
 
@@ -28,7 +29,13 @@ class Ground:
 
 
 def ground(
-    *key: str | int, land: Landscape, day: float, climate: Climate, date: str, snow: float = 0.0
+    *key: str | int,
+    land: Landscape,
+    day: float,
+    climate: Climate,
+    date: str,
+    snow: float = 0.0,
+    recipes: Mapping[int, Callable[[Site], Shares]] = RECIPES,
 ) -> Ground:
     """The ground of a location on a date.
 
@@ -39,6 +46,7 @@ def ground(
         climate: of the region.
         date: names the date: the weather is that of the date.
         snow: share of open ground under snow.
+        recipes: what each CORINE code is made of.
 
     Raises:
         KeyError: the landscape holds a CORINE code without a recipe.
@@ -47,7 +55,7 @@ def ground(
     shares = np.zeros((len(MATERIALS), land.size, land.size))
     for code in np.unique(land.cover):
         mask = land.cover == code
-        for name, share in RECIPES[int(code)](site).items():
+        for name, share in recipes[int(code)](site).items():
             shares[_INDEX[name]] += mask * share
     shares /= shares.sum(axis=0)
     if snow:
