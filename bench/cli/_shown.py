@@ -42,7 +42,7 @@ def _show_summary(manifest: "Manifest", results: Path) -> None:
     else:
         lines.append((task.primary, _in_words(primary, manifest.scores)))
         if manifest.entry.trained is not None:
-            lines.append(("seed", f"{manifest.seed} alone: nothing is known of other seeds"))
+            lines.append(("seed", f"{manifest.seed}, the only one: nothing is known of others"))
     if found := standing.published(task.name, task.primary, results):
         lines.append(("published", _published(found, manifest.track)))
     place = standing.standing(manifest.run, task.name, results)

@@ -80,7 +80,8 @@ def test_what_needs_a_program_that_is_not_here_does_not_differ(copied, monkeypat
 
     def without(kind, observations, attributes):
         made = score(kind, observations, attributes)
-        return [dataclasses.replace(made[0], value=None), *made[1:]]
+        first = dataclasses.replace(made.scores[0], value=None)
+        return dataclasses.replace(made, scores=(first, *made.scores[1:]))
 
     score = scoring.score
     monkeypatch.setattr(scoring, "score", without)

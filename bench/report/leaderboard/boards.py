@@ -23,6 +23,7 @@ from bench.report.estimate import (
 )
 from bench.report.leaderboard.read import Result
 from bench.results.trainings import by_model, differ, longer
+from bench.spec.floors import is_floor
 
 UNVERIFIED = "unverified"
 """The track, as it were, of official results whose split could be held to nothing published."""
@@ -103,9 +104,21 @@ def boards(results: Iterable[Result]) -> list[Board]:
     found = []
     for (task, version, digest, track, data, kind), members in sorted(groups.items()):
         rows = _rows(members)
-        visible = smallest_visible([row.score for row in rows if row.score is not None])
+        visible = _visible(rows)
         found.append(Board(task, -version, digest, kind, track, data, rows, visible))
     return found
+
+
+def _visible(rows: Sequence[Row]) -> float | None:
+    """The smallest visible difference between two entries; of floors only where there are no two.
+
+    A floor errs on other samples than a model does, so that their difference is less certain than
+    that of two models.
+    """
+    ranked = [(row.result.entry, row.score) for row in rows if row.score is not None]
+    models = [score for name, score in ranked if not is_floor(name)]
+    found = smallest_visible(models)
+    return smallest_visible([score for _, score in ranked]) if found is None else found
 
 
 def places(name: str, entries: Sequence[Estimate]) -> list[Place]:
