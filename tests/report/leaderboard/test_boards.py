@@ -130,6 +130,12 @@ def test_entries_on_the_same_samples_are_compared_sample_by_sample(tmp_path):
     spread, paired = differences([row.score for row in board.ranked])
     assert paired.tolist() == [[True, True, False], [True, True, False], [False, False, False]]
     assert board.visible == pytest.approx(float(smallest_visible(spread.at((0, 1)))))
+    # A floor is compared with all others, and is none of the typical entries.
+    floor = manifest("t", "floor-prior", 0.1)
+    floor["left_out"] = left_out(np.random.default_rng(2).normal(0, 0.5, 50), 0.1)
+    floor["scores"][0] |= {"units": 50}
+    (board,) = made(tmp_path / "floor", *runs, floor)
+    assert board.visible == pytest.approx(float(smallest_visible(spread.at((0, 1)))))
     without = [dict(run) for run in runs]
     for run in without:
         run.pop("left_out", None)
