@@ -103,7 +103,7 @@ def test_the_mean_depth_is_that_of_known_pixels(module):
     model = module.MeanDepth(3, 1, 15)
     model.fit(batches)
     depths = torch.cat([batch.targets for batch in batches])
-    assert float(model.depth) == pytest.approx(float(depths[~depths.isnan()].mean()), rel=1e-5)
+    assert model.depth.item() == pytest.approx(float(depths[~depths.isnan()].mean()), rel=1e-5)
     found = model(batches[0].inputs)
     assert found.shape == (2, 1, 15, 15)
     assert (found == model.depth).all()
@@ -126,8 +126,8 @@ def test_one_band_is_the_best_line_of_all_bands(module):
     ]
     best = int(np.argmin(residuals))
     assert int(model.band) == best
-    assert float(model.slope) == pytest.approx(float(lines[best].coef_[0]), rel=1e-3)
-    assert float(model.intercept) == pytest.approx(float(lines[best].intercept_), rel=1e-3)
+    assert model.slope.item() == pytest.approx(float(lines[best].coef_[0]), rel=1e-3)
+    assert model.intercept.item() == pytest.approx(float(lines[best].intercept_), rel=1e-3)
     found = torch.cat([model(batch.inputs) for batch in batches])[:, 0].detach().numpy()
     assert np.square(found - depths)[known].mean() == pytest.approx(residuals[best], rel=1e-3)
 
