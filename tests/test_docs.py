@@ -157,7 +157,6 @@ def test_the_table_of_tasks_names_each_with_its_kind() -> None:
         ("land-cover", "resnet18-s1s2", "reben-mlc/resnet18", "s1s2", 3),
         ("dense", "stumpf-s2, Agia Napa", "magicbathy-bathymetry-agia-napa/stumpf", "s2", 2),
         ("dense", "stumpf-s2, Puck Lagoon", "magicbathy-bathymetry-puck-lagoon/stumpf", "s2", 2),
-        ("images-and-text", "`rsicd-captioning`", "rsicd-captioning/nearest-caption", "clip", 2),
     ],
 )
 def test_figures_are_what_regress_expects(

@@ -11,6 +11,7 @@ from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
 
 from .dates import dates_of, described
+from .floors_text import as_bytes, as_text
 
 _GRID = 4
 _SEED = 0
@@ -98,7 +99,7 @@ class NearestCaption(nn.Module):
                 place = seen if seen < memory else int(torch.randint(seen + 1, (), generator=draw))
                 if place < memory:
                     self.features[place] = row
-                    self.text[place] = _bytes(captions[0], characters)
+                    self.text[place] = as_bytes(captions[0], characters)
                 seen += 1
         self.count.fill_(min(seen, memory))
         kept = self.features[: int(self.count)]
@@ -121,7 +122,7 @@ class NearestCaption(nn.Module):
             )
         rows = self._standard(self._described(images))
         nearest = (rows @ self.features[:count].T).argmax(dim=1)
-        return [_text(row) for row in self.text[nearest].cpu()]
+        return [as_text(row) for row in self.text[nearest].cpu()]
 
     def _described(self, images: torch.Tensor) -> torch.Tensor:
         return described(self.encoder, images, axis=1).float()
@@ -137,15 +138,3 @@ def _network(name: str, channels: int, pretrained: bool) -> nn.Module:
         return create_model(name, pretrained=pretrained, num_classes=0, in_chans=channels)
     except RuntimeError as error:
         raise ValueError(str(error)) from error
-
-
-def _bytes(caption: str, most: int) -> torch.Tensor:
-    """The caption in UTF-8, filled with zeros."""
-    encoded = caption.encode().replace(b"\0", b" ")
-    if len(encoded) > most:
-        encoded = encoded[: most + 1].rpartition(b" ")[0]
-    return torch.tensor(list(encoded.ljust(most, b"\0")), dtype=torch.uint8)
-
-
-def _text(row: torch.Tensor) -> str:
-    return bytes(row.tolist()).rstrip(b"\0").decode(errors="replace")

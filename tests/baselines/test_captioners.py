@@ -49,15 +49,15 @@ def fitted(network, *batches):
     return network.eval()
 
 
-def test_every_task_has_both_baselines():
+def test_every_task_has_a_captioner_and_floors():
     for name in ("rsicd", "ucm", "gaia", "levir-cc"):
         task = tasks.load(f"{name}-captioning")
-        for model in ("nearest-caption", "transformer"):
+        for model in ("floor-nearest-caption", "floor-frequent-caption", "transformer"):
             found = models.find(model, task)
             assert {"official", "sample"} <= set(found.recipe)
             network = models.build(found.on("sample"), 0)
             assert callable(network.caption)
-        assert isinstance(models.find("nearest-caption", task).recipe["sample"], Fit)
+        assert isinstance(models.find("floor-nearest-caption", task).recipe["sample"], Fit)
 
 
 def test_the_nearest_picture_lends_its_first_caption(tmp_path):

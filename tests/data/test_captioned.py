@@ -101,7 +101,7 @@ def test_a_captioned_sample_comes_back(name: str, roots: Roots) -> None:
     assert all(len(values) == 48 and "unknown" not in values for values in attributes.values())
 
 
-def test_the_sample_of_the_track_has_its_size(
+def test_a_sample_has_its_size_and_many_captions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picture_sets, "SPLITS", {"train": 120, "val": 30, "test": 60})

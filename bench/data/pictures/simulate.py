@@ -22,10 +22,10 @@ from bench.data.simulate.renderers import KINDS
 
 Picture = NDArray[np.uint8]
 
-SPLITS = {"train": 120, "val": 30, "test": 60}
+SPLITS = {"train": 1200, "val": 60, "test": 300}
 """Pictures or pairs in each split of a captioned set."""
 
-PER_CLASS = 8
+PER_CLASS = 16
 """Pictures of each class in a set of classes."""
 
 _PER_SHARD = 64

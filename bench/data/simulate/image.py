@@ -4,9 +4,8 @@ Coordinates are shares of the side, rows first, so that nothing depends on the r
 """
 
 import math
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ PAINT: dict[str, tuple[str, float]] = {
 
 _FINE = 2  # points along a pixel
 _SIDE = SIZE * _FINE
-_VISIBLE = ("B04", "B03", "B02")
+_VISIBLE = {name: SENTINEL_2[name][:2] for name in ("B04", "B03", "B02")}
 _INDEX = {name: index for index, name in enumerate(MATERIALS)}
 
 
@@ -66,6 +65,11 @@ class SceneImage:
             self.free.copy(),
         )
         return twin
+
+    def turn(self, quarters: int) -> None:
+        """Turn all that is drawn by so many quarters of a circle."""
+        for name in ("material", "gain", "free"):
+            setattr(self, name, np.rot90(getattr(self, name), quarters).copy())
 
     def cover(self, material: str, texture: Floats | float = 0.0, gain: float = 1.0) -> None:
         """Cover all of the plot; ``texture`` has about unit variance."""
@@ -163,55 +167,46 @@ class SceneImage:
         return found
 
 
-Light = tuple[float, float]
-"""A factor on the illumination, about 1, and the haze at 550 nm as a share of the light."""
+class Light(NamedTuple):
+    """The light of a day, and the camera that sees it.
+
+    Attributes:
+        factor: on the illumination, about 1.
+        haze: at 550 nm, as a share of the light.
+        balance: factors on what is shown of red, green and blue. Pictures of a set come from many
+            cameras and providers, so that colours alone tell little.
+        contrast: exponent of the tone curve.
+    """
+
+    factor: float
+    haze: float
+    balance: tuple[float, float, float]
+    contrast: float
 
 
 def light(rng: np.random.Generator) -> Light:
     """The light of a day."""
-    return float(rng.normal(1.0, 0.08)), float(abs(rng.normal(0.01, 0.01)))
+    factor, haze = float(rng.normal(1.0, 0.08)), float(abs(rng.normal(0.01, 0.01)))
+    red, green, blue = np.exp(rng.normal(0.0, 0.4) + rng.normal(0.0, 0.3, 3)).tolist()
+    return Light(factor, haze, (red, green, blue), float(rng.uniform(0.3, 0.7)))
 
 
 def photograph(image: SceneImage, of: Light, rng: np.random.Generator) -> NDArray[np.uint8]:
     """What a camera shows of a plot, uint8 [SIZE, SIZE, 3]: red, green, blue."""
-    bands = {name: SENTINEL_2[name] for name in _VISIBLE}
-    seen = np.stack(list(_reflectance(image, of, rng, bands).values()), axis=2)
-    # A camera's tone curve: display values go with about the square root of the light.
-    tone: NDArray[np.uint8] = np.rint(255 * (2.0 * seen).clip(0, 1) ** (1 / 2.2)).astype(np.uint8)
-    return tone
-
-
-def multispectral(
-    image: SceneImage, of: Light, rng: np.random.Generator
-) -> dict[str, NDArray[np.uint16]]:
-    """What Sentinel-2 would record of a plot: 12 bands in reflectance x 10,000.
-
-    Every band has the pixels of the picture, uint16 [SIZE, SIZE], at least 1.
-    """
-    return {
-        name: np.clip(np.rint(10_000 * band), 1, 65_535).astype(np.uint16)
-        for name, band in _reflectance(image, of, rng, SENTINEL_2).items()
-    }
-
-
-def _reflectance(
-    image: SceneImage,
-    of: Light,
-    rng: np.random.Generator,
-    bands: Mapping[str, tuple[float, float, int]],
-) -> dict[str, Floats]:
-    factor, haze = of
-    pure = _pure(tuple((centre, width) for centre, width, _ in bands.values()))
-    seen: dict[str, Floats] = {}
-    for name, spectrum in zip(bands, pure, strict=True):
+    pure = _pure(tuple(_VISIBLE.values()))
+    seen = np.empty((SIZE, SIZE, 3))
+    for channel, ((centre, _), spectrum) in enumerate(zip(_VISIBLE.values(), pure, strict=True)):
         fine = spectrum[image.material] * image.gain
         coarse = sum(fine[i::_FINE, j::_FINE] for i, j in np.ndindex(_FINE, _FINE)) / _FINE**2
-        path = haze * (bands[name][0] / 550.0) ** -1.5
-        band = factor * coarse + path * (1 - coarse)
-        seen[name] = band + (0.002 + 0.02 * band) * rng.standard_normal(band.shape)
-    return seen
+        path = of.haze * (centre / 550.0) ** -1.5
+        band = of.factor * coarse + path * (1 - coarse)
+        seen[..., channel] = band + (0.002 + 0.02 * band) * rng.standard_normal(band.shape)
+    seen *= of.balance
+    # A camera's tone curve: display values go with about the square root of the light.
+    tone: NDArray[np.uint8] = np.rint(255 * (2.0 * seen).clip(0, 1) ** of.contrast)
+    return tone.astype(np.uint8)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _pure(bands: tuple[tuple[float, float], ...]) -> Floats:
     return band_reflectance([centre for centre, _ in bands], [width for _, width in bands])

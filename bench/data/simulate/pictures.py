@@ -1,17 +1,34 @@
 """Simulated scenes of land use from above: what is in them is known, and so can be told in words.
 
-`view` makes the picture of a scene, `twins` also the same scene in Sentinel-2's bands, and `later`
-the same place years after, with or without a change.
+`view` makes the picture of a scene, and `later` the same place years after, with or without a
+change.
+
+Kinds of land use share their ground and their colours and differ in shapes, textures and what is on
+them; what lies beside them is on one side or another. So statistics of colours tell little.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.simulate.image import Light, Mask, SceneImage, light, multispectral, photograph
+from bench.data.simulate.image import Light, Mask, SceneImage, light, photograph
 from bench.data.simulate.noise import generator
-from bench.data.simulate.renderers import KINDS, ROADSIDE, WOODED, Objects, plant, road
+from bench.data.simulate.renderers import (
+    BESIDE,
+    KINDS,
+    LIKE,
+    ROADSIDE,
+    WOODED,
+    Objects,
+    plant,
+    road,
+)
+
+SIDES = ("left", "right", "top", "bottom")
+"""Sides of a picture."""
+
+_SHARE_BESIDE = 0.75
 
 
 @dataclass(frozen=True)
@@ -22,8 +39,10 @@ class Scene:
         key: names it.
         kind: of land use, out of `KINDS`.
         image: the ground.
-        things: that can be counted.
+        objects: that can be counted.
         around: what else is there: ``road``, ``trees``.
+        beside: what lies along one side, out of `BESIDE`; nothing where it is empty.
+        side: of the picture where that is, out of `SIDES`.
         light: of the day.
     """
 
@@ -32,6 +51,8 @@ class Scene:
     image: SceneImage
     objects: tuple[Objects, ...]
     around: tuple[str, ...]
+    beside: str
+    side: str
     light: Light
 
 
@@ -56,7 +77,14 @@ def scene(kind: str, *key: str | int) -> Scene:
     Raises:
         KeyError: there is no renderer of this kind.
     """
-    image = SceneImage(*key, kind)
+    image, draw = SceneImage(*key, kind), generator(*key, kind, "layout")
+    turns = int(draw.integers(4))
+    side = str(draw.choice(SIDES))
+    beside = ""
+    if draw.random() < _SHARE_BESIDE:
+        beside = str(draw.choice([name for name in BESIDE if name not in LIKE.get(kind, ())]))
+        # Nothing is counted that is covered afterwards.
+        image.keep_free(np.rot90(_strip(image, side, 0.3), -turns))
     objects = tuple(some for some in KINDS[kind](image) if some.count)
     around = []
     if kind in ROADSIDE and image.rng.random() < 0.35:
@@ -65,20 +93,28 @@ def scene(kind: str, *key: str | int) -> Scene:
     if kind in WOODED and image.rng.random() < 0.5:
         plant(image, int(image.rng.integers(12, 40)))
         around.append("trees")
-    return Scene(key, kind, image, objects, tuple(around), light(generator(*key, "light")))
+    image.turn(turns)
+    if beside:
+        BESIDE[beside](image, _strip(image, side, float(draw.uniform(0.2, 0.3))))
+    of = light(generator(*key, "light"))
+    return Scene(key, kind, image, objects, tuple(around), beside, side, of)
+
+
+def _strip(image: SceneImage, side: str, width: float) -> Mask:
+    """What is nearer to a side than ``width``."""
+    away = {
+        "left": image.column,
+        "right": 1 - image.column,
+        "top": image.row,
+        "bottom": 1 - image.row,
+    }[side]
+    strip: Mask = away < width
+    return strip
 
 
 def view(of: Scene) -> NDArray[np.uint8]:
     """The picture of a scene, uint8 [H, W, 3]."""
     return photograph(of.image, of.light, generator(*of.key, "camera"))
-
-
-def twins(of: Scene) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.uint16]]]:
-    """A scene as a picture, uint8 [H, W, 3], and as 12 bands of Sentinel-2, uint16 [H, W] each.
-
-    The bands are in reflectance x 10,000, on the pixels of the picture.
-    """
-    return view(of), multispectral(of.image, of.light, generator(*of.key, "sentinel-2"))
 
 
 def later(before: Scene, changes: bool) -> tuple[Scene, Change]:
@@ -89,10 +125,7 @@ def later(before: Scene, changes: bool) -> tuple[Scene, Change]:
     change = _change(image, before.kind) if changes else Change("nothing")
     # Nothing looks as it did years ago, though nothing has changed: plants are more or less green.
     image.gain *= np.exp(0.04 * image.field(0.15))
-    after = Scene(
-        key, before.kind, image, before.objects, before.around, light(generator(*key, "light"))
-    )
-    return after, change
+    return replace(before, key=key, image=image, light=light(generator(*key, "light"))), change
 
 
 CHANGING = ("bare land", "farmland", "forest", "meadow")

@@ -52,8 +52,12 @@ def _boats(image: SceneImage, water: Mask, low: int, high: int) -> list[Objects]
     return [Objects("boat", len(places), colour)]
 
 
+_GROUND = ("grass", "straw", "litter", "bright soil", "sand", "crop")
+
+
 def _land(image: SceneImage, *materials: str) -> None:
-    image.cover(str(image.rng.choice(materials)), 0.08 * image.field(0.015))
+    """Ground of one of the materials; by default any, so that it tells nothing of what is on it."""
+    image.cover(str(image.rng.choice(materials or _GROUND)), 0.08 * image.field(0.015))
     image.gain *= np.exp(0.1 * image.field(0.12))
 
 
@@ -63,7 +67,7 @@ def _water(image: SceneImage, where: Mask) -> None:
 
 
 def _airport(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "straw")
+    _land(image)
     angle = _angle(image)
     runway = (image.rng.uniform(0.15, 0.35), 0.5)
     image.paint(image.box(runway, 2.0, 0.1, 0.25 * angle), "asphalt", 0.9)
@@ -96,7 +100,7 @@ def _beach(image: SceneImage) -> list[Objects]:
 
 
 def _bridge(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "litter")
+    _land(image)
     along, across = image.turned((0.5, 0.5), _angle(image))
     water = np.abs(across + 0.02 * image.field(0.1)) < image.rng.uniform(0.17, 0.27)
     _water(image, water)
@@ -108,7 +112,7 @@ def _bridge(image: SceneImage) -> list[Objects]:
 
 
 def _chaparral(image: SceneImage) -> list[Objects]:
-    _land(image, "bright soil", "sand")
+    _land(image)
     image.paint(image.field(0.018) > 0.6, "shrub", 0.8)
     return []
 
@@ -122,7 +126,7 @@ def _desert(image: SceneImage) -> list[Objects]:
 
 
 def _farmland(image: SceneImage) -> list[Objects]:
-    _land(image, "grass")
+    _land(image)
     number, border = image.fields(image.rng.uniform(0.16, 0.26), _angle(image))
     kinds = image.rng.choice(
         ["crop", "crop", "grass", "straw", "bright soil"], int(number.max()) + 1
@@ -136,7 +140,7 @@ def _farmland(image: SceneImage) -> list[Objects]:
 
 
 def _football_field(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "asphalt")
+    _land(image)
     along, across = image.turned((0.5, 0.5), _angle(image))
     outer = np.hypot(np.clip(np.abs(along) - 0.2, 0, None), across)
     image.paint(outer < 0.31, "tiles", 2.0)
@@ -159,7 +163,7 @@ def _forest(image: SceneImage) -> list[Objects]:
 
 
 def _freeway(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "straw", "litter")
+    _land(image)
     at, angle = (image.rng.uniform(0.35, 0.65), 0.5), _angle(image)
     along, across = image.turned(at, angle)
     image.paint(np.abs(across) < 0.15, "asphalt", 1.4)
@@ -188,7 +192,7 @@ def _harbour(image: SceneImage) -> list[Objects]:
 
 
 def _industrial(image: SceneImage) -> list[Objects]:
-    _land(image, "asphalt", "dark soil")
+    _land(image)
     image.gain *= 1.3
     colour, angle = _colour(image, "white", "blue", "grey"), 0.3 * _angle(image)
     places = image.places(_count(image, 2, 5), 0.14)
@@ -199,7 +203,7 @@ def _industrial(image: SceneImage) -> list[Objects]:
 
 
 def _lake(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "litter", "broadleaf")
+    _land(image)
     at = (image.rng.uniform(0.4, 0.6), image.rng.uniform(0.4, 0.6))
     away = np.hypot(image.row - at[0], image.column - at[1]) + 0.05 * image.field(0.1)
     water = away < image.rng.uniform(0.2, 0.36)
@@ -226,7 +230,7 @@ def _mountain(image: SceneImage) -> list[Objects]:
 
 
 def _orchard(image: SceneImage) -> list[Objects]:
-    _land(image, "bright soil", "straw")
+    _land(image)
     along, across = image.turned((0.5, 0.5), _angle(image))
     spacing = image.rng.uniform(0.055, 0.075)
     crowns = np.cos(2 * math.pi * along / spacing) + np.cos(2 * math.pi * across / spacing)
@@ -235,7 +239,7 @@ def _orchard(image: SceneImage) -> list[Objects]:
 
 
 def _park(image: SceneImage) -> list[Objects]:
-    _land(image, "grass")
+    _land(image)
     for _ in range(_count(image, 2, 3)):
         path = image.band(0.025, 0.06)
         image.paint(path, "sand", 1.3)
@@ -262,7 +266,7 @@ def _parking(image: SceneImage) -> list[Objects]:
 
 
 def _residential(image: SceneImage) -> list[Objects]:
-    _land(image, "grass")
+    _land(image)
     spacing = image.rng.uniform(0.28, 0.36)
     street = (image.row + image.rng.uniform(0, 1)) % spacing < 0.05
     street |= (image.column + image.rng.uniform(0, 1)) % (1.6 * spacing) < 0.05
@@ -276,7 +280,7 @@ def _residential(image: SceneImage) -> list[Objects]:
 
 
 def _river(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "broadleaf", "litter")
+    _land(image)
     water = image.band(image.rng.uniform(0.14, 0.24), 0.07)
     _water(image, water)
     boats = _boats(image, water, 0, 2)
@@ -285,7 +289,7 @@ def _river(image: SceneImage) -> list[Objects]:
 
 
 def _storage_tanks(image: SceneImage) -> list[Objects]:
-    _land(image, "bright soil", "grass", "asphalt")
+    _land(image)
     colour = _colour(image, "white", "white", "grey")
     radius = image.rng.uniform(0.07, 0.1)
     places = image.places(_count(image, 2, 7), 1.2 * radius)
@@ -295,7 +299,7 @@ def _storage_tanks(image: SceneImage) -> list[Objects]:
 
 
 def _tennis_court(image: SceneImage) -> list[Objects]:
-    _land(image, "grass", "asphalt")
+    _land(image)
     colour, angle = _colour(image, "red", "blue"), 0.2 * _angle(image)
     places = image.places(_count(image, 1, 4), 0.17)
     for at in places:
@@ -337,3 +341,52 @@ ROADSIDE = frozenset({"bare land", "desert", "farmland", "forest", "meadow", "or
 WOODED = frozenset(
     {"football field", "lake", "meadow", "residential area", "storage tanks", "tennis courts"}
 )
+
+
+def _trees(image: SceneImage, where: Mask) -> None:
+    image.paint(where, _colour(image, "broadleaf", "conifer"), np.exp(0.35 * image.field(0.014)))
+
+
+def _houses(image: SceneImage, where: Mask) -> None:
+    image.paint(where, "asphalt", 1.5)
+    colour, (down, right) = _colour(image, "red", "grey", "white"), image.rng.uniform(0, 0.12, 2)
+    for row in np.arange(down, 1.0, 0.12):
+        for column in np.arange(right, 1.0, 0.12):
+            image.put(image.box((row, column), 0.08, 0.07) & where, colour)
+
+
+def _rows(image: SceneImage, where: Mask) -> None:
+    _, across = image.turned((0.5, 0.5), _angle(image))
+    image.paint(where, _colour(image, "bright soil", "straw"))
+    image.paint(where & (np.cos(2 * math.pi * across / 0.08) > 0), "crop")
+
+
+def _sea(image: SceneImage, where: Mask) -> None:
+    _water(image, where)
+    _, across = image.turned((0.5, 0.5), _angle(image))
+    waves = np.sin(2 * math.pi * (across + 0.03 * image.field(0.1)) / 0.1)
+    image.gain[where] *= np.exp(0.12 * waves)[where]
+
+
+BESIDE: dict[str, Callable[[SceneImage, Mask], None]] = {
+    "a forest": _trees,
+    "some fields": _rows,
+    "some houses": _houses,
+    "the sea": _sea,
+}
+"""Renderers of what can lie beside a kind of land use, in a part of the picture."""
+
+LIKE = {
+    "beach": ("the sea",),
+    "bridge": ("the sea",),
+    "chaparral": ("a forest",),
+    "farmland": ("some fields",),
+    "forest": ("a forest",),
+    "harbour": ("the sea",),
+    "lake": ("the sea",),
+    "mountain": ("the sea",),
+    "orchard": ("some fields", "a forest"),
+    "residential area": ("some houses",),
+    "river": ("the sea",),
+}
+"""What doesn't lie beside a kind of land use, as one couldn't be told from the other."""

@@ -52,6 +52,15 @@ _PHRASES: dict[str, tuple[str, str, str]] = {
 }
 
 
+# Where something is that lies along a side of the picture, and where all else is.
+_RELATIONS = {
+    "left": ("to the left of", "to the right of"),
+    "right": ("to the right of", "to the left of"),
+    "top": ("above", "below"),
+    "bottom": ("below", "above"),
+}
+
+
 def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Five sentences about a scene; some of them may be the same."""
     short, long, there = _PHRASES[scene.kind]
@@ -71,6 +80,15 @@ def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
         pool += [f"a road crosses {place} .", f"{short} is crossed by a grey road ."]
     if "trees" in scene.around:
         pool += [f"many green trees are around {place} .", f"{place} is surrounded by trees ."]
+    if scene.beside:
+        be = "are" if scene.beside.endswith("s") else "is"
+        here, there = _RELATIONS[scene.side]
+        pool += [
+            f"{scene.beside} {be} {here} {place} .",
+            f"{place} is {there} {scene.beside} .",
+            f"{short} {there} {scene.beside} .",
+            f"{scene.beside} {here} {short} .",
+        ]
     return _chosen(pool, rng)
 
 

@@ -1,5 +1,6 @@
 """Simulated scenes: what is told is what is there, and models can learn from it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,46 +11,49 @@ from bench.base.files import new_folder
 from bench.data.simulate import words
 from bench.data.simulate.image import PAINT, SIZE, SceneImage
 from bench.data.simulate.noise import generator
-from bench.data.simulate.optics import SENTINEL_2
-from bench.data.simulate.pictures import CHANGING, Change, later, scene, twins, view
+from bench.data.simulate.pictures import CHANGING, Change, later, scene, view
 from bench.data.simulate.renderers import KINDS, Objects
+
+PER_KIND = 12
+LAGS = (1, 2, 3, 4, 6, 8, 12)
 
 
 def colours(picture: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of each channel, and of its differences between pixels."""
+    """Mean and standard deviation of each channel: what stays when pixels are shuffled."""
     plain = picture.reshape(-1, 3).astype(float)
-    rough = np.abs(np.diff(picture.astype(float), axis=0)).mean(axis=(0, 1))
-    return np.concatenate([plain.mean(0), plain.std(0), rough])
+    return np.concatenate([plain.mean(0), plain.std(0)])
 
 
-@pytest.fixture(scope="module")
-def learned() -> tuple[np.ndarray, np.ndarray]:
-    made = [
-        (colours(view(scene(kind, 7, number))), index)
-        for index, kind in enumerate(KINDS)
-        for number in range(8)
-    ]
-    return np.array([x for x, _ in made]), np.array([y for _, y in made])
+def arrangement(picture: np.ndarray) -> np.ndarray:
+    """How much pixels at some distances differ, of a picture without its colours."""
+    grey = picture.mean(axis=2)
+    grey = (grey - grey.mean()) / grey.std()
+    found = []
+    for lag in LAGS:
+        down, right = grey[lag:] - grey[:-lag], grey[:, lag:] - grey[:, :-lag]
+        found += sorted(np.abs(way).mean() for way in (down, right))
+        found.append((down**2).mean() + (right**2).mean())
+    return np.array(found)
 
 
-def test_mean_colours_tell_kinds_apart(learned: tuple[np.ndarray, np.ndarray]) -> None:
-    x, y = learned
-    x = (x - x.mean(0)) / x.std(0)
-    train = np.arange(len(y)) % 8 < 6
-    centres = np.stack([x[train & (y == kind)].mean(0) for kind in range(len(KINDS))])
-    found = np.linalg.norm(x[~train, None] - centres, axis=2).argmin(1)
+def test_kinds_are_told_by_the_arrangement_of_pixels_more_than_by_their_colours() -> None:
+    made = [view(scene(kind, 7, number)) for kind in KINDS for number in range(PER_KIND)]
+    kinds = np.repeat(np.arange(len(KINDS)), PER_KIND)
+    train = np.arange(len(made)) % PER_KIND < 8
+
+    def accuracy(describe: Callable[[np.ndarray], np.ndarray]) -> float:
+        x = np.array([describe(picture) for picture in made])
+        x = np.column_stack([(x - x.mean(0)) / x.std(0), np.ones(len(x))])
+        of_train = x[train]
+        weights = np.linalg.solve(
+            of_train.T @ of_train + 3 * np.eye(x.shape[1]),
+            of_train.T @ np.eye(len(KINDS))[kinds[train]],
+        )
+        return float(((x[~train] @ weights).argmax(1) == kinds[~train]).mean())
+
     # Chance is 1 in 22.
-    assert (found == y[~train]).mean() > 0.4
-
-
-def test_a_linear_probe_does_better(learned: tuple[np.ndarray, np.ndarray]) -> None:
-    x, y = learned
-    x = (x - x.mean(0)) / x.std(0)
-    # Least squares on the classes, with squares and products of the nine features.
-    x = np.column_stack([np.ones(len(x)), x, x**2, x[:, :3] * x[:, 6:]])
-    train = np.arange(len(y)) % 8 < 6
-    weights, *_ = np.linalg.lstsq(x[train], np.eye(len(KINDS))[y[train]], rcond=None)
-    assert ((x[~train] @ weights).argmax(1) == y[~train]).mean() > 0.5
+    assert accuracy(colours) < 0.3
+    assert accuracy(arrangement) > accuracy(colours) + 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -164,22 +168,32 @@ def test_what_was_built_is_told() -> None:
     assert not any("buildings" in text or "one blue building are" in text for text in texts)
 
 
-def test_twins_show_one_scene() -> None:
-    made = scene("beach", 1, 4)
-    picture, bands = twins(made)
-    assert np.array_equal(picture, view(made))
-    assert list(bands) == list(SENTINEL_2)
-    assert {(band.shape, band.dtype.name) for band in bands.values()} == {((SIZE, SIZE), "uint16")}
-    for channel, band in enumerate(("B04", "B03", "B02")):
-        # The camera's tone curve undone: the same reflectance, but for noise and rounding.
-        reflectance = 10_000 * (picture[..., channel] / 255.0) ** 2.2 / 2
-        shown = picture[..., channel] < 255
-        assert np.median(np.abs(reflectance - bands[band])[shown]) < 60
-    # Plants are bright in the near infrared, water is not: what the picture doesn't show.
-    assert scene("forest", 1, 1).kind == "forest"
-    _, forest = twins(scene("forest", 1, 1))
-    assert forest["B08"].mean() > 5 * forest["B04"].mean()
-    assert bands["B08"].min() < 500
+def test_what_lies_beside_is_where_the_words_say() -> None:
+    opposite = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+    across = {
+        "to the left of": "left",
+        "to the right of": "right",
+        "above": "top",
+        "below": "bottom",
+    }
+    ends: dict[str, list[float]] = {"near": [], "far": []}
+    for number in range(40):
+        made = scene("bare land", 13, number)
+        if made.beside != "the sea":
+            continue
+        picture = view(made).astype(float).mean(axis=2)
+        edges = {"left": picture[:, 0], "right": picture[:, -1], "top": picture[0]}
+        edges["bottom"] = picture[-1]
+        ends["near"].append(edges[made.side].mean())
+        ends["far"].append(edges[opposite[made.side]].mean())
+        for text in words.captions(made, generator(number)):
+            for relation, side in across.items():
+                first, found, _ = text.partition(f" {relation} ")
+                if found:
+                    assert side == (made.side if "sea" in first else opposite[made.side]), text
+    assert len(ends["near"]) > 4
+    # Water is darker than land under any light.
+    assert np.mean(np.array(ends["near"]) < np.array(ends["far"])) > 0.8
 
 
 def test_places_keep_their_distance() -> None:
