@@ -15,6 +15,7 @@ from bench.results import trainings
 if TYPE_CHECKING:
     from bench.report.folds import Summary
     from bench.report.leaderboard.floors import FloorComparison
+    from bench.spec.score import Score
 
 
 _RUNS = 25
@@ -147,3 +148,40 @@ def _print_reported(members: Iterable[dict[str, Any]]) -> None:
 def cut(value: Any) -> str:
     """Text of any origin, printable and of bounded length."""
     return display.shown("" if value is None else value, _CUT)
+
+
+def print_worst_groups(scores: "Iterable[tuple[str, str, Score]]") -> None:
+    """The worst group of each run by each declared attribute; nothing where there is none.
+
+    Args:
+        scores: each with its run and the name of its entry.
+    """
+    from bench.spec.score import GAP, WORST
+
+    by_slice = {(run, entry, score.slice): score for run, entry, score in scores if score.slice}
+    rows, names = [], set()
+    for (run, entry, part), worst in by_slice.items():
+        if not part.endswith(WORST):
+            continue
+        attribute = part.removesuffix(WORST)
+        gap = by_slice.get((run, entry, attribute + GAP))
+        names.add(worst.name)
+        rows.append(
+            [
+                cut(entry),
+                cut(f"{attribute} {worst.label}"),
+                number(worst.value),
+                interval(worst.low, worst.high),
+                number(gap.value if gap else None),
+                interval(gap.low, gap.high) if gap else "-",
+                f"{worst.samples:,}",
+            ]
+        )
+    if not rows:
+        return
+    print_line()
+    headings = ["entry", "worst group", ", ".join(sorted(names)), "95 % interval"]
+    more = ["less the rest", "95 % interval", "samples"]
+    print_table([*headings, *more], rows[:_RUNS], right=[2, 4, 6])
+    if len(rows) > _RUNS:
+        print_line(f"{len(rows) - _RUNS:,} more; `bench results export` writes all")

@@ -8,6 +8,7 @@ import typer
 
 from bench.base.paths import shown
 from bench.cli._console import interval, number, p_value, print_line, print_table
+from bench.cli._results_tables import print_worst_groups
 
 if TYPE_CHECKING:
     from bench.report.leaderboard.floors import FloorComparison
@@ -206,6 +207,7 @@ def _show_all(manifest: "Manifest", results: Path) -> None:
     of_classes = [s for s in scores if s.average == "classes" and s.metric == main]
     if of_classes:
         _scores(f"{main} by class", of_classes, "")
+    print_worst_groups([(manifest.run, manifest.entry.name, score) for score in scores])
     print_line(f"\n{_what(manifest)}")
     if cost := _cost(manifest.cost):
         print_line(cost)

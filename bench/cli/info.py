@@ -118,6 +118,7 @@ def verb(
             ["kind", asked.kind],
             ["a model is", kind.interface],
             ["primary metric", asked.primary],
+            *([["worst group by", ", ".join(asked.groups)]] if asked.groups else []),
             ["classes", f"{len(asked.classes)}: " + "; ".join(asked.classes)],
             ["splits", f"{splits}; scored: {asked.split}"],
             ["observation", "; ".join(f"{name}: {form}" for name, form in schema.items())],

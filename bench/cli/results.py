@@ -20,7 +20,7 @@ from bench.cli._console import (
     print_table,
     results_folder,
 )
-from bench.cli._results_tables import cut, print_folds, print_results
+from bench.cli._results_tables import cut, print_folds, print_results, print_worst_groups
 
 if TYPE_CHECKING:
     import datetime
@@ -102,6 +102,10 @@ def show(
         sys.stdout.write(display.as_csv(_COLUMNS, [[row[c] for c in _COLUMNS] for row in rows]))
     else:
         print_results(rows, beside, floors)
+        if task is not None:
+            for each in sorted({row["track"] for row in rows}):
+                found = recorded.worst_groups(folder, task, each)
+                print_worst_groups(one for one in found if entry in (None, one[1]))
         print_folds(over_folds)
 
 

@@ -10,6 +10,7 @@ from bench.base.errors import RequestError, unknown
 from bench.metrics.scales import known
 from bench.results import store
 from bench.spec import declared
+from bench.spec.score import GAP, WORST, Score
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -81,6 +82,29 @@ def rows(
         row["higher_is_better"] = scale.higher_is_better if scale else None
         row["started"] = row["started"].isoformat()
     return sorted(made, key=_rank)
+
+
+def worst_groups(results: Path, task: str, track: str) -> list[tuple[str, str, Score]]:
+    """The worst groups that runs of a task have, each with its run and entry, as they are ranked.
+
+    Args:
+        results: the results folder.
+        task: its name.
+        track: ``official`` or ``sample``.
+    """
+    if not store.database(results).is_file():
+        return []
+    query = """
+    select r.run, r.entry, m.metric, m.average, m.label, m.value, m.low, m.high, m.samples, m.slice,
+           m.classes, m.units, m.sampling_unit
+    from metrics m join runs r using (run)
+    where r.task = ? and r.track = ? and (ends_with(m.slice, ?) or ends_with(m.slice, ?))
+          and not r.partial and not r.altered
+    order by r.entry, r.run, m.slice
+    """
+    with store.connect(results, write=False) as connection:
+        found = connection.execute(query, [task, track, WORST, GAP]).fetchall()
+    return [(run, entry, Score(*numbers)) for run, entry, *numbers in found]
 
 
 def require_task(results: Path, task: str | None) -> None:

@@ -58,7 +58,7 @@ class Task(BaseModel):
         name, version: what it is called; a version never changes its meaning.
         kind: the family: a module of `bench.kinds`.
         title, about, protocol, superseded_by: words; they don't enter the digest, nor do
-            ``baselines``, ``folds_of`` and ``extra``.
+            ``baselines``, ``folds_of``, ``extra`` and ``groups``.
         dataset: a dataset of `bench.data`, whose classes, bands and statistics the task uses.
         split: the split that is scored.
         baselines: the task whose baselines this one shares, by name; its own where empty.
@@ -70,6 +70,8 @@ class Task(BaseModel):
             what a model gets that asks for nothing.
         primary: the metric that ranks, ``<metric>_<average>``.
         settings: what the kind needs to know to score, validated by the kind.
+        groups: attributes of samples, such as ``country``, whose worst group is shown in addition
+            to what is scored, which it doesn't change.
         extra: the extra of rs-bench whose packages its models or scores need; none where empty.
         digests: the digest of every version so far, the present one included.
         folds: further folds by number: ``[folds.2]`` of the task NAME is the task ``NAME-fold2``.
@@ -94,6 +96,7 @@ class Task(BaseModel):
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
     primary: str
     settings: dict[str, Any] = {}
+    groups: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], ...] = ()
     extra: extras.Extra | Literal[""] = ""
     digests: dict[str, str]
     folds: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]?$")], Fold] = {}

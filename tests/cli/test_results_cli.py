@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from bench import cli
 from bench.results import reported, store
+from tests import run_json
 from tests.fabricated import fabricate
 
 
@@ -189,6 +191,25 @@ def test_export_writes_a_file_or_stdout(results):
     assert "rs-bench/reben-mlc" in hub.stdout
     card = results.in_process("results export --format model-index")
     assert "model-index:" in card.stdout
+
+
+def test_the_worst_groups_of_a_task_are_shown_below_its_table(bench):
+    folder = bench.folder / "results"
+    known = {"low": 0.25, "high": 0.375, "samples": 40, "label": "Finland"}
+    part = [
+        run_json.score(value=0.3125, slice="country: worst", **known),
+        run_json.score(value=-0.125, slice="country: worst less rest", label="Finland"),
+    ]
+    run, *_ = fabricate(folder, "grouped", entry="net", scores=[run_json.score(), *part])
+    store.record(folder, run)
+    found = bench.in_process("results --task reben-mlc").stdout.splitlines()
+    (heading,) = (line for line in found if "worst group" in line)
+    assert "less the rest" in heading
+    row = re.split(r" {2,}", found[found.index(heading) + 2])
+    assert row == ["net", "country Finland", "0.3125", "[0.2500, 0.3750]", "-0.1250", "-", "40"]
+    assert "worst group" not in bench.in_process("results").stdout
+    shown = bench.in_process("info reben-mlc").stdout
+    assert re.search(r"worst group by +country, season", shown)
 
 
 def test_showing_results_imports_nothing_that_only_writing_needs(results):

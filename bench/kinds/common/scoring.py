@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from bench.kinds.common.groups import worst_groups
 from bench.kinds.common.kind import Kind
 from bench.kinds.common.units import Units, units
 from bench.metrics import stats
@@ -75,6 +76,7 @@ def score(
     for part, places in _slices(attributes).items():
         rows = observations.take(places)
         found += _scored(kind, rows, independent.of(places), part, primary)[0]
+    found += worst_groups(kind, observations, attributes, independent, found)
     doubts = _too_few(kind, observations, independent, left_out)
     return Scored(
         tuple(found),

@@ -224,7 +224,8 @@ def test_classes_slices_and_the_pareto_front_are_drawn(board):
     # What hasn't been scrolled to isn't rendered, so that it has no inner text yet.
     script = "return [...document.querySelectorAll('section.active h3')].map((e) => e.textContent)"
     headings = board.run(script)
-    assert {"Score against cost", "By class", "By country"} <= set(headings)
+    assert {"Score against cost", "By class", "By country", "Worst groups"} <= set(headings)
+    assert not any("worst" in heading for heading in headings)
     label = board.find("svg.chart").get_attribute("aria-label")
     assert "Pareto front: resnet18-s1s2: 0.6800 at 510 M" in label
     assert board.run("return document.querySelectorAll('.bars')[0].tBodies[0].rows.length") == 19

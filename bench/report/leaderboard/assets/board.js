@@ -327,6 +327,36 @@ function Curves({ board, picked }) {
       <${CurveChart} curve=${curve} rows=${rows} board=${board} /></section>`);
 }
 
+const WORST = /^(.*): worst( less rest)?$/;
+
+// Of each entry the worst group by each declared attribute, and how far it is from all others.
+function WorstGroups({ carried, rows }) {
+  const lines = carried.filter((s) => s.slice.endsWith(": worst")).flatMap((s) => rows
+    .map((row) => ({ row, score: number(s.column, row.index) }))
+    .filter((line) => line.score)
+    .map(({ row, score }) => {
+      const gap = carried.find((g) => g.slice === `${s.slice} less rest` && g.label === s.label
+        && number(g.column, row.index));
+      const rest = gap ? number(gap.column, row.index) : null;
+      return { attribute: WORST.exec(s.slice)[1], group: s.label, row, score, rest };
+    }));
+  if (!lines.length) return null;
+  const cell = (score) => html`<td class="numeric">${score
+    ? html`<b>${fixed(score.value, score.digits)}</b> <span class="quiet">${intervalText(score, score.digits)}</span>`
+    : "–"}</td>`;
+  return html`<section class="far"><h3>Worst groups</h3>
+    <div class="scroll" role="region" tabindex="0" aria-label="Worst groups"><table>
+      <thead><tr><th scope="col">By</th><th scope="col">Entry</th><th scope="col">Worst</th>
+        <th scope="col" class="numeric">Value</th><th scope="col" class="numeric">Less the rest</th>
+        <th scope="col" class="numeric">n</th></tr></thead>
+      <tbody>${lines.map((line) => html`<tr key=${line.attribute + line.row.key + line.group}>
+        <th scope="row">${line.attribute}</th><td>${line.row.entry}</td><td><bdi>${line.group}</bdi></td>
+        ${cell(line.score)}${cell(line.rest)}
+        <td class="numeric quiet">${whole(line.score.samples)}</td></tr>`)}</tbody></table></div>
+    <p class="quiet">The worst of many groups that are alike looks worse than it is; the difference is over the
+      classes that occur in both parts.</p></section>`;
+}
+
 function Parts({ board, rows }) {
   const { primary } = board.task;
   const carried = scoresOf(board);
@@ -334,9 +364,10 @@ function Parts({ board, rows }) {
     .map((score) => ({ name: name(score), scores: rows.map((row) => number(score.column, row.index)) }))
     .filter((line) => line.scores.some(Boolean));
   const classes = lines((s) => !s.slice && s.label && !RATE.test(s.label), (s) => s.label);
+  const groups = carried.filter((s) => s.slice && !WORST.test(s.slice));
   const slices = Map.groupBy
-    ? Map.groupBy(carried.filter((s) => s.slice), (s) => s.slice.split("=")[0])
-    : carried.filter((s) => s.slice).reduce((groups, s) => {
+    ? Map.groupBy(groups, (s) => s.slice.split("=")[0])
+    : groups.reduce((groups, s) => {
       const key = s.slice.split("=")[0];
       return groups.set(key, [...(groups.get(key) ?? []), s]);
     }, new Map());
@@ -353,7 +384,8 @@ function Parts({ board, rows }) {
         lines=${scores.map((score) => ({
           name: score.slice.slice(attribute.length + 1),
           scores: rows.map((row) => number(score.column, row.index)),
-        })).filter((line) => line.scores.some(Boolean))} /></section>`)}`;
+        })).filter((line) => line.scores.some(Boolean))} /></section>`)}
+    <${WorstGroups} carried=${carried} rows=${rows} />`;
 }
 
 function Cost({ board, picks }) {
