@@ -39,8 +39,9 @@ def main() -> int:
         pair = found.pairs[0]
         holds = pair.verdict == "better" and pair.p is not None and pair.p < LEVEL
         failed += not holds
-        numbers = (pair.value, pair.low, pair.high, pair.p)
-        value, low, high, p = ("-" if number is None else f"{number:.3f}" for number in numbers)
+        numbers = (pair.value, pair.low, pair.high)
+        value, low, high = ("-" if number is None else f"{number:.3f}" for number in numbers)
+        p = "-" if pair.p is None else "< 0.0001" if pair.p < 1e-4 else f"{pair.p:.4f}"
         cells = claim["claim"], task, better, worse, f"{value} {found.metric}", f"{low} to {high}"
         print("|", " | ".join([*cells, p, "yes" if holds else "NO"]), "|", flush=True)
     return min(failed, 1)

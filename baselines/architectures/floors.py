@@ -71,6 +71,29 @@ class Ridge(nn.Module):
         return expected
 
 
+class Regressed(nn.Module):
+    """A floor whose only learnt part is a ridge regression; validation chooses its penalty."""
+
+    ridge: Ridge
+
+    @property
+    def choices(self) -> int:
+        """How many penalties there are to choose from, once it is fitted."""
+        return self.ridge.choices
+
+    def choose(self, index: int) -> None:
+        """Take one of the penalties."""
+        self.ridge.choose(index)
+
+
+def tangent_logits(expected: torch.Tensor) -> torch.Tensor:
+    """Logits from what a regression expects of labels: 4 (p - 1/2), the tangent of logit p at 1/2.
+
+    What is expected of a label may lie below 0 or above 1, where no logit is defined.
+    """
+    return 4 * (expected - 0.5)
+
+
 def moments(images: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Images [N, C, height, width], or several of them by name -> [N, 2 C].
 
@@ -90,7 +113,7 @@ def labels(batch: Batch) -> torch.Tensor:
     return found
 
 
-class Statistics(nn.Module):
+class Statistics(Regressed):
     """Images float32 [N, in_channels, height, width] -> logits float32 [N, outputs].
 
     Ridge regression of the labels on mean and standard deviation of each band: whatever a model
@@ -110,18 +133,6 @@ class Statistics(nn.Module):
         """Learn from the training split; `choose` then takes one of the penalties."""
         self.ridge.fit((moments(batch.inputs), labels(batch)) for batch in batches)
 
-    @property
-    def choices(self) -> int:
-        """How many penalties there are to choose from, once it is fitted."""
-        return self.ridge.choices
-
-    def choose(self, index: int) -> None:
-        """Take one of the penalties."""
-        self.ridge.choose(index)
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits: the line that touches that of a probability p at 1/2, 4 (p - 1/2).
-
-        What is expected of a label may lie below 0 or above 1, where no logit does.
-        """
-        return 4 * (self.ridge(moments(images)) - 0.5)
+        """Logits: see `tangent_logits`."""
+        return tangent_logits(self.ridge(moments(images)))

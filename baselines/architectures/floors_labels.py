@@ -8,7 +8,8 @@ from torch import nn
 import bench.base.torch_setup  # noqa: F401
 from bench.kinds.common.batch import Batch
 
-from .floors import Ridge, labels
+from .floors import Regressed, Ridge, labels, tangent_logits
+from .networks import network
 
 
 class Prior(nn.Module):
@@ -62,7 +63,7 @@ class EveryClass(nn.Module):
         return images.new_ones(len(images), self.outputs)
 
 
-class RandomEncoder(nn.Module):
+class RandomEncoder(Regressed):
     """Images float32 [N, in_channels, size, size] -> logits float32 [N, outputs].
 
     Ridge regression of the labels on the pooled features of a network with random weights: what its
@@ -86,12 +87,7 @@ class RandomEncoder(nn.Module):
         encoder: str = "resnet18",
     ) -> None:
         super().__init__()
-        from timm import create_model
-
-        try:
-            self.encoder = create_model(encoder, num_classes=0, in_chans=in_channels)
-        except RuntimeError as error:
-            raise ValueError(str(error)) from error
+        self.encoder = network(encoder, in_channels)
         self.ridge = Ridge(self.encoder.num_features, outputs)
 
     def fit(self, batches: Iterable[Batch]) -> None:
@@ -104,15 +100,6 @@ class RandomEncoder(nn.Module):
 
         self.ridge.fit(described())
 
-    @property
-    def choices(self) -> int:
-        """How many penalties there are to choose from, once it is fitted."""
-        return self.ridge.choices
-
-    def choose(self, index: int) -> None:
-        """Take one of the penalties."""
-        self.ridge.choose(index)
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits: the line that touches that of a probability p at 1/2, 4 (p - 1/2)."""
-        return 4 * (self.ridge(self.encoder(images)) - 0.5)
+        """Logits: see `tangent_logits`."""
+        return tangent_logits(self.ridge(self.encoder(images)))

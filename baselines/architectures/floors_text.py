@@ -15,7 +15,7 @@ from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
 
 from .dates import CHANNELS, dates_of, described
-from .floors import Ridge
+from .floors import Regressed, Ridge
 
 _EDGES = (-0.67, 0.0, 0.67)  # quartiles of a standard normal variable
 _SIDE = 64  # pixels on a side that colours are counted in
@@ -45,7 +45,7 @@ class Colours(nn.Module):
         return torch.cat([pixels.mean(2), pixels.std(2, correction=0), shares], dim=1)
 
 
-class ColoursToWords(nn.Module):
+class ColoursToWords(Regressed):
     """A bag of colours and a bag of words: pictures and sentences -> embeddings [N, words].
 
     A sentence is its words, each weighted by the logarithm of one over the share of training
@@ -90,15 +90,6 @@ class ColoursToWords(nn.Module):
         targets = torch.stack([self._words(own).mean(dim=0) for own in texts])
         self.usual.copy_(targets.mean(dim=0))
         self.ridge.fit([(torch.cat(rows), targets - self.usual)])
-
-    @property
-    def choices(self) -> int:
-        """How many penalties there are to choose from, once it is fitted."""
-        return self.ridge.choices
-
-    def choose(self, index: int) -> None:
-        """Take one of the penalties."""
-        self.ridge.choose(index)
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Embeddings [N, words] of images [N, 3 or 6, height, width]."""

@@ -12,6 +12,7 @@ from bench.kinds.common.batch import Batch
 
 from .dates import dates_of, described
 from .floors_text import as_bytes, as_text
+from .networks import network
 
 _GRID = 4
 _SEED = 0
@@ -78,7 +79,9 @@ class NearestCaption(nn.Module):
         super().__init__()
         dates = dates_of(in_channels)
         channels = in_channels // dates
-        self.encoder = _network(encoder, channels, pretrained) if encoder else Statistics(channels)
+        self.encoder = (
+            network(encoder, channels, pretrained=pretrained) if encoder else Statistics(channels)
+        )
         width = self.encoder.num_features * (3 if dates == 2 else 1)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
@@ -129,12 +132,3 @@ class NearestCaption(nn.Module):
 
     def _standard(self, rows: torch.Tensor) -> torch.Tensor:
         return normalize((rows - self.mean) / self.std, dim=1)
-
-
-def _network(name: str, channels: int, pretrained: bool) -> nn.Module:
-    from timm import create_model
-
-    try:
-        return create_model(name, pretrained=pretrained, num_classes=0, in_chans=channels)
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error

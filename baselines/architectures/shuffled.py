@@ -5,6 +5,8 @@ from torch import nn
 
 import bench.base.torch_setup  # noqa: F401
 
+from . import networks
+
 
 class Shuffled(nn.Module):
     """Images float32 [N, in_channels, height, width] -> what a network says of their pixels.
@@ -33,14 +35,7 @@ class Shuffled(nn.Module):
         **arguments: float,
     ) -> None:
         super().__init__()
-        from timm import create_model
-
-        try:
-            self.network = create_model(
-                network, num_classes=outputs, in_chans=in_channels, **arguments
-            )
-        except RuntimeError as error:
-            raise ValueError(str(error)) from error
+        self.network = networks.network(network, in_channels, outputs, **arguments)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The network's answer to the shuffled images."""

@@ -120,8 +120,10 @@ def interval(low: float | None, high: float | None) -> str:
     return "-" if low is None or high is None else f"[{low:.4f}, {high:.4f}]"
 
 
-def p_value(value: float) -> str:
+def p_value(value: float | None) -> str:
     """A p-value in a sentence."""
+    if value is None:
+        return "p unknown"
     return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}"
 
 

@@ -73,7 +73,7 @@ def _visible(least: float) -> str:
     return f"differences below {number(least)} can't be seen (power 0.8)"
 
 
-def show_seeds(manifests: "Sequence[Manifest]", results: Path) -> None:
+def show_seeds(manifests: "Sequence[Manifest]") -> None:
     """Runs of one entry with several seeds: each of them, and their mean with its errors."""
     from bench.report.estimate import estimate, of_manifest
     from bench.results import trainings

@@ -130,15 +130,14 @@ def _two(found: "Comparison", samples: "PerSample") -> None:
     }[pair.verdict]
     tiny = ", by so little that it hardly matters" if pair.tiny and pair.verdict != "tied" else ""
     print_line(f"\n{verdict}{tiny}")
-    print_line(f"difference {_effect(pair)}, p {_p(pair.p, sign=True)}")
+    print_line(f"difference {_effect(pair)}, {p_value(pair.p)}")
     print_line(
         f"ahead on {samples.ahead:,} samples, behind on {samples.behind:,}, even on "
         f"{samples.even:,} ({samples.score})"
     )
     if samples.mcnemar is not None:
         print_line(
-            f"McNemar p {_p(samples.mcnemar.exact, sign=True)} exact, "
-            f"{_p(samples.mcnemar.mid)} mid-p"
+            f"McNemar {p_value(samples.mcnemar.exact)} exact, {_p(samples.mcnemar.mid)} mid-p"
         )
     if found.classes:
         print_line()
@@ -218,10 +217,6 @@ def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.4f}"
 
 
-def _p(value: float | None, *, sign: bool = False) -> str:
-    """A p-value; in a sentence with the sign that stands before it."""
-    if value is None:
-        return "unknown" if sign else "-"
-    if value < 1e-4:
-        return "< 0.0001"
-    return f"{'= ' if sign else ''}{value:.4f}"
+def _p(value: float | None) -> str:
+    """A p-value for a table."""
+    return "-" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"

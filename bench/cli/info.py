@@ -55,8 +55,7 @@ def verb(
     from bench import data, kinds
     from bench.models import entries
     from bench.report.floors import floors_of
-    from bench.report.leaderboard.floors import best_floors
-    from bench.report.standing import visible
+    from bench.report.standing import recorded
     from bench.spec import task as tasks
     from bench.spec.floors import is_floor
 
@@ -76,8 +75,9 @@ def verb(
     declared = asked.declaration
     schema = {field.name: str(field.type) for field in kind.schema()}
     baselines = entries.baseline_names(asked)
-    seen = visible(asked.name, asked.digest, results_folder(results))
-    best = best_floors(results_folder(results), asked.name, asked.digest)
+    known = recorded(asked.name, asked.digest, results_folder(results))
+    seen = {track: one.visible for track, one in known.items() if one.visible is not None}
+    best = {track: one.floor for track, one in known.items() if one.floor is not None}
     if as_json:
         print_json(
             asked.model_dump(mode="json")
@@ -96,7 +96,9 @@ def verb(
                 "contracts": {name: asked.input(name).model_dump() for name in asked.inputs},
                 "recipes": entries.recipes(asked),
                 "visible": seen,
-                "best_floors": {track: vars(one) for track, one in best.items()},
+                "best_floors": {
+                    track: {"floor": one.floor, "value": one.value} for track, one in best.items()
+                },
             }
         )
         return

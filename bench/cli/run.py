@@ -58,7 +58,7 @@ def verb(
         ids,
         allow_python=allow_python,
     )
-    numbers = several.parse(seeds) if seeds is not None else None
+    numbers = several.asked(seeds, seed)
     with reporting(quiet) as report:
         if numbers is None:
             manifests = [evaluate.run(asked, report)]
@@ -70,7 +70,9 @@ def verb(
         print_json(contents[0] if numbers is None else contents)
         return
     if len(manifests) > 1:
-        _shown.show_seeds(manifests, asked.results)
+        for one in manifests if full else ():
+            _shown.show(one, asked.results, full=True)
+        _shown.show_seeds(manifests)
     else:
         _shown.show(manifest, asked.results, full=full)
     if manifest.track == "sample":

@@ -41,7 +41,7 @@ def verb(
         results,
         allow_python=allow_python,
     )
-    numbers = several.parse(seeds) if seeds is not None else None
+    numbers = several.asked(seeds, seed)
     with reporting(quiet) as report:
         if numbers is None:
             trained = [evaluate.train(asked, report)]

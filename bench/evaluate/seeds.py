@@ -35,6 +35,22 @@ def parse(text: str) -> list[int]:
     return sorted(found)
 
 
+def asked(text: str | None, seed: int) -> list[int] | None:
+    """The seeds that ``--seeds`` names; None where only ``--seed`` counts.
+
+    Raises:
+        RequestError: both are given, or as `parse`.
+    """
+    if text is None:
+        return None
+    if seed:
+        raise RequestError(
+            f"expected --seed or --seeds, found both ({seed} and {text:.100})",
+            "name all seeds by --seeds",
+        )
+    return parse(text)
+
+
 def run(request: Request, seeds: Sequence[int], report: Report = SILENT) -> list[Manifest]:
     """Train with each seed and evaluate; what is recorded already is found again.
 

@@ -47,6 +47,21 @@ class Standing:
     floor: FloorComparison | None = None
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What is known of a task from the results on one track.
+
+    Attributes:
+        visible: the smallest difference that two typical entries would show with a power of 0.8;
+            None where no two can be paired.
+        floor: an entrant beside the best floor, which it names with its score; None where no floor
+            is recorded.
+    """
+
+    visible: float | None
+    floor: FloorComparison | None
+
+
 def published(task: str, primary: str, results: Path | None = None) -> PublishedRange | None:
     """The range of published values of a task's primary metric; None where there are none.
 
@@ -70,8 +85,8 @@ def published(task: str, primary: str, results: Path | None = None) -> Published
     return PublishedRange(min(values), max(values), len(values), bool(comparable))
 
 
-def visible(task: str, digest: str, results: Path) -> dict[str, float]:
-    """The smallest visible difference on each track of a task, from what is recorded.
+def recorded(task: str, digest: str, results: Path) -> dict[str, Recorded]:
+    """What is recorded of a task on each track.
 
     Args:
         task: its name.
@@ -79,8 +94,8 @@ def visible(task: str, digest: str, results: Path) -> dict[str, float]:
         results: the results folder.
 
     Returns:
-        By track; a track on which no two entries can be paired is absent. Where simulated data of
-        several versions is recorded, that of the last one read.
+        By track; one without results is absent. Where simulated data of several versions is
+        recorded, that of the last one read.
 
     Raises:
         BenchError: the database can't be read.
@@ -88,9 +103,11 @@ def visible(task: str, digest: str, results: Path) -> dict[str, float]:
     if not store.database(results).is_file():
         return {}
     return {
-        board.track: board.visible
+        board.track: Recorded(
+            board.visible, next((one for one in compared(board) if one is not None), None)
+        )
         for board in boards(read(results, task=task)[0])
-        if board.digest == digest and board.visible is not None
+        if board.digest == digest
     }
 
 

@@ -32,6 +32,13 @@ def test_what_are_no_seeds_is_refused(text):
 ASKED = f"run --task {TASK} --model mine --track sample"
 
 
+def test_seeds_stand_in_place_of_a_seed():
+    assert seeds.asked(None, 3) is None
+    assert seeds.asked("0-1", 0) == [0, 1]
+    with pytest.raises(RequestError, match="expected --seed or --seeds, found both"):
+        seeds.asked("0-1", 3)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, sample_data):
     """A folder with an entry that was trained twice, its prompt, and what was printed."""

@@ -71,31 +71,6 @@ def compared(board: Board) -> list[FloorComparison | None]:
     return found
 
 
-def best_floors(results: Path, task: str, digest: str) -> dict[str, FloorComparison]:
-    """The best recorded floor of a task on each track, from what is recorded.
-
-    Args:
-        results: the results folder.
-        task: its name.
-        digest: of its present meaning.
-
-    Returns:
-        By track; one without a floor is absent. Where simulated data of several versions is
-        recorded, that of the last one read.
-
-    Raises:
-        BenchError: the database can't be read.
-    """
-    if not store.database(results).is_file():
-        return {}
-    return {
-        board.track: one
-        for board in boards(read(results, task=task)[0])
-        for one in compared(board)
-        if board.digest == digest and one is not None and one.p == 1 and one.verdict == "floor"
-    }
-
-
 def by_run(results: Path, task: str = "") -> dict[str, FloorComparison]:
     """How the entrant of each recorded run compares with the best floor of its board, by run.
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from bench.report import standing
 from bench.report.leaderboard.boards import boards
-from bench.report.leaderboard.floors import best_floor, best_floors, by_run, compared
+from bench.report.leaderboard.floors import best_floor, by_run, compared
 from bench.report.leaderboard.read import read
 from tests.report.leaderboard.fabricated import manifest, recorded
 
@@ -102,10 +103,10 @@ def test_every_run_of_an_entrant_and_no_other_board(tmp_path):
         made[2]["run"]: "floor",
     }
     assert by_run(tmp_path, TASK) == found
-    assert {t: o.floor for t, o in best_floors(tmp_path, TASK, "d" * 64).items()} == {
-        "official": "floor-prior"
-    }
-    assert best_floors(tmp_path, TASK, "e" * 64) == {}
+    assert {
+        t: o.floor.floor for t, o in standing.recorded(TASK, "d" * 64, tmp_path).items() if o.floor
+    } == {"official": "floor-prior"}
+    assert standing.recorded(TASK, "e" * 64, tmp_path) == {}
     assert by_run(tmp_path, "reben-pixel") == {}
 
 
