@@ -56,13 +56,16 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_data(data_folder: Path) -> Path:
-    """The folder of datasets with the sample track of reben made once, a third of it."""
+    """The folder of datasets with the sample track of reben made once, a part of it.
+
+    Two parts of observations: what is killed or fails in the second has finished the first.
+    """
     from bench import data
     from bench.data import samples
     from bench.data.reben.simulate import plan, write
 
     def few(root: Path) -> None:
-        write(root, planned=plan(times=(0.5, 1, 0.5)))
+        write(root, planned=plan(times=(0.5, 1, 1)))
 
     samples.ensure("reben", data.sample_root("reben"), few, lambda text: None)
     return data_folder

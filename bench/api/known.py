@@ -248,14 +248,15 @@ def compare(
         BenchError: a run can't be read.
 
     >>> import bench, torch
+    >>> asked = {"task": "reben-mlc", "contract": "s1", "track": "sample", "limit": 40}
     >>> for name in ("one", "other"):
     ...     network = torch.nn.Sequential(
     ...         torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(2, 19)
     ...     )
-    ...     run = bench.run("reben-mlc", network, contract="s1", name=name, track="sample", limit=8)
+    ...     run = bench.run(model=network, name=name, **asked)
     >>> found = bench.compare("one", "other", task="reben-mlc")
     >>> found.metric, found.samples
-    ('ap_macro', 8)
+    ('ap_macro', 40)
     >>> found.to_frame().loc[0, "first"]
     'one'
     """

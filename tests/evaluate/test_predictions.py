@@ -55,8 +55,10 @@ def test_predictions_in_any_order_score_as_the_same_observations(tmp_path):
     assert stored.column("sample").to_pylist() == ids
     np.testing.assert_array_equal(tables.matrix(stored, "logits"), values)
     np.testing.assert_array_equal(tables.matrix(stored, "targets"), dataset.multilabels(ids))
-    expected = next(s for s in scoring.score(kinds.of(TASK), stored).scores if s.name == "ap_macro")
+    places = Run(tmp_path / "runs" / manifest["run"]).attributes()
+    expected = scoring.score(kinds.of(TASK), stored, places).scores[0]
     primary = manifest["scores"][0]
+    assert (expected.name, primary["average"]) == ("ap_macro", "macro")
     assert (primary["value"], primary["low"]) == (expected.value, expected.low)
     said = {key: manifest[key] for key in ("trust", "division", "inputs", "cost", "partial")}
     assert said == {

@@ -99,7 +99,7 @@ def test_one_seed_is_said_to_be_one(trained):
 
 def test_weights_that_are_there_have_no_seeds(trained):
     folder, prompt, _ = trained
-    weights = next((folder / "results" / "entries" / TASK).glob("*-0-*")).relative_to(folder)
+    weights = next((folder / "results" / "entries" / TASK).glob("brief-*-0-*")).relative_to(folder)
     done = prompt.in_process(
         f"run --task {TASK} --model {weights} --track sample --seeds 0-1", code=2
     )

@@ -163,7 +163,7 @@ def test_runs_and_scores_and_what_fails_leave_nothing(tmp_path, sample_data, unu
 
 def test_what_reads_results_leaves_nothing(tmp_path, sample_data, unusual):
     results, page = {"results": tmp_path / "results"}, tmp_path / "page.html"
-    asked = {"task": "reben-mlc", "track": "sample", "limit": 3} | results
+    asked = {"task": "reben-mlc", "track": "sample", "limit": 20} | results
     with process_state.restored():
         models = [str(tiny(tmp_path / name, given=name)) for name in ("s1", "s2")]
         one, other = (bench.run(model=model, **asked) for model in models)

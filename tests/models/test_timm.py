@@ -39,7 +39,11 @@ def _entry(name: str, **arguments: object) -> Entry:
 
 @pytest.mark.parametrize(("place", "given"), list(enumerate(["s1", "s2", "s1s2"])))
 def test_baselines_take_every_input_and_have_the_published_sizes(place: int, given: str) -> None:
-    names = sorted(p.parent.name for p in shipped("baselines").glob(f"{TASK.name}/*/entry.toml"))
+    # The one that shuffles pixels looks at values, of which there are none on this device.
+    names = sorted(
+        {p.parent.name for p in shipped("baselines").glob(f"{TASK.name}/*/entry.toml")}
+        - {"resnet18-shuffled"}
+    )
     assert set(names) >= set(PUBLISHED) | {"resnet18"}
     for name in names:
         made = entries.baseline(f"{name}-{given}", TASK)
