@@ -43,7 +43,7 @@ def _show_summary(manifest: "Manifest", results: Path) -> None:
     else:
         lines.append((task.primary, _in_words(primary, manifest.scores)))
         if manifest.entry.trained is not None:
-            lines.append(("seed", f"{manifest.seed}, the only one: nothing is known of others"))
+            lines.append(("seed", f"{manifest.seed}; one training, so that the spread over seeds is unknown"))
     if found := standing.published(task.name, task.primary, results):
         lines.append(("published", _published(found, manifest.track)))
     place = standing.standing(manifest.run, task.name, results)

@@ -62,7 +62,7 @@ _SCALES = {
     "nominal_cr": Scale("ratio", 0.0, math.inf, higher_is_better=True),
     "nominal_bpppc": Scale("bit", 0.0, math.inf, higher_is_better=False),
     "bpppc": Scale("bit", 0.0, math.inf, higher_is_better=False),
-    "error": Scale("fraction", 0.0, math.inf, higher_is_better=False, smooth=False),
+    "error": Scale("fraction", 0.0, math.inf, higher_is_better=False),
     "rmse": Scale("m", 0.0, math.inf, higher_is_better=False),
     "mae": Scale("m", 0.0, math.inf, higher_is_better=False),
     "max_error": Scale("m", 0.0, math.inf, higher_is_better=False, smooth=False),

@@ -58,19 +58,30 @@ class CompressionScores(Kind[Scenes, Settings]):
     def _scale(self) -> Scale:
         return Scale(self.settings.bpppc, self.settings.nominal, self.settings.source_bits)
 
+    def measure(self, observations: pa.Table) -> Metrics:
+        """PSNR over rates, and for each rate point all there is to know.
+
+        See `bench.metrics.compression.codec_metrics`.
+        """
+        ones = np.ones((1, observations.num_rows), np.uint16)
+        curves = (self.task.primary, "psnr_nominalcurve")
+        found = codec_metrics(_observed(observations), [ones], self._scale, curves)
+        return {name: values[0] for name, values in found.items()}
+
     def replicate(
         self,
         observations: pa.Table,
         counts: Iterable[NDArray[np.uint16]],
         names: Sequence[str] = (),
     ) -> Metrics:
-        """PSNR over rates, and for each rate point all there is to know, of resampled images.
+        """The same of resampled images.
 
-        See `bench.metrics.compression.codec_metrics`. Which points make a codec's curve isn't
-        resampled.
+        Which points make a codec's curve isn't resampled. The largest error is NaN: only leaving
+        out the worst image changes it, so that the jackknife says nothing about it.
         """
         curves = names or (self.task.primary, "psnr_nominalcurve")
         found = codec_metrics(_observed(observations), counts, self._scale, curves)
+        found["error_points"] = np.full_like(found["error_points"], np.nan)
         return {name: values for name, values in found.items() if not names or name in names}
 
     def labels(self, observations: pa.Table, average: str) -> Sequence[str]:
