@@ -94,7 +94,10 @@ def test_the_command_gives_every_run_as_json(trained):
 
 def test_one_seed_is_said_to_be_one(trained):
     _, prompt, _ = trained
-    assert "0; one training, so that the spread over seeds is unknown" in prompt.in_process(ASKED).stdout
+    assert (
+        "0; one training, so that the spread over seeds is unknown"
+        in prompt.in_process(ASKED).stdout
+    )
 
 
 def test_weights_that_are_there_have_no_seeds(trained):

@@ -111,3 +111,19 @@ def test_the_interval_holds_no_difference_where_there_is_none():
         gap = worst(scoring.score(kind, table, place).scores)["country: worst less rest"]
         held += gap.low <= 0 <= gap.high
     assert 0.90 <= held / trials <= 0.99
+
+
+def test_no_group_is_named_where_all_are_ahead():
+    """Average precision of chance, with one positive in twenty, is higher in twenty samples."""
+    rng = np.random.default_rng(0)
+    groups = np.array([f"C{row % 30:02d}" for row in range(SAMPLES)])
+    targets = (rng.random((SAMPLES, 19)) < 0.05).astype(np.uint8)
+    logits = rng.normal(size=targets.shape).astype(np.float32)
+    samples = pa.table({"sample": [f"s{row}" for row in range(SAMPLES)]})
+    table = beside(kinds.of(TASK).schema(), samples, {"targets": targets, "logits": logits})
+    scores = scoring.score(kinds.of(TASK), table, attributes(groups)).scores
+    whole = next(s.value for s in scores if s.name == "ap_macro" and not s.slice)
+    of_groups = [s.value for s in scores if s.slice.startswith("country=")]
+    assert len(of_groups) == 30
+    assert min(of_groups) > whole
+    assert worst(scores) == {}

@@ -45,8 +45,8 @@ def worst_groups(
         scores: of the observations, those of slices among them.
 
     Returns:
-        Two scores for each attribute with two such groups, with the group as their label and the
-        slices ``<attribute>: worst`` and ``<attribute>: worst less rest``.
+        Two scores for each attribute by which a group is behind, with the group as their label and
+        the slices ``<attribute>: worst`` and ``<attribute>: worst less rest``.
     """
     primary = kind.task.primary
     by_slice = {one.slice: one for one in scores if one.name == primary and not one.label}
@@ -77,6 +77,9 @@ def worst_groups(
         if not behind:
             continue
         worst = min(behind, key=behind.__getitem__)
+        if behind[worst] >= 0:
+            # Average precision of few samples is too high, so that every small group can be ahead.
+            continue
         own = replace(by_slice[f"{attribute}={worst}"], label=str(worst))
         inside = values == worst
         value, low, high, shared = _with_interval(kind, observations, independent, inside, name)
