@@ -43,7 +43,8 @@ def _show_summary(manifest: "Manifest", results: Path) -> None:
     else:
         lines.append((task.primary, _in_words(primary, manifest.scores)))
         if manifest.entry.trained is not None:
-            lines.append(("seed", f"{manifest.seed}; one training, so that the spread over seeds is unknown"))
+            unknown = "one training, so that the spread over seeds is unknown"
+            lines.append(("seed", f"{manifest.seed}; {unknown}"))
     if found := standing.published(task.name, task.primary, results):
         lines.append(("published", _published(found, manifest.track)))
     place = standing.standing(manifest.run, task.name, results)
