@@ -89,6 +89,16 @@ def check_finite(path: Path) -> int:
         return len(names)
 
 
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a safetensors file by name.
+
+    Raises:
+        BenchError: the file is missing, damaged or not safetensors.
+    """
+    with _opened(path) as stored:
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+
 def save(model: torch.nn.Module, path: Path) -> None:
     """Write all parameters and buffers of a model; equal tensors give equal bytes.
 

@@ -5,7 +5,7 @@ pinned to a commit.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,6 +189,30 @@ def _shards(index: Path) -> Iterable[str]:
         return ()
 
 
+def only(asked: str, sizes: Mapping[str, int | None], *names: str) -> list[str]:
+    """Certain files of a repository, for `fetch` to choose.
+
+    Raises:
+        RequestError: it doesn't hold them.
+        BenchError: a file is too large.
+    """
+    missing = [name for name in names if name not in sizes]
+    if missing:
+        raise RequestError(f"{asked} holds no {', '.join(missing)}", "name another repository")
+    for name in names:
+        _check_size(asked, name, sizes[name])
+    return list(names)
+
+
+def _check_size(asked: str, name: str, size: int | None) -> None:
+    most = MAX_BYTES.get(name.rpartition("/")[2], MAX_BYTES[WEIGHTS])
+    if size is None or size > most:
+        raise BenchError(
+            f"{asked}: {name} has {'unknown' if size is None else size} bytes, "
+            f"at most {most} are fetched"
+        )
+
+
 def _wanted(asked: str, sizes: dict[str, int | None]) -> list[str]:
     """The files that are fetched from a repository of files of these sizes."""
     form = next((name for name in _FORMS if name in sizes), None)
@@ -199,10 +223,5 @@ def _wanted(asked: str, sizes: dict[str, int | None]) -> list[str]:
         )
     wanted = [name for name in _FORMS[form] if name in sizes]
     for name in wanted:
-        size = sizes[name]
-        if size is None or size > MAX_BYTES[name]:
-            raise BenchError(
-                f"{asked}: {name} has {'unknown' if size is None else size} bytes, "
-                f"at most {MAX_BYTES[name]} are fetched"
-            )
+        _check_size(asked, name, sizes[name])
     return wanted

@@ -1,17 +1,24 @@
-"""Architectures of timm, by name and with random weights.
+"""Architectures of timm, by name, and its pretrained weights.
 
 ``--model timm:NAME`` is any timm model fed with the task's first input and trained by the task's
-recipe; ``timm:NAME/INPUT`` chooses another input, such as ``timm:resnet18/s1``.
+recipe; ``timm:NAME/INPUT`` chooses another input, such as ``timm:resnet18/s1``. With ``--method``
+it is an encoder, whose weights ``timm:NAME@TAG`` names: ``timm:resnet50@a1_in1k``.
 """
 
 import re
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bench.base.torch_setup  # noqa: F401
-from bench.base.errors import RequestError, in_words, unknown
+from bench.base.errors import BenchError, RequestError, in_words, unknown
 from bench.models import entries
 from bench.models._remarks import LEAVES_A_MARGIN
+from bench.models._snapshot import fetch, only
+from bench.models._timm_features import TimmEncoder
+from bench.models.encoders import Checkpoint
+from bench.spec.channels import Channel
 from bench.spec.contract import InputContract
 from bench.spec.entry import Entry
 from bench.spec.task import Task
@@ -27,6 +34,16 @@ _OWNED = re.compile(
 )
 """What the harness decides itself, and what would open files or the network."""
 
+_RGB = (("red", 660.0), ("green", 560.0), ("blue", 485.0))
+"""The channels of timm's pretrained models, with nominal wavelengths in nm."""
+
+_PRETRAINING = {"in1k": "ImageNet-1k", "in12k": "ImageNet-12k", "in21k": "ImageNet-21k"}
+"""What the last part of a tag says of the images."""
+
+_CLASSIFIERS = ("fc", "head_dist", "classifier")
+_CLASSIFIER = re.compile(r"head(\.fc)?\.(weight|bias)$")
+"""The names of classifiers in timm's files of weights, which an encoder is without."""
+
 _UNEXPECTED = re.compile(r"got (?:an )?unexpected keyword argument(?:\(s\):)? \[?'(\w+)'")
 """As Python says it, and as MetaFormer of timm does."""
 
@@ -38,6 +55,11 @@ def entry(rest: str, task: Task) -> Entry:
         RequestError: timm has no such model, or the task no such input.
     """
     name, _, given = rest.partition("/")
+    if "@" in name:
+        raise RequestError(
+            f"timm:{name} names pretrained weights, which a method makes use of",
+            "add --method finetune, ridge, knn, ...; or leave the tag away to train from scratch",
+        )
     _check_name(name)
     given = given or task.inputs[0]
     return Entry.model_validate(
@@ -114,6 +136,85 @@ def advice(rest: str) -> str:
         f"write an entry of that size: bench init NAME --task TASK --architecture timm:{rest} "
         f"--size {side}"
     )
+
+
+def checkpoint(rest: str) -> Checkpoint:
+    """What timm says of ``NAME`` or ``NAME@TAG``.
+
+    Raises:
+        RequestError: timm has no such model, or no such weights of it.
+    """
+    from timm.models import get_pretrained_cfg, list_pretrained
+
+    name, _, tag = rest.partition("@")
+    _check_name(name)
+    if not tag:
+        found = get_pretrained_cfg(name, allow_unregistered=True)
+        side = found.input_size[-1] if found and found.fixed_input_size else None
+        return Checkpoint(size=side, multiple=_multiple(name))
+    tags = [full.partition(".")[2] for full in list_pretrained(f"{name}.*")]
+    if tag not in tags:
+        raise unknown(f"weights of timm:{name}", tag, tags)
+    stated = get_pretrained_cfg(f"{name}.{tag}")
+    assert stated is not None
+    repository = stated.hf_hub_id
+    if repository and repository.endswith("/"):
+        repository += f"{name}.{tag}"
+    return Checkpoint(
+        channels=[
+            Channel(name=colour, wavelength=centre, mean=mean, std=std)
+            for (colour, centre), mean, std in zip(_RGB, stated.mean, stated.std, strict=True)
+        ],
+        size=stated.input_size[-1],
+        resampling="bicubic" if stated.interpolation == "bicubic" else "bilinear",
+        fit="crop",
+        statistics=f"timm {name}.{tag}",
+        fetch=partial(_fetched, repository, f"timm:{rest}"),
+        pretraining=[_PRETRAINING.get(tag.rpartition("_")[2], tag)],
+        licence=stated.license or "",
+        url=f"https://huggingface.co/{repository}",
+    )
+
+
+def encoder(
+    rest: str,
+    arguments: Mapping[str, Any],
+    contract: InputContract,
+    channels: Mapping[str, str],
+) -> "torch.nn.Module":
+    """The timm model ``rest`` without its classifier, with random weights.
+
+    Raises:
+        RequestError: as `build`.
+    """
+    return TimmEncoder(build(rest, arguments, contract, 0))
+
+
+def tensors(file: Path) -> "dict[str, torch.Tensor]":
+    """The tensors of one of timm's files of weights, without those of its classifier."""
+    from bench.base.weights import read
+
+    return {
+        f"network.{name}": tensor
+        for name, tensor in read(file).items()
+        if name.partition(".")[0] not in _CLASSIFIERS and not _CLASSIFIER.match(name)
+    }
+
+
+def _fetched(repository: str | None, name: str) -> tuple[Path, str]:
+    if not repository:
+        raise BenchError(
+            f"the weights of {name} aren't on the Hugging Face Hub",
+            "`python -c 'import timm; print(timm.list_pretrained())'` lists others",
+        )
+    found = fetch(repository, None, lambda asked, sizes: only(asked, sizes, "model.safetensors"))
+    return found.folder / "model.safetensors", found.name
+
+
+def _multiple(name: str) -> int:
+    """The side in pixels of the patches that a transformer cuts images into; 1 of other models."""
+    found = re.search(r"patch(\d+)", name)
+    return int(found[1]) if found else 1
 
 
 def _check_patches(name: str, model: "torch.nn.Module", size: int | None) -> None:

@@ -20,11 +20,19 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Band:
-    """A band as a dataset stores it: its sensor, ground sampling distance in metres and unit."""
+    """A band as a dataset stores it.
+
+    Attributes:
+        sensor: such as ``sentinel-2-l2a``.
+        gsd: ground sampling distance in metres.
+        unit: of its values.
+        wavelength: the centre in nm, where the name of the band doesn't tell it.
+    """
 
     sensor: str
     gsd: float
     unit: str
+    wavelength: float | None = None
 
 
 def _decibel_to_linear(values: Floats) -> Floats:
@@ -41,6 +49,12 @@ _CONVERSIONS: dict[tuple[str, str], Callable[[Floats], Floats]] = {
     ("reflectance x 10000", "reflectance"): lambda values: values / np.float32(10_000),
     ("reflectance", "reflectance x 10000"): lambda values: values * np.float32(10_000),
     ("8 bit", "fraction"): lambda values: values / np.float32(255),
+    # A picture of what Sentinel-2 measured, as A. Zavras et al. make it (ISPRS Journal 2025,
+    # arXiv:2402.09816): white is a reflectance of 0.2, and so is everything brighter.
+    ("reflectance x 10000", "fraction"): lambda values: np.clip(
+        values / np.float32(2000), np.float32(0), np.float32(1)
+    ),
+    ("dB x 100", "dB"): lambda values: values / np.float32(100),
     ("dB", "linear power"): _decibel_to_linear,
     ("linear power", "dB"): _linear_to_decibel,
 }

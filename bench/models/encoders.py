@@ -1,0 +1,397 @@
+"""Encoders: from ``SOURCE:NAME`` to a network with its weights that gives features.
+
+A source (see `bench.models`) that offers encoders has two more functions and, where a file of
+weights has names of its own, a third:
+
+    checkpoint(rest: str) -> Checkpoint
+        What there is to know of ``SOURCE:rest`` before anything is loaded or fetched.
+    encoder(rest: str, arguments: Mapping[str, Scalar], contract: InputContract,
+            channels: Mapping[str, str]) -> torch.nn.Module
+        The network with random weights, as `Network` describes it.
+    tensors(file: Path) -> Mapping[str, torch.Tensor]
+        What a file of weights holds, under the names that the network's ``state_dict`` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from bench import models
+from bench.base.errors import BenchError, RequestError, in_words
+from bench.base.files import sha256_file
+from bench.spec.channels import Channel, match
+from bench.spec.contract import InputContract
+from bench.spec.encoder import Encoder, Level, Normalisation, Weights
+from bench.spec.recipe import Scalar
+from bench.spec.task import Task
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a source says of an encoder before it loads anything.
+
+    Attributes:
+        channels: what it must be fed, in its order; empty for one that takes any bands.
+        some: whether it can do without some of its channels; `encoder` is told which it has.
+        size: the side of its images in pixels; None: that of the task's input.
+        multiple: what a side must be a multiple of.
+        resampling: how images are brought to ``size``.
+        fit: as in `bench.spec.contract.InputContract`.
+        statistics: where the channels' mean and std come from, in words.
+        series: whether it takes image series with their dates; others see one date at a time.
+        fetch: gets its file of weights, with its source in words; None: it has random weights.
+        sha256: that the file must have, where it is published.
+        arguments: of the architecture.
+        pretraining, licence, url: as in `bench.spec.encoder.Encoder`.
+    """
+
+    channels: Sequence[Channel] = ()
+    some: bool = False
+    size: int | None = None
+    multiple: int = 1
+    resampling: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    fit: Literal["stretch", "crop"] = "stretch"
+    statistics: str = ""
+    series: bool = False
+    fetch: Callable[[], tuple[Path, str]] | None = None
+    sha256: str = ""
+    arguments: Mapping[str, Scalar] | None = None
+    pretraining: Sequence[str] = ()
+    licence: str = ""
+    url: str = ""
+
+
+class Network(Protocol):
+    """What a source builds: a `torch.nn.Module` with this method."""
+
+    def features(self, inputs: Any, level: Level) -> torch.Tensor:
+        """Features of a batch.
+
+        Args:
+            inputs: images float32 [N, channels, height, width]; of an encoder of series a mapping
+                of their names to (pixels float32 [N, dates, channels, height, width], days int64
+                [N, dates, 2]), padded dates having days of -1.
+            level: ``pooled`` or ``map``.
+
+        Returns:
+            float32 [N, F], or [N, F, rows, columns] of a grid over the image.
+        """
+        ...
+
+
+def find(
+    name: str,
+    task: Task,
+    *,
+    given: str | None = None,
+    normalisation: Normalisation = "checkpoint",
+    dense: bool = False,
+) -> Encoder:
+    """The encoder that ``--model`` names, as it is fed on a task; fetches its weights.
+
+    Args:
+        name: ``SOURCE:NAME``.
+        task: whose data it is fed.
+        given: the input of the task whose bands it gets; by default the first that it can take.
+        normalisation: ``task`` for the task's statistics even where the checkpoint has its own.
+        dense: whether places in images count, which then keep their size in its contract.
+
+    Raises:
+        RequestError: there is no such encoder, or the task has nothing to feed it with.
+        BenchError: its weights can't be fetched, or aren't the published ones.
+    """
+    source, colon, rest = name.partition(":")
+    if not colon:
+        raise RequestError(
+            f"{name} names no encoder", f"write SOURCE:NAME, with SOURCE one of {_offering()}"
+        )
+    module = models.module_of(source, "checkpoint", name)
+    stated: Checkpoint = module.checkpoint(rest)
+    inputs = [given] if given else list(task.inputs)
+    refused: list[RequestError] = []
+    for one in inputs:
+        try:
+            found = _fed(name, stated, task, one, normalisation, dense=dense)
+        except RequestError as error:
+            refused.append(error)
+            continue
+        return found.model_copy(update={"weights": _weights(name, stated)})
+    raise refused[0]
+
+
+def network(encoder: Encoder) -> torch.nn.Module:
+    """The network of an encoder with its weights, in evaluation mode, on the processor.
+
+    Random weights are drawn with seed 0, whatever was drawn before.
+
+    Raises:
+        RequestError: it can't be built for its contract.
+        BenchError: its weights are missing, were changed, or don't fit.
+    """
+    import torch
+
+    import bench.base.torch_setup  # noqa: F401
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        built = _built(encoder)
+    if encoder.weights is not None:
+        _fill(built, encoder)
+    return built.eval()
+
+
+def width(encoder: Encoder, level: Level, inputs: Any) -> int:
+    """The number F of features of an encoder, found with made-up inputs on the meta device.
+
+    Args:
+        encoder: the encoder.
+        level: of its features.
+        inputs: a batch of one sample, as `Network.features` takes it.
+    """
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    def there(device: str) -> Any:
+        return tree_map_only(torch.Tensor, lambda tensor: tensor.to(device), inputs)
+
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"), torch.no_grad():
+                return int(_built(encoder).eval().features(there("meta"), level).shape[1])  # type: ignore[operator]
+        # Not every network can be followed without values.
+        except Exception:  # noqa: BLE001
+            try:
+                with torch.no_grad():
+                    return int(_built(encoder).eval().features(inputs, level).shape[1])  # type: ignore[operator]
+            except BenchError:
+                raise
+            # Networks are other people's code.
+            except Exception as error:
+                raise RequestError(
+                    f"{encoder.name} fails on {len(encoder.input.bands)} channels of "
+                    f"{encoder.input.size or 'any'} px: {in_words(error)}",
+                    "choose another input of the task (--input NAME) or another encoder",
+                ) from error
+
+
+def _offering() -> str:
+    return ", ".join(name for name in models.sources() if models.offers(name, "checkpoint"))
+
+
+def _fed(
+    name: str,
+    stated: Checkpoint,
+    task: Task,
+    given: str,
+    normalisation: Normalisation,
+    *,
+    dense: bool,
+) -> Encoder:
+    """An encoder as it is fed with an input of a task, without its weights."""
+    base = task.input(given)
+    bands = {band: task.bands[band] for band in base.bands}
+    channels = match(stated.channels, bands, name, some=stated.some) if stated.channels else {}
+    chosen = tuple(channels.values()) or base.bands
+    own = normalisation == "checkpoint" and bool(stated.channels)
+    contract = (_own if own else _common)(stated, task, base, channels, chosen)
+    arguments = dict(stated.arguments or {})
+    side = _side(stated, base.size)
+    if dense:
+        contract = contract.model_copy(
+            update={"size": base.size, "fit": "stretch", "resampling": base.resampling}
+        )
+    else:
+        contract = contract.model_copy(update={"size": side})
+    return Encoder(
+        name=name,
+        architecture=name.partition("@")[0],
+        arguments=arguments,
+        input=contract,
+        side=side if dense else None,
+        normalisation="checkpoint" if own else "task",
+        channels=channels,
+        unseen=tuple(band for band in base.bands if band not in chosen),
+        pretraining=tuple(stated.pretraining),
+        licence=stated.licence,
+        url=stated.url,
+    )
+
+
+def _side(stated: Checkpoint, given: int | None) -> int | None:
+    """The side in pixels that images are brought to."""
+    side = stated.size or given
+    return side if side is None else -(-side // stated.multiple) * stated.multiple
+
+
+def _own(
+    stated: Checkpoint,
+    task: Task,
+    base: InputContract,
+    channels: Mapping[str, str],
+    chosen: Sequence[str],
+) -> InputContract:
+    """The contract that the weights were trained with."""
+    known = {channel.name: channel for channel in stated.channels}
+    fed = [known[channel] for channel in channels]
+    units: dict[str, str] = {}
+    for channel, band in zip(fed, chosen, strict=True):
+        sensor = task.bands[band].sensor
+        if units.setdefault(sensor, channel.unit) != channel.unit:
+            raise RequestError(
+                f"channels of one sensor are stated in {units[sensor]} and in {channel.unit}"
+            )
+    contract = InputContract(
+        bands=tuple(chosen),
+        units=units,
+        size=base.size,
+        resampling=stated.resampling,
+        fit=stated.fit if base.size or stated.size else "stretch",
+        mean=tuple(channel.mean for channel in fed),
+        std=tuple(channel.std for channel in fed),
+        statistics=stated.statistics,
+    )
+    _check_units(contract, task)
+    return contract
+
+
+def _common(
+    stated: Checkpoint,
+    task: Task,
+    base: InputContract,
+    channels: Mapping[str, str],
+    chosen: Sequence[str],
+) -> InputContract:
+    """The task's own contract, for the bands that an encoder sees."""
+    places = [base.bands.index(band) for band in chosen]
+    return base.model_copy(
+        update={
+            "bands": tuple(chosen),
+            "mean": tuple(base.mean[place] for place in places),
+            "std": tuple(base.std[place] for place in places),
+            "units": {
+                sensor: unit
+                for sensor, unit in base.units.items()
+                if sensor in {task.bands[band].sensor for band in chosen}
+            },
+        }
+    )
+
+
+def _check_units(contract: InputContract, task: Task) -> None:
+    from bench.spec.contract import InputPipeline
+
+    try:
+        InputPipeline(contract, task.bands)
+    except RequestError as error:
+        raise RequestError(
+            f"{error.message} with the normalisation of the checkpoint",
+            "--normalisation task takes the task's own",
+        ) from error
+
+
+def _weights(name: str, stated: Checkpoint) -> Weights | None:
+    if stated.fetch is None:
+        return None
+    file, source = stated.fetch()
+    found = sha256_file(file)
+    if stated.sha256 and found != stated.sha256:
+        raise BenchError(
+            f"the weights of {name} ({source}) have SHA-256 {found[:16]}, expected "
+            f"{stated.sha256[:16]}",
+            "another file has taken their place: get the published one",
+        )
+    return Weights(source=source, sha256=found, file=file)
+
+
+def _built(encoder: Encoder) -> torch.nn.Module:
+    source, _, rest = encoder.architecture.partition(":")
+    module = models.module_of(source, "encoder", encoder.name)
+    contract = encoder.input
+    if encoder.side is not None:
+        contract = contract.model_copy(update={"size": encoder.side})
+    try:
+        built: torch.nn.Module = module.encoder(rest, encoder.arguments, contract, encoder.channels)
+    except BenchError:
+        raise
+    # Architectures are other people's code, and fail on sizes and arguments as they happen to.
+    except Exception as error:
+        raise RequestError(
+            f"{encoder.name} can't be built for {len(contract.bands)} channels of "
+            f"{contract.size or 'any'} px: {in_words(error)}",
+            "choose another input of the task (--input NAME) or another encoder",
+        ) from error
+    return built
+
+
+def _fill(built: torch.nn.Module, encoder: Encoder) -> None:
+    """Copy the weights of an encoder into its network.
+
+    Raises:
+        BenchError: the file is missing or another one, or its tensors aren't those of the network.
+    """
+    import torch
+
+    assert encoder.weights is not None
+    file = encoder.weights.file
+    if file is None:
+        file = find_file(encoder)
+    module = models.module_of(encoder.architecture.partition(":")[0], "encoder", encoder.name)
+    read = getattr(module, "tensors", _safetensors)
+    stored: Mapping[str, torch.Tensor] = read(file)
+    wanted = built.state_dict()
+    missing, extra = sorted(set(wanted) - set(stored)), sorted(set(stored) - set(wanted))
+    shapes = [
+        key
+        for key in wanted
+        if key in stored and tuple(stored[key].shape) != tuple(wanted[key].shape)
+    ]
+    if missing or extra or shapes:
+        faults = [
+            f"{len(keys)} {what} (first {keys[0]:.100})"
+            for what, keys in (
+                ("missing", missing),
+                ("that the network lacks", extra),
+                ("of another shape", shapes),
+            )
+            if keys
+        ]
+        raise BenchError(
+            f"the weights of {encoder.name} at {file} don't fit its network: tensors "
+            + ", ".join(faults),
+            "they belong to another architecture or version",
+        )
+    for key, target in wanted.items():
+        if stored[key].is_floating_point() and not bool(torch.isfinite(stored[key]).all()):
+            raise BenchError(f"{file}: tensor {key:.100} holds NaN or infinity", "get it again")
+        with torch.no_grad():
+            target.copy_(stored[key])
+
+
+def find_file(encoder: Encoder) -> Path:
+    """The file of weights of an encoder that was declared elsewhere, fetched if need be.
+
+    Raises:
+        BenchError: it can't be fetched, or is another one than was declared.
+    """
+    assert encoder.weights is not None
+    source, _, rest = encoder.name.partition(":")
+    stated: Checkpoint = models.module_of(source, "checkpoint", encoder.name).checkpoint(rest)
+    found = _weights(encoder.name, stated)
+    if found is None or found.file is None or found.sha256 != encoder.weights.sha256:
+        raise BenchError(
+            f"{encoder.name} has other weights by now than those of {encoder.weights.source}",
+            "name the revision that was used",
+        )
+    return found.file
+
+
+def _safetensors(file: Path) -> Mapping[str, torch.Tensor]:
+    from bench.base.weights import read
+
+    return read(file)
