@@ -7,68 +7,8 @@ from torch import nn
 
 import bench.base.torch_setup  # noqa: F401
 from bench.kinds.common.batch import Batch
-
-PENALTIES = tuple(10.0**power for power in range(-5, 3))
-
-
-class Ridge(nn.Module):
-    """Features [N, F] -> targets [N, outputs], by ridge regression on standardised features.
-
-    The weights of penalty l minimise mean((y - a - x w)^2) + l |w|^2, over samples x that are
-    brought to mean 0 and standard deviation 1 (A. E. Hoerl, R. W. Kennard, Technometrics 12, 1970).
-    Sums in float64 are all that is kept of the samples, which may be any number.
-
-    Args:
-        features: of a sample.
-        outputs: targets of a sample.
-    """
-
-    def __init__(self, features: int, outputs: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features, outputs)
-        self._solutions: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def fit(self, samples: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        """Solve for every one of `PENALTIES`, and choose the first.
-
-        Args:
-            samples: batches of features [N, F] and targets [N, outputs], any dtype.
-        """
-        count, sums = 0, [torch.zeros(())] * 4
-        for x, y in ((x.double(), y.double()) for x, y in samples):
-            parts = x.sum(dim=0), y.sum(dim=0), x.T @ x, x.T @ y
-            # Sums of the first batch have the right shapes and device.
-            sums = [part + total.to(part) for part, total in zip(parts, sums, strict=True)]
-            count += len(x)
-        mean, level, square, product = (total / count for total in sums)
-        covariance = square - mean[:, None] * mean
-        # A feature that never changes says nothing, and must not be divided by 0.
-        scale = covariance.diagonal().clamp(min=1e-12).sqrt()
-        values, vectors = torch.linalg.eigh(covariance / (scale[:, None] * scale))
-        projected = vectors.T @ ((product - mean[:, None] * level) / scale[:, None])
-        self._solutions = []
-        for penalty in PENALTIES:
-            shrunk = projected / (values.clamp(min=0) + penalty)[:, None]
-            weight = (vectors @ shrunk / scale[:, None]).T
-            self._solutions.append((weight, level - weight @ mean))
-        self.choose(0)
-
-    @property
-    def choices(self) -> int:
-        """How many solutions there are to choose from."""
-        return len(self._solutions)
-
-    @torch.no_grad()
-    def choose(self, index: int) -> None:
-        """Take the solution of one of `PENALTIES`."""
-        weight, bias = self._solutions[index]
-        self.linear.weight.copy_(weight)
-        self.linear.bias.copy_(bias)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """The targets that are expected, float32 [N, outputs]."""
-        expected: torch.Tensor = self.linear(features)
-        return expected
+from bench.models.heads.base import tangent_logits
+from bench.models.heads.ridge import Ridge
 
 
 class Regressed(nn.Module):
@@ -84,14 +24,6 @@ class Regressed(nn.Module):
     def choose(self, index: int) -> None:
         """Take one of the penalties."""
         self.ridge.choose(index)
-
-
-def tangent_logits(expected: torch.Tensor) -> torch.Tensor:
-    """Logits from what a regression expects of labels: 4 (p - 1/2), the tangent of logit p at 1/2.
-
-    What is expected of a label may lie below 0 or above 1, where no logit is defined.
-    """
-    return 4 * (expected - 0.5)
 
 
 def moments(images: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:

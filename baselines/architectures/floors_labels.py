@@ -7,8 +7,10 @@ from torch import nn
 
 import bench.base.torch_setup  # noqa: F401
 from bench.kinds.common.batch import Batch
+from bench.models.heads.base import tangent_logits
+from bench.models.heads.ridge import Ridge
 
-from .floors import Regressed, Ridge, labels, tangent_logits
+from .floors import Regressed, labels
 from .networks import network
 
 

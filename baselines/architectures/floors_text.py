@@ -13,9 +13,10 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
+from bench.models.heads.ridge import Ridge
 
 from .dates import CHANNELS, dates_of, described
-from .floors import Regressed, Ridge
+from .floors import Regressed
 
 _EDGES = (-0.67, 0.0, 0.67)  # quartiles of a standard normal variable
 _SIDE = 64  # pixels on a side that colours are counted in

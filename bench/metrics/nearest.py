@@ -45,9 +45,27 @@ def top_k(
         BenchError: widths or dtypes don't fit, or an embedding isn't finite or is 0.
         RequestError: k isn't positive, or the memory is less than 1 MiB.
     """
+    return top_k_of_units(*unit_pair(queries, gallery, ("query", "gallery")), k, memory=memory)
+
+
+def top_k_of_units(
+    left: Vectors, right: Vectors, k: int, *, memory: int = MEMORY
+) -> tuple[Indices, Scores]:
+    """As `top_k`, of rows that `bench.metrics.embeddings.unit_vectors` made, or that are 0.
+
+    A gallery that is asked often is so converted once.
+
+    Args:
+        left: [Q, D] queries.
+        right: [G, D] gallery.
+        k: as for `top_k`.
+        memory: as for `top_k`.
+
+    Raises:
+        RequestError: as for `top_k`.
+    """
     if k < 1:
         raise RequestError(f"expected k of at least 1, found {k}")
-    left, right = unit_pair(queries, gallery, ("query", "gallery"))
     k = min(k, len(right))
     indices = np.empty((len(left), k), np.int64)
     scores = np.empty((len(left), k))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.architectures.floors import PENALTIES
 from bench import kinds, models
 from bench.base import weights
 from bench.base.errors import BenchError
 from bench.kinds.common.observing import observe
 from bench.models.baseline import build
+from bench.models.heads.ridge import PENALTIES
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from bench.spec.recipe import Fit
