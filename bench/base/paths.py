@@ -58,6 +58,13 @@ def data_root() -> Path:
     return (cache if cache.is_absolute() else absolute("~/.cache")) / "rs-bench"
 
 
+def weights_root() -> Path:
+    """The folder of converted weights: ``$BENCH_WEIGHTS``, or ``weights`` beside the datasets."""
+    if named := os.environ.get("BENCH_WEIGHTS"):
+        return absolute(named)
+    return data_root() / "weights"
+
+
 def results_root(named: Path | str | None = None) -> Path:
     """The folder of results: the one named, else ``$BENCH_RESULTS``, else ``results`` here.
 

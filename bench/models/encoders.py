@@ -6,7 +6,7 @@ weights has names of its own, a third:
     checkpoint(rest: str) -> Checkpoint
         What there is to know of ``SOURCE:rest`` before anything is loaded or fetched.
     encoder(rest: str, arguments: Mapping[str, Scalar], contract: InputContract,
-            channels: Mapping[str, str]) -> torch.nn.Module
+            channels: Mapping[str, str], bands: Mapping[str, Seen]) -> torch.nn.Module
         The network with random weights, as `Network` describes it.
     tensors(file: Path) -> Mapping[str, torch.Tensor]
         What a file of weights holds, under the names that the network's ``state_dict`` has.
@@ -14,57 +14,25 @@ weights has names of its own, a third:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import models
 from bench.base.errors import BenchError, RequestError, in_words
 from bench.base.files import sha256_file
-from bench.spec.channels import Channel, match
-from bench.spec.contract import InputContract
+from bench.models import _converted as converted
+from bench.models._checkpoint import Checkpoint
+from bench.models._converted import Pickled
+from bench.models._feeding import fed
 from bench.spec.encoder import Encoder, Level, Normalisation, Weights
-from bench.spec.recipe import Scalar
 from bench.spec.task import Task
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """What a source says of an encoder before it loads anything.
-
-    Attributes:
-        channels: what it must be fed, in its order; empty for one that takes any bands.
-        some: whether it can do without some of its channels; `encoder` is told which it has.
-        size: the side of its images in pixels; None: that of the task's input.
-        multiple: what a side must be a multiple of.
-        resampling: how images are brought to ``size``.
-        fit: as in `bench.spec.contract.InputContract`.
-        statistics: where the channels' mean and std come from, in words.
-        series: whether it takes image series with their dates; others see one date at a time.
-        fetch: gets its file of weights, with its source in words; None: it has random weights.
-        sha256: that the file must have, where it is published.
-        arguments: of the architecture.
-        pretraining, licence, url: as in `bench.spec.encoder.Encoder`.
-    """
-
-    channels: Sequence[Channel] = ()
-    some: bool = False
-    size: int | None = None
-    multiple: int = 1
-    resampling: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
-    fit: Literal["stretch", "crop"] = "stretch"
-    statistics: str = ""
-    series: bool = False
-    fetch: Callable[[], tuple[Path, str]] | None = None
-    sha256: str = ""
-    arguments: Mapping[str, Scalar] | None = None
-    pretraining: Sequence[str] = ()
-    licence: str = ""
-    url: str = ""
+__all__ = ["Checkpoint", "Network", "Pickled", "convert", "find", "find_file", "network", "width"]
 
 
 class Network(Protocol):
@@ -117,12 +85,37 @@ def find(
     refused: list[RequestError] = []
     for one in inputs:
         try:
-            found = _fed(name, stated, task, one, normalisation, dense=dense)
+            found = fed(name, stated, task, one, normalisation, dense=dense)
         except RequestError as error:
             refused.append(error)
             continue
         return found.model_copy(update={"weights": _weights(name, stated)})
     raise refused[0]
+
+
+def convert(name: str, file: Path | None) -> Path:
+    """Make the weights of an encoder of those that were published as a pickle.
+
+    Args:
+        name: ``SOURCE:NAME``.
+        file: the pickle; None to fetch it from the Hugging Face Hub.
+
+    Returns:
+        The safetensors file, in the folder of converted weights.
+
+    Raises:
+        RequestError: there is no such encoder, or its weights aren't pickled.
+        BenchError: the file is another one, or holds more than tensors.
+    """
+    source, _, rest = name.partition(":")
+    stated: Checkpoint = models.module_of(source, "checkpoint", name).checkpoint(rest)
+    if stated.pickled is None:
+        raise RequestError(f"{name} has no pickled weights", "it needs no conversion: bench run")
+    made = converted.convert(stated.pickled, name, file)
+    if stated.sha256 and (found := sha256_file(made)) != stated.sha256:
+        made.unlink()
+        raise BenchError(f"{name}: made a file of SHA-256 {found[:16]}", "get the published one")
+    return made
 
 
 def network(encoder: Encoder) -> torch.nn.Module:
@@ -184,121 +177,13 @@ def _offering() -> str:
     return ", ".join(name for name in models.sources() if models.offers(name, "checkpoint"))
 
 
-def _fed(
-    name: str,
-    stated: Checkpoint,
-    task: Task,
-    given: str,
-    normalisation: Normalisation,
-    *,
-    dense: bool,
-) -> Encoder:
-    """An encoder as it is fed with an input of a task, without its weights."""
-    base = task.input(given)
-    bands = {band: task.bands[band] for band in base.bands}
-    channels = match(stated.channels, bands, name, some=stated.some) if stated.channels else {}
-    chosen = tuple(channels.values()) or base.bands
-    own = normalisation == "checkpoint" and bool(stated.channels)
-    contract = (_own if own else _common)(stated, task, base, channels, chosen)
-    arguments = dict(stated.arguments or {})
-    side = _side(stated, base.size)
-    if dense:
-        contract = contract.model_copy(
-            update={"size": base.size, "fit": "stretch", "resampling": base.resampling}
-        )
-    else:
-        contract = contract.model_copy(update={"size": side})
-    return Encoder(
-        name=name,
-        architecture=name.partition("@")[0],
-        arguments=arguments,
-        input=contract,
-        side=side if dense else None,
-        normalisation="checkpoint" if own else "task",
-        channels=channels,
-        unseen=tuple(band for band in base.bands if band not in chosen),
-        pretraining=tuple(stated.pretraining),
-        licence=stated.licence,
-        url=stated.url,
-    )
-
-
-def _side(stated: Checkpoint, given: int | None) -> int | None:
-    """The side in pixels that images are brought to."""
-    side = stated.size or given
-    return side if side is None else -(-side // stated.multiple) * stated.multiple
-
-
-def _own(
-    stated: Checkpoint,
-    task: Task,
-    base: InputContract,
-    channels: Mapping[str, str],
-    chosen: Sequence[str],
-) -> InputContract:
-    """The contract that the weights were trained with."""
-    known = {channel.name: channel for channel in stated.channels}
-    fed = [known[channel] for channel in channels]
-    units: dict[str, str] = {}
-    for channel, band in zip(fed, chosen, strict=True):
-        sensor = task.bands[band].sensor
-        if units.setdefault(sensor, channel.unit) != channel.unit:
-            raise RequestError(
-                f"channels of one sensor are stated in {units[sensor]} and in {channel.unit}"
-            )
-    contract = InputContract(
-        bands=tuple(chosen),
-        units=units,
-        size=base.size,
-        resampling=stated.resampling,
-        fit=stated.fit if base.size or stated.size else "stretch",
-        mean=tuple(channel.mean for channel in fed),
-        std=tuple(channel.std for channel in fed),
-        statistics=stated.statistics,
-    )
-    _check_units(contract, task)
-    return contract
-
-
-def _common(
-    stated: Checkpoint,
-    task: Task,
-    base: InputContract,
-    channels: Mapping[str, str],
-    chosen: Sequence[str],
-) -> InputContract:
-    """The task's own contract, for the bands that an encoder sees."""
-    places = [base.bands.index(band) for band in chosen]
-    return base.model_copy(
-        update={
-            "bands": tuple(chosen),
-            "mean": tuple(base.mean[place] for place in places),
-            "std": tuple(base.std[place] for place in places),
-            "units": {
-                sensor: unit
-                for sensor, unit in base.units.items()
-                if sensor in {task.bands[band].sensor for band in chosen}
-            },
-        }
-    )
-
-
-def _check_units(contract: InputContract, task: Task) -> None:
-    from bench.spec.contract import InputPipeline
-
-    try:
-        InputPipeline(contract, task.bands)
-    except RequestError as error:
-        raise RequestError(
-            f"{error.message} with the normalisation of the checkpoint",
-            "--normalisation task takes the task's own",
-        ) from error
-
-
 def _weights(name: str, stated: Checkpoint) -> Weights | None:
-    if stated.fetch is None:
+    if stated.pickled is not None:
+        file, source = converted.find(stated.pickled, name)
+    elif stated.fetch is not None:
+        file, source = stated.fetch()
+    else:
         return None
-    file, source = stated.fetch()
     found = sha256_file(file)
     if stated.sha256 and found != stated.sha256:
         raise BenchError(
@@ -316,7 +201,9 @@ def _built(encoder: Encoder) -> torch.nn.Module:
     if encoder.side is not None:
         contract = contract.model_copy(update={"size": encoder.side})
     try:
-        built: torch.nn.Module = module.encoder(rest, encoder.arguments, contract, encoder.channels)
+        built: torch.nn.Module = module.encoder(
+            rest, encoder.arguments, contract, encoder.channels, encoder.bands
+        )
     except BenchError:
         raise
     # Architectures are other people's code, and fail on sizes and arguments as they happen to.

@@ -20,6 +20,7 @@ from bench.models._timm_features import TimmEncoder
 from bench.models.encoders import Checkpoint
 from bench.spec.channels import Channel
 from bench.spec.contract import InputContract
+from bench.spec.encoder import Seen
 from bench.spec.entry import Entry
 from bench.spec.task import Task
 
@@ -181,6 +182,7 @@ def encoder(
     arguments: Mapping[str, Any],
     contract: InputContract,
     channels: Mapping[str, str],
+    bands: Mapping[str, Seen],
 ) -> "torch.nn.Module":
     """The timm model ``rest`` without its classifier, with random weights.
 

@@ -32,6 +32,23 @@ class Weights(BaseModel):
     file: Annotated[Path | None, Field(exclude=True)] = None
 
 
+class Seen(BaseModel):
+    """What is known of a band that an encoder is fed with.
+
+    Attributes:
+        sensor, gsd: as in `bench.spec.contract.Band`.
+        wavelength: the centre in nm, of an optical band where it is known.
+        polarisation: such as ``VV``, of a radar band.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sensor: str
+    gsd: float
+    wavelength: Annotated[float | None, Field(exclude_if=lambda centre: centre is None)] = None
+    polarisation: Annotated[str, Field(exclude_if=lambda given: not given)] = ""
+
+
 class Encoder(BaseModel):
     """The declaration of an encoder, as it is fed on a task.
 
@@ -45,6 +62,7 @@ class Encoder(BaseModel):
         normalisation: whose statistics that contract has.
         channels: the band behind each of its channels, by the name of the channel; empty where it
             takes any bands.
+        bands: what is known of each band of its contract.
         unseen: bands of the task's input that it doesn't see.
         weights: None where they are random, drawn with seed 0.
         pretraining: what they learnt from, in words or as ``DATASET/SPLIT``.
@@ -60,6 +78,7 @@ class Encoder(BaseModel):
     side: Annotated[int | None, Field(exclude_if=lambda side: side is None)] = None
     normalisation: Normalisation
     channels: dict[str, str] = {}
+    bands: dict[str, Seen] = {}
     unseen: tuple[str, ...] = ()
     weights: Weights | None = None
     pretraining: tuple[Annotated[str, Field(max_length=200)], ...] = ()
@@ -74,5 +93,6 @@ class Encoder(BaseModel):
             "input": self.input.model_dump(mode="json", exclude={"statistics"}),
             "side": self.side,
             "channels": self.channels,
+            "bands": {name: seen.model_dump() for name, seen in self.bands.items()},
             "weights": self.weights.sha256 if self.weights else "",
         }

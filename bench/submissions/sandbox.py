@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.base import bounded_json
+from bench.base.children import harmless
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import write_json
 from bench.base.paths import absolute, data_root
@@ -28,8 +29,6 @@ from bench.models import entries
 from bench.results.runs import RUN_ID
 from bench.spec.task import in_one_line
 
-_PATHS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
-_KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _COMPUTING = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
 
 _MAX_ANSWER = 1 << 20
@@ -137,15 +136,6 @@ def _end_of(log: Path) -> bytes:
     with log.open("rb") as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - _MAX_TOLD))
         return stream.read(_MAX_TOLD)
-
-
-def harmless(*names: str) -> dict[str, str]:
-    """What a child has of our environment: a few names, and those given; folders are absolute."""
-    kept = {name: os.environ[name] for name in (*_KEPT, *names) if name in os.environ}
-    for name in _PATHS:
-        if folders := [folder for folder in os.environ.get(name, "").split(os.pathsep) if folder]:
-            kept[name] = os.pathsep.join(str(absolute(folder)) for folder in folders)
-    return kept
 
 
 def _environment(home: Path) -> dict[str, str]:
