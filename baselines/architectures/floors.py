@@ -38,11 +38,15 @@ def moments(images: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([pixels.mean(dim=2), pixels.std(dim=2, correction=0)], dim=1)
 
 
-def labels(batch: Batch) -> torch.Tensor:
-    """The multi-hot labels of a batch, [N, classes]; federated ones stand beside the client."""
+def labels(batch: Batch, classes: int) -> torch.Tensor:
+    """The labels of a batch, 0 or 1, [N, classes].
+
+    Several of an image are given so; of one class for each image its index [N] is; federated ones
+    stand beside the client.
+    """
     targets = batch.targets
     found: torch.Tensor = targets["labels"] if isinstance(targets, Mapping) else targets
-    return found
+    return nn.functional.one_hot(found, classes) if found.ndim == 1 else found
 
 
 class Statistics(Regressed):
@@ -63,7 +67,8 @@ class Statistics(Regressed):
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Learn from the training split; `choose` then takes one of the penalties."""
-        self.ridge.fit((moments(batch.inputs), labels(batch)) for batch in batches)
+        classes = self.ridge.linear.out_features
+        self.ridge.fit((moments(batch.inputs), labels(batch, classes)) for batch in batches)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits: see `tangent_logits`."""

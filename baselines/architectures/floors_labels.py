@@ -1,4 +1,4 @@
-"""Floors of multi-label classification that look at no image, or through a random network."""
+"""Floors of classification that look at no image, or through a random network."""
 
 from collections.abc import Iterable, Iterator
 
@@ -36,9 +36,41 @@ class Prior(nn.Module):
         """Count the classes of the training split."""
         count, seen = torch.zeros_like(self.logits, dtype=torch.float64), 0
         for batch in batches:
-            count += labels(batch).double().sum(dim=0)
+            count += labels(batch, len(self.logits)).double().sum(dim=0)
             seen += len(batch.samples)
         self.logits.copy_(((count + 0.5) / (seen - count + 0.5)).log())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The same logits for every image."""
+        return self.logits.expand(len(images), -1).clone()
+
+
+class FrequentClass(nn.Module):
+    """Images float32 [N, in_channels, height, width] -> logits float32 [N, outputs], equal rows.
+
+    Of one class for each image: the logarithm of the share (k + 1/2) / (n + C/2) of each class in
+    n training images, so that every image is given the most frequent class. Of several as frequent
+    the first is named, by a logit that is higher by 0.001: a shared highest logit is never right.
+
+    Args:
+        in_channels, size: not used: no image is looked at.
+        outputs: classes.
+    """
+
+    logits: torch.Tensor
+
+    def __init__(self, in_channels: int, outputs: int, size: int | None) -> None:  # noqa: ARG002
+        super().__init__()
+        self.register_buffer("logits", torch.zeros(outputs))
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Count the classes of the training split."""
+        count = torch.zeros_like(self.logits, dtype=torch.float64)
+        for batch in batches:
+            count += labels(batch, len(self.logits)).double().sum(dim=0)
+        shares = (count + 0.5) / (count + 0.5).sum()
+        self.logits.copy_(shares.log())
+        self.logits[int(count.argmax())] += 1e-3
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The same logits for every image."""
@@ -98,7 +130,7 @@ class RandomEncoder(Regressed):
 
         def described() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
             for batch in batches:
-                yield self.encoder(batch.inputs), labels(batch)
+                yield self.encoder(batch.inputs), labels(batch, self.ridge.linear.out_features)
 
         self.ridge.fit(described())
 

@@ -41,7 +41,7 @@ _GAIN = Scale("fraction", -1.0, 1.0, higher_is_better=True)
 _FRACTIONS = (
     "ap auroc accuracy precision recall specificity f1 f2 iou bleu1 bleu2 bleu3 bleu4 meteor "
     "rouge_l rouge_l_f rouge_1 rouge_2 spice recall_at map_at mrr_at precision_at recall_mean "
-    "sq rq pq"
+    "sq rq pq accuracy_at"
 )
 
 _DEVIATION = Scale("deviation", 0.0, math.inf, higher_is_better=False)

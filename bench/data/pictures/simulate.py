@@ -1,10 +1,11 @@
 """Simulated sets of pictures with captions or classes, each in the layout it is published in."""
 
+import hashlib
 import io
 import itertools
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ SPLITS = {"train": 1200, "val": 60, "test": 300}
 """Pictures or pairs in each split of a captioned set."""
 
 PER_CLASS = 16
-"""Pictures of each class in a set of classes."""
+"""Pictures of each class in a set of classes, of those that are divided into splits more."""
+
+TIMES = {"aid": 3, "eurosat": 7, "eurosat-ms": 7, "resisc45": 4, "rsscn7": 6, "ucm": 6}
+"""How many times `PER_CLASS`, so that some 200 pictures or more are those of the test split."""
 
 _PER_SHARD = 64
 
@@ -35,12 +39,15 @@ _KIND_OF = {
     "agricultural": "farmland",
     "annualcrop": "farmland",
     "denseresidential": "residential area",
+    "field": "farmland",
     "footballfield": "football field",
+    "grass": "meadow",
     "groundtrackfield": "football field",
     "harbor": "harbour",
     "herbaceousvegetation": "chaparral",
     "highway": "freeway",
     "industrial": "industrial area",
+    "industry": "industrial area",
     "parking": "parking lot",
     "pasture": "meadow",
     "permanentcrop": "orchard",
@@ -49,6 +56,8 @@ _KIND_OF = {
     "port": "harbour",
     "rectangularfarmland": "farmland",
     "residential": "residential area",
+    "resident": "residential area",
+    "riverlake": "lake",
     "sealake": "lake",
     "storagetank": "storage tanks",
     "tenniscourt": "tennis courts",
@@ -60,6 +69,7 @@ _CLASS_FILES: dict[str, tuple[str, str]] = {
     "aid": ("{Camel}", "{plain}_{number}.jpg"),
     "eurosat": ("{Camel}", "{Camel}_{number}.jpg"),
     "resisc45": ("{under}", "{under}_{number:03d}.jpg"),
+    "rsscn7": ("{folder}", "{folder[0]}{number:03d}.jpg"),
     "ucm": ("{plain}", "{plain}{number:02d}.tif"),
     "whu-rs19": ("{camel}", "{camel}_{number:02d}.jpg"),
 }
@@ -264,7 +274,9 @@ _CAPTIONED = {
 
 def _write_classes(name: str, root: Path, seed: int) -> None:
     folder, file = _CLASS_FILES[name]
-    for label in declaration(name)["classes"]:
+    declared = declaration(name)
+    files = []
+    for place, label in enumerate(declared["classes"]):
         parts = label.split()
         kind = _kind(label)
         if kind is None:
@@ -272,7 +284,25 @@ def _write_classes(name: str, root: Path, seed: int) -> None:
         camel = parts[0] + "".join(part.capitalize() for part in parts[1:])
         names = {"camel": camel, "Camel": camel[0].upper() + camel[1:]}
         names |= {"plain": "".join(parts), "under": "_".join(parts)}
-        for number in range(1, PER_CLASS + 1):
+        names["folder"] = declared.get("folders", declared["classes"])[place]
+        for number in range(1, PER_CLASS * TIMES.get(name, 1) + 1):
             picture = view(scene(kind, seed, name, label, number))
             path = root / folder.format(**names) / file.format(**names, number=number)
             _save(path, picture)
+            files.append(path.name)
+    write_lists(declared.get("division", {}), root, files)
+
+
+def write_lists(division: Mapping[str, Any], root: Path, files: Sequence[str]) -> None:
+    """Write the lists of the splits, where these are how the publication divides the files.
+
+    As in the publication 60 % of all, 20 % and 20 %, in the order of the MD5 of the names.
+    """
+    if division.get("rule") != "lists":
+        return
+    ordered = sorted(files, key=lambda name: hashlib.md5(name.encode()).hexdigest())  # noqa: S324
+    first, second = (len(ordered) * percent // 100 for percent in (60, 80))
+    parts = {"train": (0, first), "validation": (first, second), "test": (second, len(ordered))}
+    for split, (start, end) in parts.items():
+        names = [str(Path(name).with_suffix(".jpg")) for name in ordered[start:end]]
+        (root / division["lists"][split]["file"]).write_text("\n".join(names), encoding="utf-8")

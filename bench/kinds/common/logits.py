@@ -13,6 +13,10 @@ _HINT = (
     "hand in logits: of a network what it computes before its sigmoid or softmax, of probabilities "
     "log(p / (1 - p)), in PyTorch torch.logit(p, eps=1e-6)"
 )
+_HINT_OF_CLASSES = (
+    "hand in logits: of a network what it computes before its softmax, of probabilities their "
+    "logarithm, in PyTorch p.clamp(min=1e-30).log()"
+)
 _SIGNS = 10
 _MANY = 32
 _END, _CROWD = 0.05, 0.25
@@ -60,6 +64,40 @@ def check_logits(logits: NDArray[np.floating], targets: NDArray[np.uint8]) -> No
             f"expected logits, found {scale}: {found} from {low:.3g} to {high:.3g}, none below 0, "
             "as if every class were in every sample",
             _HINT,
+        )
+
+
+def check_class_logits(logits: NDArray[np.floating]) -> None:
+    """Refuse decisions and probabilities of one class each, where they can't be logits.
+
+    Each of these is impossible, or next to it, for a network that returns logits:
+
+    - Only 0 and 1, both of them: decisions.
+    - Rows from 0 up that sum to 1: a softmax. Its logarithm passes, as its softmax is the same.
+    - All in [0, 1], and a quarter of them within 0.05 of its ends: what crowds at two bounds
+      without ever crossing them is bounded by a sigmoid.
+
+    A softmax of probabilities ranks classes as they do, but is never sure of any.
+
+    Args:
+        logits: [N, C].
+
+    Raises:
+        BenchError: as above.
+    """
+    low, high = float(logits.min()), float(logits.max())
+    if low == high or low < 0:
+        return
+    found = f"{logits.size:,} values for {len(logits):,} samples"
+    if bool(((logits == 0) | (logits == 1)).all()):
+        raise BenchError(f"expected logits, found decisions: {found}, all 0 or 1", _HINT_OF_CLASSES)
+    if kind := softmax(logits):
+        raise BenchError(f"expected logits, found {kind}: {found}", _HINT_OF_CLASSES)
+    of_bound = (logits < _END) | (logits > 1 - _END)
+    if high <= 1 and logits.size >= _MANY and of_bound.mean() >= _CROWD:
+        raise BenchError(
+            f"expected logits, found probabilities: {found} from {low:.3g} to {high:.3g}",
+            _HINT_OF_CLASSES,
         )
 
 
