@@ -127,7 +127,7 @@ class Classification(Kind[Labelled, NoSettings]):
         wanted = [name for name in known if not names or name in names]
         of_calibration = [name for name in calibration.CLASSES if name in wanted]
         predicted = classification.predicted_classes(target, logits)
-        certain = calibration.of_classes(target, predicted, logits) if of_calibration else None
+        certain = classification.certainty(target, predicted, logits) if of_calibration else None
         among = (class_ranks(logits.astype(np.float64), target) <= TOP)[:, None]
         parts = []
         for block in counts:
@@ -136,7 +136,7 @@ class Classification(Kind[Labelled, NoSettings]):
             if TOP_NAME in wanted:
                 found[TOP_NAME] = weighted_sums(block, among)[:, 0] / sums.target.sum(axis=1)
             if certain is not None:
-                found |= calibration.sample_metrics(certain, block, of_calibration)
+                found |= classification.calibration_scores(certain, block, of_calibration)
             parts.append({name: found[name] for name in wanted})
         return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 

@@ -122,62 +122,6 @@ def label_metrics(of: Labels, counts: Counts, names: Sequence[str] = LABELS) -> 
     return {name: found[name] for name in names}
 
 
-class Classes(NamedTuple):
-    """What the metrics need of N samples with one class each.
-
-    Attributes:
-        sums: [N, CLASS_SUMS], of `class_sums`.
-        confidence: [N], the highest probability.
-        loss: [N], 1 where the class is wrong, else 0.
-    """
-
-    sums: Floats
-    confidence: Floats
-    loss: Floats
-
-
-def of_classes(
-    target: NDArray[np.integer[Any]],
-    predicted: NDArray[np.integer[Any]],
-    logits: NDArray[np.floating[Any]],
-) -> Classes:
-    """What the metrics need of samples with one class each.
-
-    Args:
-        target: [N] indices in [0, C).
-        predicted: [N], the class that each sample is taken for.
-        logits: [N, C], finite, whose softmax gives probabilities, in float64.
-    """
-    rows = np.arange(len(target))
-    scores = logits.astype(np.float64)
-    behind = scores.max(axis=1, keepdims=True) - scores
-    probability = np.exp(-behind)
-    total = probability.sum(axis=1)
-    probability /= total[:, None]
-    of_true = probability[rows, target]
-    squared = (probability * probability).sum(axis=1) - 2 * of_true + 1
-    surprise = behind[rows, target] + np.log(total)
-    right = target == predicted
-    confidence: Floats = probability.max(axis=1)
-    sums = class_sums(confidence[:, None], right[:, None], squared[:, None], surprise[:, None])
-    return Classes(sums, confidence, (~right).astype(np.float64))
-
-
-def sample_metrics(
-    of: Classes, counts: Counts, names: Sequence[str] = CLASSES
-) -> dict[str, Floats]:
-    """Those of `CLASSES` that are named, [B], under each row of counts [B, N].
-
-    Unlike in `of_class_sums`, AURC knows the confidence of each sample and not only its bin.
-    """
-    found = {}
-    if any(name != "aurc_micro" for name in names):
-        found = class_metrics(weighted_sums(counts, of.sums))
-    if "aurc_micro" in names:
-        found["aurc_micro"] = risk_coverage(of.confidence, of.loss, counts)
-    return {name: found[name] for name in names}
-
-
 def class_metrics(sums: Floats) -> dict[str, Floats]:
     """All of `CLASSES`, [...], of sums [..., CLASS_SUMS] over all decisions."""
     return {f"{name}_micro": values for name, values in of_class_sums(sums).items()}

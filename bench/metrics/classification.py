@@ -24,13 +24,16 @@ All follow from three sums for each class (`Sums`), which add up over images, so
 resampled images cost one pass over the counts.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import BenchError
+from bench.metrics import calibration
 from bench.metrics.macro import macro, where
+from bench.metrics.stats import weighted_sums
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -140,6 +143,64 @@ def scores(sums: Sums) -> dict[str, Floats]:
         "accuracy_classes": recall,
         "f1_classes": f1,
     }
+
+
+class Certainty(NamedTuple):
+    """What calibration metrics need of N samples with one class each.
+
+    Attributes:
+        sums: [N, calibration.CLASS_SUMS], of `calibration.class_sums`.
+        confidence: [N], the highest probability.
+        loss: [N], 1 where the class is wrong, else 0.
+    """
+
+    sums: Floats
+    confidence: Floats
+    loss: Floats
+
+
+def certainty(
+    target: NDArray[np.integer[Any]],
+    predicted: NDArray[np.integer[Any]],
+    logits: NDArray[np.floating[Any]],
+) -> Certainty:
+    """What calibration metrics need of samples with one class each.
+
+    Args:
+        target: [N] indices in [0, C).
+        predicted: [N], the class that each sample is taken for.
+        logits: [N, C], finite, whose softmax gives probabilities, in float64.
+    """
+    rows = np.arange(len(target))
+    scores = logits.astype(np.float64)
+    behind = scores.max(axis=1, keepdims=True) - scores
+    probability = np.exp(-behind)
+    total = probability.sum(axis=1)
+    probability /= total[:, None]
+    of_true = probability[rows, target]
+    squared = (probability * probability).sum(axis=1) - 2 * of_true + 1
+    surprise = behind[rows, target] + np.log(total)
+    right = target == predicted
+    confidence: Floats = probability.max(axis=1)
+    sums = calibration.class_sums(
+        confidence[:, None], right[:, None], squared[:, None], surprise[:, None]
+    )
+    return Certainty(sums, confidence, (~right).astype(np.float64))
+
+
+def calibration_scores(
+    of: Certainty, counts: Counts, names: Sequence[str] = calibration.CLASSES
+) -> dict[str, Floats]:
+    """Those of `calibration.CLASSES` that are named, [B], under each row of counts [B, N].
+
+    AURC knows the confidence of each sample, where `calibration.of_class_sums` knows its bin.
+    """
+    found = {}
+    if any(name != "aurc_micro" for name in names):
+        found = calibration.class_metrics(weighted_sums(counts, of.sums))
+    if "aurc_micro" in names:
+        found["aurc_micro"] = calibration.risk_coverage(of.confidence, of.loss, counts)
+    return {name: found[name] for name in names}
 
 
 def _by_class(counts: Counts, index: Indices, classes: int) -> Floats:

@@ -29,6 +29,7 @@ SIDE = 12
 NAMES = ["a", "b", "c", "d"]
 CASES = {
     "multilabel": "reben-mlc",
+    "classification": "rsscn7",
     "segmentation": "reben-pixel",
     "zeroshot": "whu-rs19-zeroshot",
     "several classes": "reben-zeroshot",
@@ -113,6 +114,7 @@ def model_of(task):
     classes = len(task.classes)
     return {
         "multilabel": lambda: Classifier(classes, pixels=False),
+        "classification": lambda: Classifier(classes, pixels=False),
         "segmentation": lambda: Classifier(classes, pixels=True),
         "zeroshot": Towers,
         "retrieval": Towers,
