@@ -89,6 +89,16 @@ def check_finite(path: Path) -> int:
         return len(names)
 
 
+def shapes(path: Path) -> dict[str, list[int]]:
+    """The shape of every tensor of a safetensors file by name.
+
+    Raises:
+        BenchError: the file is missing, damaged or not safetensors.
+    """
+    with _opened(path) as stored:
+        return {name: stored.get_slice(name).get_shape() for name in stored.keys()}  # noqa: SIM118
+
+
 def read(path: Path) -> dict[str, torch.Tensor]:
     """All tensors of a safetensors file by name.
 

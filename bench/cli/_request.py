@@ -30,6 +30,25 @@ Model = Annotated[
         autocompletion=complete.models,
     ),
 ]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        help="How --model, the name of an encoder, becomes an entry: scratch, finetune, lora, knn, "
+        "ridge, logistic, linear, attentive or upernet.",
+    ),
+]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="The input of the task that an encoder is fed.", metavar="NAME"),
+]
+Normalisation = Annotated[
+    str,
+    typer.Option(
+        "--normalisation",
+        help="Whose statistics an encoder's images are normalised by: checkpoint or task.",
+    ),
+]
 Track = Annotated[
     str | None,
     typer.Option("--track", help="official or sample.  [default: official where its data is]"),
@@ -69,6 +88,9 @@ def request(
     ids: Path | None = None,
     *,
     allow_python: bool = False,
+    method: str | None = None,
+    given: str | None = None,
+    normalisation: str = "checkpoint",
 ) -> "Request":
     """The request that the options make.
 
@@ -84,6 +106,9 @@ def request(
     return Request(
         task=task,
         model=model,
+        method=method or "",
+        given=given,
+        normalisation=normalisation,  # type: ignore[arg-type]
         track=track,  # type: ignore[arg-type]
         device=device,
         devices=devices,

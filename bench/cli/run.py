@@ -13,6 +13,9 @@ from bench.cli._console import Json, Quiet, Results, print_json, print_line, rep
 def verb(
     task: options.Task,
     model: options.Model,
+    method: options.Method = None,
+    given: options.Input = None,
+    normalisation: options.Normalisation = "checkpoint",
     track: options.Track = None,
     device: options.Device = "auto",
     devices: options.Devices = 1,
@@ -57,6 +60,9 @@ def verb(
         limit,
         ids,
         allow_python=allow_python,
+        method=method,
+        given=given,
+        normalisation=normalisation,
     )
     numbers = several.asked(seeds, seed)
     with reporting(quiet) as report:

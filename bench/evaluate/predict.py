@@ -34,6 +34,8 @@ from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry
 from bench.spec.task import Task
+from bench.train.context import pipeline_of
+from bench.train.features import Features
 
 _MAX_PART = 32
 _MIN_PARTS = 16
@@ -63,6 +65,7 @@ class Job:
         precision: a key of `PRECISIONS`.
         threads: of the processor, per process; part of the arithmetic.
         seed: of whatever a process draws.
+        features: of the samples, where the entry builds on those of a frozen encoder.
     """
 
     task: str
@@ -74,6 +77,7 @@ class Job:
     precision: str
     threads: int
     seed: int
+    features: Features | None = None
 
 
 def predict(job: Job, devices: int, progress: Progress) -> None:
@@ -141,7 +145,7 @@ def work(job: Job, rank: int, world: int, progress: Progress) -> None:
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, rank)
     model = load_model(job.entry, kind.outputs(), device)
-    pipeline = InputPipeline(job.entry.input, task.bands)
+    pipeline = pipeline_of(job.entry, task, [job.features] if job.features else [])
     for index, observations in observe_parts(
         task,
         kind,

@@ -13,10 +13,11 @@ from bench.base.log import LOGGER
 from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
-from bench.models import entries
+from bench.models import entries, methods
 from bench.results import verification
 from bench.results.records import FilesRecord, Held
 from bench.spec import task as tasks
+from bench.spec.encoder import Normalisation
 from bench.spec.entry import Entry, Predicted
 from bench.spec.task import Task
 
@@ -61,6 +62,9 @@ class Request:
     Attributes:
         task: name or path, as the command line takes it.
         model: the same, or an entry.
+        method: how ``model``, the name of an encoder, becomes an entry; empty for an entry.
+        given: the input of the task that an encoder is fed.
+        normalisation: whose statistics an encoder's images are normalised by.
         track: which data; None for the official track where its data is, else the sample track.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         devices, nodes: how many devices (of each node, in training).
@@ -74,6 +78,9 @@ class Request:
 
     task: str
     model: str | Entry
+    method: str = ""
+    given: str | None = None
+    normalisation: Normalisation = "checkpoint"
     track: Track | None = None
     device: str = "auto"
     devices: int = 1
@@ -101,8 +108,21 @@ class Request:
             RequestError: there is no such model, or it can't be run on this task.
         """
         if isinstance(self.model, Entry):
+            if self.method:
+                raise RequestError(
+                    f"entry {self.model.name} is no encoder", "give --method with an encoder"
+                )
             return entries.for_task(self.model, task)
-        return models.find(self.model, task)
+        if not self.method:
+            if self.given is not None or self.normalisation != "checkpoint":
+                raise RequestError(
+                    "an input and a normalisation are chosen for an encoder only",
+                    "name a --method, or write --model NAME/INPUT",
+                )
+            return models.find(self.model, task)
+        return methods.entry(
+            self.model, task, self.method, given=self.given, normalisation=self.normalisation
+        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import kinds
+from bench import data, kinds
 from bench.base import locks, process_state, provenance
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import atomic_path, sha256_json
@@ -31,7 +31,7 @@ from bench.evaluate.request import (
     samples_of,
 )
 from bench.kinds.common.kind import Kind
-from bench.models import entries
+from bench.models import entries, methods
 from bench.results import integrity, recorded, runs, store, verification
 from bench.results.manifest import Manifest, Scored
 from bench.results.records import CostRecord, DeterminismRecord
@@ -43,6 +43,7 @@ from bench.spec.task import Task
 
 if TYPE_CHECKING:
     from bench.evaluate.predict import Job
+    from bench.train.features import Features
 
 _PART = 8192
 """Rows of a part of what was predicted elsewhere."""
@@ -185,6 +186,9 @@ def _trained(
                     )
                 return _reworded(found, model)
             shutil.rmtree(folder)
+        splits = (task.training, task.validation)
+        extracted = (_features(request, resolved, model, split, report) for split in splits)
+        features = [one for one in extracted if one is not None]
         report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
         return follow(
             model,
@@ -201,8 +205,33 @@ def _trained(
             progress=lambda done, total, text: report.progress(f"train  {text}", done, total),
             start=start,
             teacher=teacher,
+            features=features,
             checked=checked,
         )
+
+
+def _features(
+    request: Request, resolved: ResolvedRequest, model: Entry, split: str, report: Report
+) -> "Features | None":
+    """The features of a split, where a model builds on those of a frozen encoder."""
+    method = methods.of(model)
+    if method is None or not method.cached or model.encoder is None:
+        return None
+    from bench.train.features import extract
+
+    task, bands = resolved.task, model.input.bands
+    return extract(
+        model.encoder,
+        kinds.of(task),
+        resolved.dataset,
+        data.scored_ids(resolved.dataset, task.dataset, split, bands),
+        "map" if model.model.arguments["level"] == "map" else "pooled",
+        data=fingerprint(resolved, bands, [split])["data_sha256"],
+        root=request.results,
+        device=resolved.device,
+        precision=request.precision,
+        progress=lambda done, total: report.progress(f"features  {split}", done, total),
+    )
 
 
 def _reworded(trained: Entry, model: Entry) -> Entry:
@@ -218,7 +247,7 @@ def _start(request: Request, model: Entry, track: Track, report: Report) -> Entr
     if model.model.start is None:
         return None
     task, name = model.model.start.task, model.model.start.model
-    return _first(dataclasses.replace(request, task=task, model=name, track=track), report)
+    return _first(dataclasses.replace(_plain(request), task=task, model=name, track=track), report)
 
 
 def _teacher(
@@ -230,7 +259,12 @@ def _teacher(
     name = kind.teacher(recipe)
     if not name:
         return None
-    return _first(dataclasses.replace(request, model=name, track=track), report)
+    return _first(dataclasses.replace(_plain(request), model=name, track=track), report)
+
+
+def _plain(request: Request) -> Request:
+    """A request without what is asked of an encoder."""
+    return dataclasses.replace(request, method="", given=None, normalisation="checkpoint")
 
 
 def _first(before: Request, report: Report) -> Entry:
@@ -289,6 +323,7 @@ def _evaluate(
         elif isinstance(model, Predicted):
             manifest = _score_predictions(model, manifest, resolved, samples, run, report)
         else:
+            whole = None if partial else _features(request, resolved, model, task.split, report)
             job = Job(
                 task=request.task,
                 entry=model,
@@ -299,6 +334,7 @@ def _evaluate(
                 precision=request.precision,
                 threads=torch.get_num_threads(),
                 seed=request.seed,
+                features=whole,
             )
             manifest = _predict_and_score(job, manifest, resolved, request.devices, report)
     store.record(request.results, run)

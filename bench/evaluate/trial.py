@@ -41,7 +41,12 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
     recipe = entry.recipe.get(track) if untrained else None  # type: ignore[call-overload]
     bare = _bare(entry, recipe.arguments if isinstance(recipe, Recipe) else {})
     key = sha256_json(
-        [task.digest, bare.model.model_dump(mode="json"), bare.input.model_dump(mode="json")]
+        [
+            task.digest,
+            bare.model.model_dump(mode="json"),
+            bare.input.model_dump(mode="json"),
+            bare.encoder and bare.encoder.identity(),
+        ]
     )
     if key in _tried:
         return
@@ -64,7 +69,8 @@ def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
     """An entry that nothing is fetched or read for."""
     given = {k: v for k, v in {**entry.model.arguments, **arguments}.items() if k != "pretrained"}
     model = entry.model.model_copy(update={"arguments": given, "weights": "", "start": None})
-    return entry.model_copy(update={"model": model, "folder": None})
+    encoder = entry.encoder and entry.encoder.model_copy(update={"weights": None})
+    return entry.model_copy(update={"model": model, "folder": None, "encoder": encoder})
 
 
 def _without_values(

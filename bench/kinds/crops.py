@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.base.errors import BenchError
 from bench.data.series import Series, SeriesDataset, by_series
 from bench.kinds.common import class_maps, returned
-from bench.kinds.common.batch import Batch, mirrored, mirrors
+from bench.kinds.common.batch import (
+    FEATURES,
+    Batch,
+    FeaturePipeline,
+    grid,
+    mirrored,
+    mirrors,
+)
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.class_maps import VOID, ClassMaps
 from bench.kinds.common.kind import Metrics
@@ -105,21 +112,34 @@ class Crops(ClassMaps[Mapped, Settings]):
         """
         import torch
 
-        found = [dataset.series(sample, pipeline.contract.bands) for sample in samples]
         maps = np.stack(
             [dataset.reference_map(sample, pipeline.contract.bands) for sample in samples]
         )
+        inputs = self.inputs(dataset, pipeline, samples)
+        for name, pixels in inputs.items():
+            known = name.endswith(_DAYS) or isinstance(pipeline, FeaturePipeline)
+            if not known and pixels.shape[-2:] != maps.shape[1:]:
+                raise BenchError(
+                    f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
+                    f"images of {name} to {pixels.shape[-2]} x {pixels.shape[-1]} px",
+                    "crops are scored on the pixels of the map: use a contract of its size",
+                )
+        return Batch(samples, inputs, torch.from_numpy(maps))
+
+    def inputs(
+        self, dataset: Mapped, pipeline: InputPipeline, samples: Sequence[str]
+    ) -> dict[str, torch.Tensor]:
+        """The series that `load` gives."""
+        import torch
+
+        if isinstance(pipeline, FeaturePipeline):
+            return {FEATURES: pipeline.rows(samples)}
+        found = [dataset.series(sample, pipeline.contract.bands) for sample in samples]
         inputs: dict[str, torch.Tensor] = {}
         for name, longest in dataset.longest(pipeline.contract.bands).items():
             own = [next(s for s in series if s.name == name) for series in found]
             series_pipeline = _series_pipeline(self.task, pipeline, own[0].bands)
             shape = series_pipeline.shape(dict(zip(own[0].bands, own[0].pixels[0], strict=True)))
-            if shape[1:] != maps.shape[1:]:
-                raise BenchError(
-                    f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
-                    f"images of {name} to {shape[1]} x {shape[2]} px",
-                    "crops are scored on the pixels of the map: use a contract of its size",
-                )
             # NumPy's zeros, in huge pages: where nothing is written they cost nothing, and
             # elsewhere a third of torch's.
             pixels = np.zeros((len(samples), longest, *shape), np.float32)
@@ -128,7 +148,7 @@ class Crops(ClassMaps[Mapped, Settings]):
                 when[: len(series.days)] = series.days
                 _apply(series_pipeline, sample, series, out)
             inputs |= {name: torch.from_numpy(pixels), name + _DAYS: torch.from_numpy(days)}
-        return Batch(samples, inputs, torch.from_numpy(maps))
+        return inputs
 
     def blank(self, contract: InputContract) -> Batch:
         """Series of made-up images on two days, all of the first class."""
@@ -204,6 +224,8 @@ class Crops(ClassMaps[Mapped, Settings]):
 
         order: list[int] = []
         found = []
+        if FEATURES in batch.inputs:
+            return self._of_features(model, batch, training=training)
         for rows, series in _groups(batch.inputs):
             order += rows
             shape = (len(rows), len(self.task.classes), *batch.targets.shape[1:])
@@ -214,6 +236,26 @@ class Crops(ClassMaps[Mapped, Settings]):
             )
         back = torch.tensor(order, device=found[0].device).argsort()
         return found[0] if len(found) == 1 else torch.cat(found)[back]
+
+    def _of_features(self, model: torch.nn.Module, batch: Batch, *, training: bool) -> torch.Tensor:
+        """Logits of the places of a map of features, bilinearly at the pixels of the targets."""
+        from torch.nn.functional import interpolate
+
+        shape = (len(batch.samples), len(self.task.classes), *grid(batch.inputs))
+        hint = "a crop-mapping model returns one logit per sample, class and place"
+        logits = returned.tensor(
+            model(batch.inputs), shape, batch.samples, "logits", hint, training=training
+        )
+        size = batch.targets.shape[1:]
+        return interpolate(logits, size=size, mode="bilinear", align_corners=True)
+
+
+def series_of(
+    inputs: Mapping[str, torch.Tensor],
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Pixels and days of each series, padded dates with days of -1."""
+    names = [name for name in inputs if not name.endswith(_DAYS)]
+    return {name: (inputs[name], inputs[name + _DAYS]) for name in names}
 
 
 def _series_pipeline(task: Task, pipeline: InputPipeline, bands: Sequence[str]) -> InputPipeline:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.base.errors import BenchError
 from bench.data import Dataset
 from bench.kinds.common import pictures, returned
-from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.batch import Batch, grid, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.predicted import beside
@@ -74,6 +74,8 @@ class Depth(Kind[Sounded, Settings]):
     )
     batch_size = 8
     target = "depth"
+    probes = "value"
+    dense = True
     drawn = 9
     sample_score = "minus the RMSE of the image in metres"
 
@@ -347,7 +349,7 @@ def _resized(values: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 def _predicted(model: torch.nn.Module, batch: Batch, *, training: bool = False) -> torch.Tensor:
     """What the model says, [N, side, side] in metres."""
-    shape = (len(batch.samples), 1, *batch.inputs.shape[-2:])
+    shape = (len(batch.samples), 1, *grid(batch.inputs))
     hint = "a depth model returns one depth per image and pixel"
     depths = returned.tensor(
         model(batch.inputs), shape, batch.samples, "depths", hint, training=training

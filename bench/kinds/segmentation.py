@@ -16,7 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.kinds.common import returned
-from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.batch import (
+    Batch,
+    FeaturePipeline,
+    grid,
+    images,
+    mirrored,
+    mirrors,
+)
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.class_maps import VOID, ClassMaps, Mapped
 from bench.kinds.common.predicted import beside, confusions, map_schema
@@ -74,10 +81,12 @@ class Segmentation(ClassMaps[Mapped, Settings]):
 
         maps = np.stack(self._references(dataset, samples, pipeline.contract.bands))
         inputs = images(dataset, pipeline, samples)
-        if self.settings.side is None and maps.shape[1:] != inputs.shape[-2:]:
+        free = self.settings.side is not None or isinstance(pipeline, FeaturePipeline)
+        if not free and maps.shape[1:] != grid(inputs):
+            rows, columns = grid(inputs)
             raise BenchError(
                 f"reference maps are {maps.shape[1]} x {maps.shape[2]} px, the contract brings "
-                f"images to {inputs.shape[-2]} x {inputs.shape[-1]} px",
+                f"images to {rows} x {columns} px",
                 "segmentation is scored on the pixels of the map: use a contract of its size",
             )
         return Batch(samples, inputs, torch.from_numpy(maps))
@@ -108,7 +117,7 @@ class Segmentation(ClassMaps[Mapped, Settings]):
         """
         from torch.nn.functional import interpolate
 
-        shape = (len(batch.samples), len(self.task.classes), *batch.inputs.shape[-2:])
+        shape = (len(batch.samples), len(self.task.classes), *grid(batch.inputs))
         hint = "a segmentation model returns one logit per image, class and pixel"
         logits = returned.tensor(
             model(batch.inputs), shape, batch.samples, "logits", hint, training=training

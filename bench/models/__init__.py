@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
 
-_NO_SOURCES = ("encoders", "entries", "features", "heads", "running")
+_NO_SOURCES = ("encoders", "entries", "extraction", "features", "heads", "methods", "running")
 """Modules of this room that are none."""
 
 
@@ -52,7 +52,7 @@ def find(name: str, task: Task) -> Entry | Predicted:
     name = absolute(name)
     source, colon, rest = name.partition(":")
     if colon and _is_source(source):
-        return _no_floor(_source(source, "entry", name).entry(rest, task))
+        return _no_floor(module_of(source, "entry", name).entry(rest, task))
     if Path(name).is_dir():
         return _no_floor(entries.load(Path(name), task))
     if source.endswith(".py"):
@@ -93,8 +93,12 @@ def build(entry: Entry, outputs: int) -> "torch.nn.Module":
     Raises:
         RequestError: the architecture is unknown or can't be built with these arguments.
     """
+    if entry.encoder is not None:
+        from bench.models import adapted
+
+        return adapted.network(entry, outputs)
     source, _, rest = entry.model.architecture.partition(":")
-    module = _source(source, "build", entry.model.architecture)
+    module = module_of(source, "build", entry.model.architecture)
     arguments = dict(entry.model.arguments)
     if entry.weights is not None:
         arguments.pop("pretrained", None)
@@ -119,7 +123,7 @@ def build(entry: Entry, outputs: int) -> "torch.nn.Module":
 def advice(entry: Entry) -> str:
     """What to do where an architecture doesn't take the input of an entry; empty if unknown."""
     source, _, rest = entry.model.architecture.partition(":")
-    module = _source(source, "build", entry.model.architecture)
+    module = module_of(source, "build", entry.model.architecture)
     return module.advice(rest) if hasattr(module, "advice") else ""
 
 
@@ -129,7 +133,7 @@ def remarks(model: Model, contract: InputContract) -> list[str]:
     if source in own():
         said = getattr(_remarks, source, None)
     else:
-        said = getattr(_source(source, "build", model.architecture), "remarks", None)
+        said = getattr(module_of(source, "build", model.architecture), "remarks", None)
     return said(rest, model.arguments, contract) if said else []
 
 
@@ -155,7 +159,25 @@ def _is_source(name: str) -> bool:
     return name in own() or name in plugins.offered("sources", own())
 
 
-def _source(name: str, ability: str, asked: str) -> Any:
+def offers(name: str, ability: str) -> bool:
+    """Whether a source of the harness, or of a plug-in that can be imported, has a function."""
+    if name in own():
+        return hasattr(importlib.import_module(f"bench.models.{name}"), ability)
+    plugin = plugins.find("sources", name, own())
+    return plugin is not None and hasattr(plugins.load(plugin), ability)
+
+
+def module_of(name: str, ability: str, asked: str) -> Any:
+    """The module of a source that has a function.
+
+    Args:
+        name: of the source.
+        ability: the function.
+        asked: what named the source, for an error.
+
+    Raises:
+        RequestError: there is no such source, or it hasn't that function.
+    """
     if name in own():
         module = importlib.import_module(f"bench.models.{name}")
         if hasattr(module, ability):

@@ -28,6 +28,12 @@ def fed(
         RequestError: the input can't feed it.
     """
     base = task.input(given)
+    known = _series(task)
+    if known and not stated.series and len(by_series(base.bands, known)) > 1:
+        raise RequestError(
+            f"{name} sees images of one series, input {given} of task {task.name} has several",
+            f"write --input NAME, one of {', '.join(task.declaration['inputs'])}",
+        )
     bands = {band: task.bands[band] for band in base.bands}
     channels = matched(stated, bands, name, task)
     chosen = tuple(channels.values()) or base.bands
@@ -45,6 +51,7 @@ def fed(
         name=name,
         architecture=name.partition("@")[0],
         arguments=arguments,
+        given=given,
         input=contract,
         side=side if dense else None,
         normalisation="checkpoint" if own else "task",
@@ -88,14 +95,19 @@ def matched(stated: Checkpoint, bands: Mapping[str, Band], name: str, task: Task
             f"{', '.join(list(bands)[:16])} are only a part of one",
             "choose another input of the task (--input NAME) or another encoder",
         )
-    declared = task.declaration.get("series", {})
-    known = {
-        one: own["bands"] if isinstance(own, Mapping) else own for one, own in declared.items()
-    }
+    known = _series(task)
     if not known:
         return whole
     order = [band for own in by_series(list(whole.values()), known).values() for band in own]
     return dict(sorted(whole.items(), key=lambda item: order.index(item[1])))
+
+
+def _series(task: Task) -> dict[str, Sequence[str]]:
+    """The bands of each series of the task's dataset."""
+    declared = task.declaration.get("series", {})
+    return {
+        name: own["bands"] if isinstance(own, Mapping) else own for name, own in declared.items()
+    }
 
 
 def _side(stated: Checkpoint, given: int | None) -> int | None:

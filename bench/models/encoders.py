@@ -81,7 +81,8 @@ def find(
         )
     module = models.module_of(source, "checkpoint", name)
     stated: Checkpoint = module.checkpoint(rest)
-    inputs = [given] if given else list(task.inputs)
+    others = [one for one in task.declaration["inputs"] if one not in task.inputs]
+    inputs = [given] if given else [*task.inputs, *others]
     refused: list[RequestError] = []
     for one in inputs:
         try:
@@ -118,10 +119,13 @@ def convert(name: str, file: Path | None) -> Path:
     return made
 
 
-def network(encoder: Encoder) -> torch.nn.Module:
+def network(encoder: Encoder, *, drawn: bool = False) -> torch.nn.Module:
     """The network of an encoder with its weights, in evaluation mode, on the processor.
 
-    Random weights are drawn with seed 0, whatever was drawn before.
+    Args:
+        encoder: its declaration.
+        drawn: take random weights from torch's generator as it is; otherwise they are those of
+            seed 0, and the generator stays as it is.
 
     Raises:
         RequestError: it can't be built for its contract.
@@ -131,46 +135,15 @@ def network(encoder: Encoder) -> torch.nn.Module:
 
     import bench.base.torch_setup  # noqa: F401
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        built = _built(encoder)
+    if drawn:
+        made = built(encoder)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            made = built(encoder)
     if encoder.weights is not None:
-        _fill(built, encoder)
-    return built.eval()
-
-
-def width(encoder: Encoder, level: Level, inputs: Any) -> int:
-    """The number F of features of an encoder, found with made-up inputs on the meta device.
-
-    Args:
-        encoder: the encoder.
-        level: of its features.
-        inputs: a batch of one sample, as `Network.features` takes it.
-    """
-    import torch
-    from torch.utils._pytree import tree_map_only
-
-    def there(device: str) -> Any:
-        return tree_map_only(torch.Tensor, lambda tensor: tensor.to(device), inputs)
-
-    with torch.random.fork_rng(devices=[]):
-        try:
-            with torch.device("meta"), torch.no_grad():
-                return int(_built(encoder).eval().features(there("meta"), level).shape[1])  # type: ignore[operator]
-        # Not every network can be followed without values.
-        except Exception:  # noqa: BLE001
-            try:
-                with torch.no_grad():
-                    return int(_built(encoder).eval().features(inputs, level).shape[1])  # type: ignore[operator]
-            except BenchError:
-                raise
-            # Networks are other people's code.
-            except Exception as error:
-                raise RequestError(
-                    f"{encoder.name} fails on {len(encoder.input.bands)} channels of "
-                    f"{encoder.input.size or 'any'} px: {in_words(error)}",
-                    "choose another input of the task (--input NAME) or another encoder",
-                ) from error
+        _fill(made, encoder)
+    return made.eval()
 
 
 def _offering() -> str:
@@ -194,14 +167,19 @@ def _weights(name: str, stated: Checkpoint) -> Weights | None:
     return Weights(source=source, sha256=found, file=file)
 
 
-def _built(encoder: Encoder) -> torch.nn.Module:
+def built(encoder: Encoder) -> torch.nn.Module:
+    """The network of an encoder without its weights.
+
+    Raises:
+        RequestError: it can't be built for its contract.
+    """
     source, _, rest = encoder.architecture.partition(":")
     module = models.module_of(source, "encoder", encoder.name)
     contract = encoder.input
     if encoder.side is not None:
         contract = contract.model_copy(update={"size": encoder.side})
     try:
-        built: torch.nn.Module = module.encoder(
+        made: torch.nn.Module = module.encoder(
             rest, encoder.arguments, contract, encoder.channels, encoder.bands
         )
     except BenchError:
@@ -213,10 +191,10 @@ def _built(encoder: Encoder) -> torch.nn.Module:
             f"{contract.size or 'any'} px: {in_words(error)}",
             "choose another input of the task (--input NAME) or another encoder",
         ) from error
-    return built
+    return made
 
 
-def _fill(built: torch.nn.Module, encoder: Encoder) -> None:
+def _fill(made: torch.nn.Module, encoder: Encoder) -> None:
     """Copy the weights of an encoder into its network.
 
     Raises:
@@ -231,7 +209,7 @@ def _fill(built: torch.nn.Module, encoder: Encoder) -> None:
     module = models.module_of(encoder.architecture.partition(":")[0], "encoder", encoder.name)
     read = getattr(module, "tensors", _safetensors)
     stored: Mapping[str, torch.Tensor] = read(file)
-    wanted = built.state_dict()
+    wanted = made.state_dict()
     missing, extra = sorted(set(wanted) - set(stored)), sorted(set(stored) - set(wanted))
     shapes = [
         key

@@ -149,6 +149,7 @@ class TrainedRecord(Record):
         checked: what the splits it learnt from were held to, by name of the split.
         alpha: the share of the trained weights that was chosen, where weights were blended.
         tried: the scores of each share that was tried.
+        searched: the settings that were tried, with the score that decided.
         federation: of a federated training, who took part and what each round took.
     """
 
@@ -168,6 +169,7 @@ class TrainedRecord(Record):
     checked: dict[str, str] = {}
     alpha: FiniteFloat | None = None
     tried: list[JsonValue] = []
+    searched: list[JsonValue] = []
     federation: dict[str, JsonValue] | None = None
 
 
@@ -190,6 +192,8 @@ class EntryRecord(Record):
         recipe: how to train it, by track.
         sample: the architecture that stands for it on the sample track, where it is another one.
         trained: how it was trained, if it was trained here.
+        encoder: that it builds on, as `bench.spec.encoder.Encoder` declares it.
+        method: how it builds on it, such as ``ridge``.
         predictions: the file of predictions, for an entry that brings no model.
         digest: the SHA-256 of architecture, arguments, input and weights, or of the predictions.
         weights_sha256: of the file of weights; empty without one.
@@ -210,6 +214,8 @@ class EntryRecord(Record):
     recipe: dict[str, JsonValue] = {}
     sample: ModelRecord | None = None
     trained: TrainedRecord | None = None
+    encoder: dict[str, JsonValue] | None = None
+    method: str = ""
     predictions: dict[str, JsonValue] | None = None
     digest: Text
     weights_sha256: Text

@@ -56,6 +56,7 @@ class Encoder(BaseModel):
         name: as ``--model`` takes it, without the task's input: ``timm:resnet18@a1_in1k``.
         architecture: ``SOURCE:NAME``; its source builds it.
         arguments: of the architecture.
+        given: the input of the task that it is fed with.
         input: its contract on this task.
         side: pixels a side to which images of that contract are brought, bilinearly, in front of
             the network; None where they aren't changed.
@@ -74,6 +75,7 @@ class Encoder(BaseModel):
     name: Annotated[str, Field(max_length=300)]
     architecture: Annotated[str, Field(pattern=r"^[a-z0-9_]+:[A-Za-z0-9_.@:/-]{1,200}$")]
     arguments: dict[str, Scalar] = {}
+    given: str = ""
     input: InputContract
     side: Annotated[int | None, Field(exclude_if=lambda side: side is None)] = None
     normalisation: Normalisation

@@ -17,6 +17,7 @@ from bench.base.errors import BenchError
 from bench.base.files import sha256_file, sha256_json
 from bench.data import Checked
 from bench.spec.contract import InputContract
+from bench.spec.encoder import Encoder
 from bench.spec.recipe import AnyRecipe, Scalar
 from bench.spec.task import Name
 
@@ -94,6 +95,20 @@ class Tried(BaseModel):
     control: float
 
 
+class Searched(BaseModel):
+    """What one of several settings scored.
+
+    Attributes:
+        setting: in words: ``learning_rate 0.001``, ``penalty 0.01``, ``k 5``.
+        validation: the score on the validation split that decided; None where it is undefined.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    setting: Annotated[str, Field(max_length=200)]
+    validation: float | None
+
+
 class Round(BaseModel):
     """One round of a federation.
 
@@ -153,6 +168,7 @@ class Trained(BaseModel):
         start: the SHA-256 of the weights that training began with, if they are another entry's.
         facts: what there is to say of the training samples, by name.
         checked: what the splits it learnt from were held to, by name; empty on the sample track.
+        searched: the settings that were tried, where one of several was chosen.
         alpha, tried: the share that was chosen where weights were blended, and all of them.
     """
 
@@ -174,6 +190,7 @@ class Trained(BaseModel):
     checked: Annotated[dict[str, Checked], Field(exclude_if=lambda checked: not checked)] = {}
     alpha: float | None = None
     tried: Annotated[list[Tried], Field(exclude_if=lambda tried: not tried)] = []
+    searched: Annotated[list[Searched], Field(exclude_if=lambda found: not found)] = []
     federation: Federation | None = None
 
 
@@ -260,6 +277,7 @@ class Entry(Declaration):
         sample: what stands for the model on the sample track, where it is too large for that or
             begins with weights that are fetched.
         trained: how it was trained, if it was trained here.
+        encoder, method: the encoder that it builds on, and how; see `bench.models.methods`.
     """
 
     input: InputContract
@@ -267,6 +285,10 @@ class Entry(Declaration):
     recipe: dict[Literal["official", "sample"], AnyRecipe] = {}
     sample: Model | None = None
     trained: Trained | None = None
+    encoder: Annotated[Encoder | None, Field(exclude_if=lambda encoder: encoder is None)] = None
+    method: Annotated[
+        str, Field(pattern=r"^[a-z]{0,32}$", exclude_if=lambda method: not method)
+    ] = ""
 
     @property
     def weights(self) -> Path | None:
@@ -303,5 +325,6 @@ class Entry(Declaration):
                 "arguments": self.model.arguments,
                 "input": self.input.model_dump(mode="json"),
                 "weights": self.weights_sha256(),
+                **({"encoder": self.encoder.identity()} if self.encoder else {}),
             }
         )

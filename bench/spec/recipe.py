@@ -57,6 +57,8 @@ class Recipe(BaseModel):
         options: what else the kind of the task lets a recipe say.
         arguments: of the architecture, where this recipe trains another size of it than the entry
             says.
+        search: values that are tried in place of the recipe's own, by its name; the training that
+            scores best on the validation split is kept.
         blend: what is made of the best epoch at the end; None: nothing.
     """
 
@@ -80,6 +82,10 @@ class Recipe(BaseModel):
     select: Literal["primary", "loss"] = "primary"
     options: dict[str, Scalar] = {}
     arguments: dict[str, Scalar] = {}
+    search: Annotated[
+        dict[Literal["learning_rate", "weight_decay"], tuple[float, ...]],
+        Field(exclude_if=lambda search: not search),
+    ] = {}
     blend: Annotated[Blend | None, Field(exclude_if=lambda blend: blend is None)] = None
 
 

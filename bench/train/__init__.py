@@ -4,7 +4,7 @@ The weights depend on nothing but entry, task, data, seed, precision, packages a
 training that was killed and started again ends with the same ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -23,8 +23,10 @@ from bench.spec.recipe import Federated, Fit, Recipe
 from bench.spec.task import Task, in_one_line
 from bench.train.closed import fit
 from bench.train.context import TrainingContext
+from bench.train.features import Features
 from bench.train.folder import WorkFolder
 from bench.train.loop import Progress
+from bench.train.search import search
 from bench.train.steps import by_steps
 
 
@@ -44,6 +46,7 @@ def train(
     progress: Progress,
     start: Entry | None = None,
     teacher: Entry | None = None,
+    features: Sequence[Features] = (),
     checked: Mapping[str, str] = MappingProxyType({}),
 ) -> Entry:
     """Follow the recipe of an entry and leave the best epoch as an entry with weights.
@@ -64,6 +67,7 @@ def train(
         progress: called after every step by the first process.
         start: the trained entry whose weights it begins with, where it names one.
         teacher: the trained entry that `bench.kinds.common.kind.Kind.teacher` names, where it does.
+        features: of both splits, where the entry builds on a frozen encoder.
         checked: what its splits were held to, by name, on the official track.
 
     Returns:
@@ -115,6 +119,7 @@ def train(
         progress=progress,
         start=start,
         teacher=teacher,
+        features=features,
     )
     if isinstance(recipe, Fit):
         return fit(context, recipe)
@@ -124,7 +129,7 @@ def train(
 
         return federate(context, recipe)
     check_options(entry, kind, recipe)
-    return by_steps(context, recipe)
+    return search(context, recipe) if recipe.search else by_steps(context, recipe)
 
 
 def _teacher_weights(teacher: Entry | None) -> dict[str, str]:
@@ -168,6 +173,7 @@ def _digest(entry: Entry, task: Task, dataset: Dataset, trained: dict[str, Any])
         {
             "model": entry.model.model_dump(mode="json"),
             "input": entry.input.model_dump(mode="json"),
+            **({"encoder": entry.encoder.identity()} if entry.encoder else {}),
             "task": task.digest,
             "dataset": dataset.fingerprint(),
             "trained": trained,

@@ -12,7 +12,7 @@ from bench.base.errors import BenchError, RequestError
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import ahead, observe, to_device
 from bench.metrics.scales import direction
-from bench.spec.entry import Entry
+from bench.spec.entry import Entry, Searched
 from bench.spec.recipe import Fit
 from bench.train.context import TrainingContext
 from bench.train.loop import Best
@@ -33,14 +33,14 @@ def fit(context: TrainingContext, recipe: Fit) -> Entry:
         raise RequestError("a fit in closed form runs on one device", "leave out --devices")
     bench.base.torch_setup.deterministic(context.seed)
     network = context.network()
-    passes, score = int(recipe.method == "fit"), None
+    passes, score, tried = int(recipe.method == "fit"), None, list[Searched]()
     if passes:
         _fit(network, context)
         if getattr(network, "choices", 0):
-            score = _choose(network, context)
+            score, tried = _choose(network, context)
     # Where nothing is chosen, nothing is validated.
     best = Best(score, network.state_dict(), epochs=passes)
-    whole = context.finished(best, 1, len(context.training))
+    whole = context.finished(best, 1, len(context.training), searched=tried)
     context.deliver(whole, best.weights)
     return whole
 
@@ -57,8 +57,12 @@ def _fit(network: torch.nn.Module, context: TrainingContext) -> None:
         network.fit(_batches(context, context.training, "fit"))  # type: ignore[operator]
 
 
-def _choose(network: Any, context: TrainingContext) -> float:
-    """Take the best of a network's choices; its primary score on the validation split."""
+def _choose(network: Any, context: TrainingContext) -> tuple[float, list[Searched]]:
+    """Take the best of a network's choices.
+
+    Returns:
+        Its primary score on the validation split, and those of all choices that have names.
+    """
     kind, task, device = context.kind, context.task, torch.device(context.device)
     observed: list[list[pa.Table]] = [[] for _ in range(network.choices)]
     network.eval()
@@ -81,7 +85,11 @@ def _choose(network: Any, context: TrainingContext) -> float:
                 "no solution can be chosen by it: does the split hold any positive sample?",
             )
         network.choose(len(scores) - 1 - scores[::-1].index(best))
-    return best
+    tried = [
+        Searched(setting=name, validation=score if math.isfinite(score) else None)
+        for name, score in zip(getattr(network, "choices_named", []), scores, strict=False)
+    ]
+    return best, tried
 
 
 def _batches(context: TrainingContext, samples: list[str], doing: str) -> Iterator[Batch]:

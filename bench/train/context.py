@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,13 @@ import torch
 from bench import models
 from bench.base import weights
 from bench.data import Dataset
+from bench.kinds.common.batch import FeaturePipeline
 from bench.kinds.common.kind import Kind
 from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry, Trained
 from bench.spec.task import Task
 from bench.train.card import card
+from bench.train.features import Features, rows
 from bench.train.folder import WEIGHTS, WorkFolder
 from bench.train.loader import Read, reader
 from bench.train.loop import Best, Progress
@@ -32,6 +34,7 @@ class TrainingContext:
         training, validation: the ids of the splits.
         trained: what is known of how the entry comes to be before it has.
         work_folder: where it is built.
+        features: of all samples, where the entry builds on a frozen encoder that has seen them.
     """
 
     entry: Entry
@@ -49,6 +52,7 @@ class TrainingContext:
     progress: Progress
     start: Entry | None
     teacher: Entry | None
+    features: Sequence[Features] = ()
 
     @property
     def seed(self) -> int:
@@ -58,7 +62,7 @@ class TrainingContext:
     @property
     def pipeline(self) -> InputPipeline:
         """What the entry is fed through."""
-        return InputPipeline(self.entry.input, self.task.bands)
+        return pipeline_of(self.entry, self.task, self.features)
 
     def read(self, samples: list[str]) -> Read:
         """Access to some samples."""
@@ -103,6 +107,13 @@ class TrainingContext:
         """Put a trained entry in its place."""
         self.work_folder.export(whole, tensors, card(whole, self.task))
         self.work_folder.deliver()
+
+
+def pipeline_of(entry: Entry, task: Task, features: Sequence[Features]) -> InputPipeline:
+    """What an entry is fed through on a task: pixels, or features where there are any."""
+    if features:
+        return FeaturePipeline(entry.input, task.bands, rows(features))
+    return InputPipeline(entry.input, task.bands)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data import Dataset
-from bench.spec.contract import InputPipeline
+from bench.spec.contract import Band, InputContract, InputPipeline
 
 if TYPE_CHECKING:
     import torch
@@ -90,16 +90,50 @@ def _joined(values: Sequence[Any]) -> Any:
     return torch.cat(list(values))
 
 
-def images(dataset: Dataset, pipeline: InputPipeline, samples: Sequence[str]) -> "torch.Tensor":
-    """Samples read and brought to the contract, float32 [N, channels, height, width]."""
+FEATURES = "features"
+"""The name of inputs that an encoder has seen already."""
+
+
+class FeaturePipeline(InputPipeline):
+    """Gives the features of samples in place of their pixels.
+
+    Args:
+        contract: what the encoder was fed.
+        bands: what the dataset has.
+        rows: looks the features of samples up, float32 [N, F] or [N, F, rows, columns].
+    """
+
+    def __init__(
+        self,
+        contract: InputContract,
+        bands: Mapping[str, Band],
+        rows: "Callable[[Sequence[str]], torch.Tensor]",
+    ) -> None:
+        super().__init__(contract, bands)
+        self.rows = rows
+
+
+def images(dataset: Dataset, pipeline: InputPipeline, samples: Sequence[str]) -> Any:
+    """Samples read and brought to the contract, float32 [N, channels, height, width].
+
+    Of a `FeaturePipeline` their features instead, under the name `FEATURES`.
+    """
     import torch
 
+    if isinstance(pipeline, FeaturePipeline):
+        return {FEATURES: pipeline.rows(samples)}
     bands = pipeline.contract.bands
     first = dataset.read(samples[0], bands)
     pixels = np.empty((len(samples), *pipeline.shape(first)), np.float32)
     for index, (sample, out) in enumerate(zip(samples, pixels, strict=True)):
         pipeline.apply(dataset.read(sample, bands) if index else first, out)
     return torch.from_numpy(pixels)
+
+
+def grid(inputs: Any) -> tuple[int, int]:
+    """Rows and columns of images, or of the map of features in their place."""
+    values = inputs[FEATURES] if isinstance(inputs, Mapping) else inputs
+    return values.shape[-2], values.shape[-1]
 
 
 def mirrors(count: int, draw: "torch.Generator") -> "torch.Tensor":

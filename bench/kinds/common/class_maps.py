@@ -50,6 +50,8 @@ class ClassMaps(Kind[D, S]):
     """A kind whose models give logits of classes for every pixel."""
 
     target = "reference_map"
+    probes = "class"
+    dense = True
     drawn = 3
     sample_score = "share of pixels that are right"
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +106,9 @@ class Kind(ABC, Generic[D, S]):
             are part of what its fingerprint covers.
         scores_pixels: whether the input itself is the target.
         accepts: kinds for whose tasks an entry may have been made that is run on one of this kind.
+        probes: how targets are learnt from features: ``labels``, each by itself, [N, outputs];
+            one ``class`` of several, an index [N]; a ``value``; empty where they can't be.
+        dense: whether every pixel has a target, [N, height, width].
         drawn: how many samples are given to `draw`; they are spread evenly over those of a run.
         Settings: what a task of this kind may declare.
         Options: what a recipe may ask of this kind beyond what every recipe says.
@@ -120,6 +123,8 @@ class Kind(ABC, Generic[D, S]):
     target: ClassVar[str] = ""
     scores_pixels: ClassVar[bool] = False
     accepts: ClassVar[Sequence[str]] = ()
+    probes: ClassVar[Literal["", "labels", "class", "value"]] = ""
+    dense: ClassVar[bool] = False
     drawn: ClassVar[int] = 0
     Settings: type[S]
     Options: type[BaseModel] = NoOptions
@@ -177,6 +182,12 @@ class Kind(ABC, Generic[D, S]):
         """Every metric of the task from N observations alone: `replicate` of each row once."""
         ones = np.ones((1, observations.num_rows), np.uint16)
         return {name: values[0] for name, values in self.replicate(observations, [ones]).items()}
+
+    def inputs(self, dataset: D, pipeline: InputPipeline, samples: Sequence[str]) -> Any:
+        """What `load` gives as inputs, without targets."""
+        from bench.kinds.common.batch import images
+
+        return images(dataset, pipeline, samples)
 
     def outputs(self) -> int:
         """The number of output channels of a model; 0 where the model decides."""
