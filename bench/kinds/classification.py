@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +53,7 @@ class Classification(Kind[Labelled, NoSettings]):
     batch_size = 64
     target = "label"
     sample_score = "1 where the class of the image has the highest logit alone, else 0"
-    probes: ClassVar[str] = "class"
+    probes = "class"
 
     def schema(self) -> pa.Schema:
         """``sample``, ``target`` int32, an index into the classes, ``logits`` float32 [classes]."""

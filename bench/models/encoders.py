@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
 
 
-__all__ = ["Checkpoint", "Network", "Pickled", "convert", "find", "find_file", "network", "width"]
+__all__ = ["Checkpoint", "Network", "Pickled", "convert", "find", "find_file", "network"]
 
 
 class Network(Protocol):

@@ -6,8 +6,7 @@ split chooses one; others learn by steps.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench import kinds
@@ -59,8 +58,8 @@ class Method:
     fitted: bool = False
     places: bool = False
     dense: bool | None = None
-    recipe: Mapping[str, Any] = MappingProxyType({})
-    sample: Mapping[str, Any] = MappingProxyType({})
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    sample: Mapping[str, Any] = field(default_factory=dict)
     search: tuple[float, ...] = ()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.base.errors import BenchError, RequestError
-from bench.models import encoders, presto
+from bench.models import encoders, extraction, presto
 from bench.models._feeding import matched
 from bench.spec import task as tasks
 from tests.typed import Prompt
@@ -56,7 +56,7 @@ def test_images_of_reben_feed_it_in_its_own_units(given: str) -> None:
     # Blocks of 8 px: the third of 20 px has four.
     assert grid.shape == (2, 128, 3, 3)
     torch.testing.assert_close(pooled, grid.mean(dim=(2, 3)))
-    assert encoders.width(found, "map", images) == 128
+    assert extraction.width(found, "map", images) == 128
 
 
 def test_series_of_pastis_and_eoekoland_feed_it() -> None:
