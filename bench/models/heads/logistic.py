@@ -145,10 +145,14 @@ class _Problem:
         self.start = torch.cat([weights, start[..., None]], dim=2).flatten(1)
 
     def curvature(self) -> torch.Tensor:
-        """The diagonal of the Hessians at `start`; 1 for an intercept that nothing depends on."""
-        weights = self.bent[..., None] * self.axes.variances + self.penalties[:, None, None]
-        flat = self.bent < torch.finfo(torch.float64).eps
-        return torch.cat([weights, torch.where(flat, 1, self.bent)[..., None]], dim=2).flatten(1)
+        """The diagonal of the Hessians at `start`.
+
+        It isn't told how flat the direction is in which all logits grow alike: nothing is to be
+        gained there, and what rounding leaves of its gradient would be blown up.
+        """
+        bent = torch.where(self.bent < torch.finfo(torch.float64).eps, 1, self.bent)
+        weights = bent[..., None] * self.axes.variances + self.penalties[:, None, None]
+        return torch.cat([weights, bent[..., None]], dim=2).flatten(1)
 
     def evaluate(
         self, points: torch.Tensor, which: torch.Tensor
