@@ -86,6 +86,33 @@ def train(request: Request, report: Report = SILENT) -> Entry:
     return _trained(request, resolved, model, report, again=request.force)
 
 
+@process_state.restored()
+def features(request: Request, report: Report = SILENT) -> "dict[str, Features]":
+    """Extract the features that a method builds on, of each split that the task uses.
+
+    Returns:
+        The features by split.
+
+    Raises:
+        RequestError: the request is wrong, or its method builds on no features.
+        BenchError: the extraction failed; the next call continues.
+    """
+    resolved, model = resolve(request, report)
+    method = methods.of(model) if isinstance(model, Entry) else None
+    if not isinstance(model, Entry) or method is None or not method.cached:
+        fitting = ", ".join(name for name, one in methods.METHODS.items() if one.cached)
+        raise RequestError(
+            f"--method {request.method or 'none'} keeps no features", f"use one of: {fitting}"
+        )
+    task = resolved.task
+    found = {}
+    for split in dict.fromkeys((task.training, task.validation, task.split)):
+        extracted = _features(request, resolved, model, split, report)
+        assert extracted is not None
+        found[split] = extracted
+    return found
+
+
 @process_state.restored(computes=False)
 def score(run: Run, results: Path | None = None) -> Manifest:
     """Score the stored observations of a complete run again, and record the result.

@@ -74,7 +74,7 @@ class UPerNet(nn.Module):
     Args:
         features: F.
         outputs: of a place.
-        width: channels of the decoder, a multiple of 32.
+        width: channels of the decoder, a multiple of 8.
     """
 
     def __init__(self, features: int, outputs: int, width: int = 256) -> None:
@@ -116,7 +116,7 @@ def _up(width: int, out: int) -> nn.Module:
 def _block(width: int, out: int, side: int) -> nn.Module:
     # Groups, not batches: a map pooled to one place in a batch of one has no variance.
     return nn.Sequential(
-        nn.Conv2d(width, out, side, padding=side // 2, bias=False), nn.GroupNorm(32, out), nn.ReLU()
+        nn.Conv2d(width, out, side, padding=side // 2, bias=False), nn.GroupNorm(8, out), nn.ReLU()
     )
 
 

@@ -1,0 +1,267 @@
+"""Methods: an encoder on a task, from features to a recorded run."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from bench.base.errors import BenchError, RequestError
+from bench.evaluate import stages
+from bench.evaluate.request import Request
+from bench.kinds.common.batch import FEATURES
+from bench.models import encoders, extraction, methods
+from bench.results.runs import Run
+from bench.spec import task as tasks
+from bench.train import features
+
+ENCODER = "timm:test_resnet"
+TASK = "reben-mlc"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("methods") / "results"
+
+
+def asked(results: Path, method: str, **given: Any) -> Request:
+    named = {"task": TASK, "model": ENCODER, "track": "sample", "device": "cpu"} | given
+    return Request(method=method, results=results, **named)
+
+
+@pytest.fixture(scope="module")
+def ridge(sample_data: Path, results: Path) -> Any:
+    return stages.run(asked(results, "ridge"))
+
+
+def made(results: Path) -> list[Path]:
+    return sorted((results / features.FOLDER).glob("*/"))
+
+
+def test_a_ridge_on_features_equals_scikit_learn(ridge: Any, results: Path) -> None:
+    task = tasks.load(TASK)
+    entry = methods.entry(ENCODER, task, "ridge")
+    made_of = stages.features(asked(results, "ridge"))
+    trained = next((results / "entries" / TASK).glob("*/"))
+    from bench.models import entries, running
+
+    loaded = entries.load(trained, task)
+    assert loaded.encoder == entry.encoder
+    assert loaded.trained is not None
+    chosen = max(loaded.trained.searched, key=lambda one: one.validation or 0)
+    penalty = float(chosen.setting.removeprefix("penalty "))
+    x = np.stack([made_of["train"].row(sample) for sample in made_of["train"].samples])
+    x = x.astype(np.float64)
+    from bench import data
+
+    dataset = data.reader(task.dataset).open_dataset(data.ensure_sample(task.dataset, print))
+    y = dataset.multilabels(made_of["train"].samples).astype(np.float64)  # type: ignore[attr-defined]
+    mean, std = x.mean(axis=0), x.std(axis=0)
+    varies = std > 1e-6
+    fitted = Ridge(alpha=penalty * len(x), solver="cholesky").fit(((x - mean) / std)[:, varies], y)
+    test = np.stack([made_of["test"].row(sample) for sample in made_of["test"].samples])
+    wanted = 4 * (fitted.predict(((test - mean) / std)[:, varies]) - 0.5)
+    network = running.load_model(loaded, len(task.classes), torch.device("cpu"))
+    with torch.no_grad():
+        found = network({FEATURES: torch.from_numpy(test)}).numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_a_run_says_what_was_tried_and_what_the_encoder_is(ridge: Any) -> None:
+    trained, encoder = ridge.entry.trained, ridge.entry.encoder
+    assert len(trained.searched) > 3
+    assert {"setting", "validation"} <= set(trained.searched[0])
+    assert (encoder["name"], ridge.entry.method) == (ENCODER, "ridge")
+    assert ridge.entry.name == "timm-test_resnet-s2-ridge"
+    assert ridge.cost.macs > 1e6  # with the encoder, not of the head alone
+
+
+def test_a_new_head_sees_no_image(
+    ridge: Any, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the encoder saw an image")
+
+    monkeypatch.setattr(features, "extracted", refuse)
+    before = made(results)
+    stages.train(asked(results, "knn"))
+    assert made(results) == before
+
+
+def test_whole_network_and_stored_features_agree(ridge: Any, results: Path) -> None:
+    """What is predicted from stored features is what the whole network says of the images."""
+    run = Run(results / "runs" / ridge.run)
+    stored = run.observations()
+    part = stages.run(asked(results, "ridge", ids=stored.column("sample").to_pylist()[:5]))
+    again = Run(results / "runs" / part.run).observations()
+    for row in range(5):
+        one = np.array(stored.column("logits")[row].as_py())
+        np.testing.assert_allclose(np.array(again.column("logits")[row].as_py()), one, atol=1e-4)
+
+
+@pytest.mark.parametrize("change", ["weights", "input", "side", "bands"])
+def test_features_of_another_encoder_are_never_used(ridge: Any, results: Path, change: str) -> None:
+    """A cache whose note was forged to look like it isn't found, as its key is computed anew."""
+    task = tasks.load(TASK)
+    encoder = encoders.find(ENCODER, task)
+    contract = encoder.input.model_copy(update={"mean": tuple(m + 1 for m in encoder.input.mean)})
+    from bench.spec.encoder import Weights
+
+    other = {
+        "weights": {"weights": Weights(source="elsewhere", sha256="0" * 64)},
+        "input": {"input": contract},
+        "side": {"side": 64},
+        "bands": {"bands": {}},
+    }[change]
+    assert encoder.identity() != encoder.model_copy(update=other).identity()
+
+
+def test_a_forged_part_is_refused(sample_data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    stages.features(asked(root, "ridge"))
+    folder = made(root)[0]
+    part = next(folder.glob("part-*.npy"))
+    values = np.load(part)
+    np.save(part, values + 1)
+    with pytest.raises(BenchError, match="was changed since"):
+        stages.features(asked(root, "ridge"))
+
+
+def test_a_note_of_other_data_is_a_miss(sample_data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    stages.features(asked(root, "ridge"))
+    folder = made(root)[0]
+    note = json.loads((folder / "features.json").read_text())
+    wanted = next(folder.glob("part-*.npy")).read_bytes()
+    (folder / "features.json").write_text(json.dumps(note | {"key": "0" * 64}))
+    np.save(next(folder.glob("part-*.npy")), np.zeros((1, 1), np.float32))
+    stages.features(asked(root, "ridge"))
+    assert next(folder.glob("part-*.npy")).read_bytes() == wanted
+
+
+def test_an_interrupted_extraction_continues(
+    sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "results"
+    monkeypatch.setattr(features, "_PART", 8)
+    calls = iter(range(100))
+
+    def killed(*given: Any) -> Any:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return extraction.extracted(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(features, "extracted", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stages.features(asked(root, "ridge"))
+    parts = sorted(made(root)[0].glob("part-*.npy"))
+    assert parts
+    times = [part.stat().st_mtime_ns for part in parts]
+    found = stages.features(asked(root, "ridge"))
+    assert [part.stat().st_mtime_ns for part in parts] == times
+    whole = stages.features(asked(tmp_path / "other", "ridge"))
+    for split, one in found.items():
+        for sample in one.samples:
+            np.testing.assert_array_equal(one.row(sample), whole[split].row(sample))
+
+
+def test_the_least_used_features_are_dropped_first(sample_data: Path, tmp_path: Path) -> None:
+
+    root = tmp_path / "results"
+    stages.features(asked(root, "ridge"))
+    listed = features.listed(root)
+    for age, one in enumerate(listed):
+        os.utime(one["folder"] / "features.json", (1e9 - age, 1e9 - age))
+    kept = listed[0]["folder"]
+    removed = features.drop(root, listed[0]["bytes"])
+    assert kept.is_dir()
+    assert [one["folder"] for one in listed[1:]] == removed
+
+
+@pytest.mark.parametrize("method", ["logistic", "linear", "attentive", "finetune", "scratch"])
+def test_methods_of_images(sample_data: Path, results: Path, method: str, short: None) -> None:
+    found = stages.run(asked(results, method))
+    assert found.entry.method == method
+    assert found.primary is not None
+    assert found.primary.value is not None
+
+
+@pytest.mark.parametrize(
+    ("task", "method"),
+    [
+        ("reben-pixel", "knn"),
+        ("reben-pixel", "ridge"),
+        ("reben-pixel", "upernet"),
+        ("magicbathy-bathymetry-agia-napa", "ridge"),
+    ],
+)
+def test_methods_of_pixels(
+    sample_data: Path, results: Path, task: str, method: str, short: None
+) -> None:
+    found = stages.run(asked(results, method, task=task, limit=8))
+    assert found.entry.model is not None
+    assert found.entry.model.arguments["level"] == "map"
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Recipes of one epoch with one setting."""
+    known = methods._recipes
+
+    def recipes(task: Any, method: Any) -> Any:
+        found = known(task, dataclasses.replace(method, search=method.search[:1]))
+        return {
+            track: one if one.get("method") == "fit" else one | {"epochs": 1, "batch": 64}
+            for track, one in found.items()
+        }
+
+    monkeypatch.setattr(methods, "_recipes", recipes)
+    yield
+
+
+def test_of_several_settings_the_best_on_validation_is_kept(
+    sample_data: Path, results: Path, short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes = methods._recipes
+
+    def several(task: Any, method: Any) -> Any:
+        rates = {"search": {"learning_rate": [1e-9, 1e-2]}}
+        return {track: one | rates for track, one in recipes(task, method).items()}
+
+    monkeypatch.setattr(methods, "_recipes", several)
+    trained = stages.train(asked(results, "linear", seed=7)).trained
+    assert trained is not None
+    assert [one.setting for one in trained.searched] == [
+        "learning_rate 1e-09",
+        "learning_rate 0.01",
+    ]
+    best = max(one.validation or 0 for one in trained.searched)
+    assert trained.validation == best
+    rate = trained.recipe.learning_rate  # type: ignore[union-attr]
+    assert rate == [1e-9, 1e-2][[one.validation for one in trained.searched].index(best)]
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_loaded(results: Path) -> None:
+    for task, method, said in (
+        ("reben-pixel", "attentive", "doesn't fit tasks of kind segmentation"),
+        ("reben-mlc", "upernet", "doesn't fit tasks of kind multilabel"),
+        ("hyspecnet-compression", "ridge", "nothing is learnt from features"),
+        ("reben-mlc", "ridg", "did you mean"),
+    ):
+        with pytest.raises(RequestError) as refused:
+            asked(results, method, task=task).find_model(tasks.load(task))
+        assert said in f"{refused.value} {refused.value.hint}"
+    with pytest.raises(RequestError, match="red"):
+        methods.entry("timm:resnet18@a1_in1k", tasks.load(TASK), "ridge", given="s1")
+
+
+def test_an_input_without_a_method_is_refused(results: Path) -> None:
+    with pytest.raises(RequestError, match="for an encoder only"):
+        asked(results, "", given="s1").find_model(tasks.load(TASK))
