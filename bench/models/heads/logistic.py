@@ -221,8 +221,9 @@ def _solve(
 ) -> Optima:
     total, counts = weight.sum(), weight @ y
     if task == "labels":
-        occurs = (counts > 0) & (counts < total)
-        biases = ((counts + _HALF) / (total - counts + _HALF)).log().repeat(len(strengths), 1)
+        missing = weight @ (1 - y)
+        occurs = (counts > 0) & (missing > 0)
+        biases = ((counts + _HALF) / (missing + _HALF)).log().repeat(len(strengths), 1)
     else:
         # Shares of a sample add up to 1 but for rounding; the softmax' gradient asks for exactly 1.
         y = y / y.sum(dim=1, keepdim=True)

@@ -165,9 +165,7 @@ class Neighbours(Head):
 
     def _by(self, features: torch.Tensor, ks: Sequence[int]) -> torch.Tensor:
         if not len(self.x):
-            raise BenchError(
-                "expected training samples to compare with, found none", "fit it first"
-            )
+            raise BenchError("expected training samples to compare with, found none", "fit first")
         rows = features.detach().flatten(0, -2)
         nearest = neighbours(directions(rows), self.x.cpu().numpy(), max(ks))
         found = means(nearest, self.y.cpu(), ks, self.weight.cpu())
