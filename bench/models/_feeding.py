@@ -37,7 +37,7 @@ def fed(
     bands = {band: task.bands[band] for band in base.bands}
     channels = matched(stated, bands, name, task)
     chosen = tuple(channels.values()) or base.bands
-    own = normalisation == "checkpoint" and bool(stated.channels)
+    own = normalisation == "checkpoint" and bool(stated.channels and stated.statistics)
     contract = (_own if own else _common)(stated, task, base, channels, chosen)
     arguments = dict(stated.arguments or {})
     side = _side(stated, base.size)
@@ -47,6 +47,9 @@ def fed(
         )
     else:
         contract = contract.model_copy(update={"size": side})
+    seen = {band: _seen(band, bands[band]) for band in contract.bands}
+    if stated.check is not None:
+        stated.check(seen)
     return Encoder(
         name=name,
         architecture=name.partition("@")[0],
@@ -56,19 +59,20 @@ def fed(
         side=side if dense else None,
         normalisation="checkpoint" if own else "task",
         channels=channels,
-        bands={
-            band: Seen(
-                sensor=bands[band].sensor,
-                gsd=bands[band].gsd,
-                wavelength=wavelength_of(band, bands[band]),
-                polarisation=polarisation_of(band, bands[band]),
-            )
-            for band in contract.bands
-        },
+        bands=seen,
         unseen=tuple(band for band in base.bands if band not in chosen),
         pretraining=tuple(stated.pretraining),
         licence=stated.licence,
         url=stated.url,
+    )
+
+
+def _seen(name: str, band: Band) -> Seen:
+    return Seen(
+        sensor=band.sensor,
+        gsd=band.gsd,
+        wavelength=wavelength_of(name, band),
+        polarisation=polarisation_of(name, band),
     )
 
 

@@ -30,17 +30,7 @@ class TimmEncoder(nn.Module):
         if level == "pooled":
             pooled: torch.Tensor = self.network(inputs)
             return pooled
-        maps = self.maps(inputs)
-        finest = -(-inputs.shape[-1] // _STRIDE)
-        coarse = [grid for grid in maps if grid.shape[-1] <= finest] or maps[-1:]
-        size = coarse[0].shape[-2:]
-        same = [
-            grid
-            if grid.shape[-2:] == size
-            else interpolate(grid, size=size, mode="bilinear", align_corners=False)
-            for grid in coarse
-        ]
-        return torch.cat(same, dim=1)
+        return side_by_side(self.maps(inputs), inputs.shape[-1])
 
     def maps(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """The grid of each stage, [N, F, rows, columns], from fine to coarse."""
@@ -52,3 +42,25 @@ class TimmEncoder(nn.Module):
             return found[-1:]
         last = {grid.shape[-1]: grid for grid in found}
         return [last[side] for side in sorted(last, reverse=True)]
+
+
+def side_by_side(maps: list[torch.Tensor], side: int) -> torch.Tensor:
+    """The grids of 16 px and coarser, brought to the finest of them, bilinearly.
+
+    Args:
+        maps: [N, F, rows, columns] each, from fine to coarse.
+        side: of the image in pixels.
+
+    Returns:
+        [N, the sum of F, rows, columns]; where all are finer, the coarsest one.
+    """
+    finest = -(-side // _STRIDE)
+    coarse = [grid for grid in maps if grid.shape[-1] <= finest] or maps[-1:]
+    size = coarse[0].shape[-2:]
+    same = [
+        grid
+        if grid.shape[-2:] == size
+        else interpolate(grid, size=size, mode="bilinear", align_corners=False)
+        for grid in coarse
+    ]
+    return torch.cat(same, dim=1)
