@@ -49,6 +49,18 @@ Normalisation = Annotated[
         help="Whose statistics an encoder's images are normalised by: checkpoint or task.",
     ),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        help="Learn from subsets of the training samples: shares such as 1%,10%,100% or samples of "
+        "each class such as 1-shot,5-shot.",
+        metavar="SIZES",
+    ),
+]
+Draws = Annotated[
+    int, typer.Option("--draws", help="How many random subsets of each size of --labels.")
+]
 Track = Annotated[
     str | None,
     typer.Option("--track", help="official or sample.  [default: official where its data is]"),

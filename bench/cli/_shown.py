@@ -118,6 +118,36 @@ def show_seeds(manifests: "Sequence[Manifest]") -> None:
     )
 
 
+def show_label_curves(manifests: "Sequence[Manifest]", names: "Sequence[str]" = ()) -> None:
+    """Entries that were trained on subsets of several sizes: a table for each."""
+    from bench.report.label_curves import curves
+    from bench.spec import task as tasks
+
+    first = manifests[0]
+    task = tasks.load(first.task.file or first.task.name)
+    for curve in curves(manifests, task, first.track, names):
+        print_line(f"{curve.entry} on {task.name}, {first.track} track")
+        print_table(
+            ["labels", "samples", "draws", task.primary, "95 % interval"],
+            [
+                [
+                    point.size,
+                    f"{point.samples:,.0f}",
+                    str(point.draws),
+                    number(point.value),
+                    interval(point.low, point.high),
+                ]
+                for point in curve.points
+            ],
+            right=[1, 2, 3],
+        )
+        if curve.area is not None:
+            print_line(
+                f"area under the curve over log10(samples) {number(curve.area)}, 95 % interval "
+                f"{interval(curve.low, curve.high)}\n"
+            )
+
+
 def _in_words(score: "Score", scores: "Sequence[Score]") -> str:
     """A score with unit, interval and what it is a mean over, where classes are absent."""
     from bench.metrics.scales import scale

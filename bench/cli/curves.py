@@ -1,5 +1,6 @@
 """``bench curves``: codecs beside an anchor."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,14 +28,18 @@ _FAR = 10_000
 
 
 def verb(
+    task: options.Task,
     entries: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="The anchor, then others: entries with results, or run ids.",
             autocompletion=complete.entries,
         ),
-    ],
-    task: options.Task,
+    ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option("--labels", help="Scores against the number of labels, of any kind of task."),
+    ] = False,
     rate: Annotated[
         str, typer.Option(help="actual (bytes of the streams) or nominal (float32 latents).")
     ] = "actual",
@@ -47,14 +52,22 @@ def verb(
     results: Results = None,
     quiet: Quiet = False,
 ) -> None:
-    """Rate-distortion curves, with BD-rate and BD-PSNR against the first entry.
+    """Rate-distortion curves with BD-rate and BD-PSNR against the first entry, or label curves.
 
-    Works on stored observations of tasks of kind compression. Intervals are over images. Example:
+    Works on stored observations, the former of tasks of kind compression. Intervals are over
+    images. Examples:
 
     bench curves cae1d-enmap202 hycot-enmap202 --task hyspecnet-compression --rate nominal
+
+    bench curves --task rsscn7 --labels
     """
     import dataclasses
 
+    if labels:
+        _of_labels(entries or [], task, track, results_folder(results), as_json=as_json)
+        return
+    if not entries:
+        raise RequestError("no entry is named", "write bench curves ENTRY ENTRY --task TASK")
     from bench.report.curves import against
 
     if rate not in ("actual", "nominal"):
@@ -113,6 +126,28 @@ def verb(
         print_line(text)
     if found.track == "sample":
         print_line("sample track: these numbers are for simulated data")
+
+
+def _of_labels(
+    names: list[str], task: str, track: str | None, results: Path, *, as_json: bool
+) -> None:
+    """Label curves of entries that were trained on subsets."""
+    import dataclasses
+
+    from bench.cli._shown import show_label_curves
+    from bench.report import label_curves
+    from bench.spec import task as tasks
+
+    asked = tasks.load(task)
+    manifests = [one for one in label_curves.of_results(results) if one.task.name == asked.name]
+    tracks = {one.track for one in manifests if one.entry.labels is not None}
+    chosen = track or min(tracks, default="sample")
+    shown = [one for one in manifests if one.track == chosen]
+    found = label_curves.curves(shown, asked, chosen, names)
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in found])
+        return
+    show_label_curves(shown, names)
 
 
 def _shown(number: "Interval", digits: int, unit: str) -> list[str]:

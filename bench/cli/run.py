@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.errors import RequestError
 from bench.cli import _request as options
 from bench.cli import _shown
 from bench.cli._console import Json, Quiet, Results, print_json, print_line, reporting
@@ -16,6 +17,8 @@ def verb(
     method: options.Method = None,
     given: options.Input = None,
     normalisation: options.Normalisation = "checkpoint",
+    labels: options.Labels = None,
+    draws: options.Draws = 1,
     track: options.Track = None,
     device: options.Device = "auto",
     devices: options.Devices = 1,
@@ -43,6 +46,7 @@ def verb(
 
     bench run --task reben-mlc --model resnet50
     """
+    from bench.evaluate import few_labels
     from bench.evaluate import seeds as several
     from bench.evaluate import stages as evaluate
 
@@ -65,17 +69,24 @@ def verb(
         normalisation=normalisation,
     )
     numbers = several.asked(seeds, seed)
+    subsets = few_labels.parse(labels, draws) if labels is not None else []
+    if subsets and numbers is not None:
+        raise RequestError("--labels and --seeds are both given", "draws vary what seeds would")
     with reporting(quiet) as report:
-        if numbers is None:
+        if subsets:
+            manifests = few_labels.run(asked, subsets, report)
+        elif numbers is None:
             manifests = [evaluate.run(asked, report)]
         else:
             manifests = several.run(asked, numbers, report)
     manifest = manifests[-1]
     if as_json:
         contents = [one.content() for one in manifests]
-        print_json(contents[0] if numbers is None else contents)
+        print_json(contents[0] if numbers is None and not subsets else contents)
         return
-    if len(manifests) > 1:
+    if subsets:
+        _shown.show_label_curves(manifests)
+    elif len(manifests) > 1:
         for one in manifests if full else ():
             _shown.show(one, asked.results, full=True)
         _shown.show_seeds(manifests)

@@ -19,6 +19,7 @@ from bench.results.records import FilesRecord, Held
 from bench.spec import task as tasks
 from bench.spec.encoder import Normalisation
 from bench.spec.entry import Entry, Predicted
+from bench.spec.labels import Labels
 from bench.spec.task import Task
 
 Track = Literal["official", "sample"]
@@ -65,6 +66,7 @@ class Request:
         method: how ``model``, the name of an encoder, becomes an entry; empty for an entry.
         given: the input of the task that an encoder is fed.
         normalisation: whose statistics an encoder's images are normalised by.
+        labels: how many of the training samples are learnt from; None for all.
         track: which data; None for the official track where its data is, else the sample track.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         devices, nodes: how many devices (of each node, in training).
@@ -81,6 +83,7 @@ class Request:
     method: str = ""
     given: str | None = None
     normalisation: Normalisation = "checkpoint"
+    labels: Labels | None = None
     track: Track | None = None
     device: str = "auto"
     devices: int = 1
@@ -107,6 +110,17 @@ class Request:
         Raises:
             RequestError: there is no such model, or it can't be run on this task.
         """
+        found = self._named(task)
+        if self.labels is None:
+            return found
+        if isinstance(found, Predicted) or found.weights is not None or not found.model.learns:
+            raise RequestError(
+                f"entry {found.name} isn't trained here", "leave --labels away, it learns nothing"
+            )
+        name = f"{found.name[:70]}-{self.labels.name.replace('%', 'pct')}"
+        return found.model_copy(update={"labels": self.labels, "name": name})
+
+    def _named(self, task: Task) -> Entry | Predicted:
         if isinstance(self.model, Entry):
             if self.method:
                 raise RequestError(
@@ -138,6 +152,24 @@ class Report:
     def say(self, text: str) -> None:
         """Log a line of text at level INFO."""
         LOGGER.info("%s", text)
+
+    def without_repetition(self) -> "Report":
+        """The same, but that no line is said twice."""
+        return _Once(self.progress)
+
+
+class _Once(Report):
+    """A report that says each line once."""
+
+    def __init__(self, progress: Callable[[str, int, int], None]) -> None:
+        super().__init__(progress)
+        object.__setattr__(self, "_said", set[str]())
+
+    def say(self, text: str) -> None:
+        said: set[str] = self._said  # type: ignore[attr-defined]
+        if text not in said:
+            said.add(text)
+            super().say(text)
 
 
 SILENT = Report()

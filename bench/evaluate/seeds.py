@@ -63,6 +63,7 @@ def run(request: Request, seeds: Sequence[int], report: Report = SILENT) -> list
         BenchError: a run failed; those before are recorded, and the next call goes on.
     """
     _check_learns(request)
+    report = report.without_repetition()
     return [stages.run(dataclasses.replace(request, seed=seed), report) for seed in seeds]
 
 

@@ -188,6 +188,7 @@ def _trained(
             **({"start": start.weights_sha256()} if start else {}),
             **({"teacher": teacher.weights_sha256()} if teacher else {}),
             "recipe": recipe.model_dump(),
+            **({"labels": model.labels.name} if model.labels else {}),
             "task": task.digest,
             "data": fingerprint(resolved, model.input.bands, [task.training, task.validation])[
                 "data_sha256"
@@ -291,7 +292,9 @@ def _teacher(
 
 def _plain(request: Request) -> Request:
     """A request without what is asked of an encoder."""
-    return dataclasses.replace(request, method="", given=None, normalisation="checkpoint")
+    return dataclasses.replace(
+        request, method="", given=None, normalisation="checkpoint", labels=None
+    )
 
 
 def _first(before: Request, report: Report) -> Entry:

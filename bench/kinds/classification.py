@@ -82,6 +82,12 @@ class Classification(Kind[Labelled, NoSettings]):
         target = torch.tensor([dataset.label(sample) for sample in samples], dtype=torch.int64)
         return Batch(samples, images(dataset, pipeline, samples), target)
 
+    def strata(self, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.bool_]:
+        """The class of each image, [N, classes]."""
+        classes = np.array([dataset.label(sample) for sample in samples])
+        shown: NDArray[np.bool_] = classes[:, None] == np.arange(len(self.task.classes))
+        return shown
+
     def blank(self, contract: InputContract) -> Batch:
         """One made-up image of the first class."""
         import torch

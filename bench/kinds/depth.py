@@ -127,6 +127,13 @@ class Depth(Kind[Sounded, Settings]):
         depths = self._truth(dataset, samples, pipeline.contract.bands)
         return Batch(samples, images(dataset, pipeline, samples), depths)
 
+    def strata(self, dataset: Sounded, samples: Sequence[str]) -> NDArray[np.float64]:
+        """The mean of the known depths of each image in metres, [N]."""
+        bands = self.task.input(self.task.inputs[0]).bands
+        depths = [dataset.depth(sample, bands) for sample in samples]
+        known = [depth[np.isfinite(depth)] for depth in depths]
+        return np.array([one.mean() if one.size else np.nan for one in known], np.float64)
+
     def blank(self, contract: InputContract) -> Batch:
         """One made-up image of water one metre deep."""
         import torch

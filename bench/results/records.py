@@ -192,6 +192,7 @@ class EntryRecord(Record):
         recipe: how to train it, by track.
         sample: the architecture that stands for it on the sample track, where it is another one.
         trained: how it was trained, if it was trained here.
+        labels: how many of the training samples it learnt from; None for all.
         encoder: that it builds on, as `bench.spec.encoder.Encoder` declares it.
         method: how it builds on it, such as ``ridge``.
         predictions: the file of predictions, for an entry that brings no model.
@@ -214,6 +215,7 @@ class EntryRecord(Record):
     recipe: dict[str, JsonValue] = {}
     sample: ModelRecord | None = None
     trained: TrainedRecord | None = None
+    labels: dict[str, JsonValue] | None = None
     encoder: dict[str, JsonValue] | None = None
     method: str = ""
     predictions: dict[str, JsonValue] | None = None

@@ -18,6 +18,7 @@ from bench.base.files import sha256_file, sha256_json
 from bench.data import Checked
 from bench.spec.contract import InputContract
 from bench.spec.encoder import Encoder
+from bench.spec.labels import Labels
 from bench.spec.recipe import AnyRecipe, Scalar
 from bench.spec.task import Name
 
@@ -277,6 +278,7 @@ class Entry(Declaration):
         sample: what stands for the model on the sample track, where it is too large for that or
             begins with weights that are fetched.
         trained: how it was trained, if it was trained here.
+        labels: how many of the training samples it learns from; None for all.
         encoder, method: the encoder that it builds on, and how; see `bench.models.methods`.
     """
 
@@ -285,6 +287,7 @@ class Entry(Declaration):
     recipe: dict[Literal["official", "sample"], AnyRecipe] = {}
     sample: Model | None = None
     trained: Trained | None = None
+    labels: Annotated[Labels | None, Field(exclude_if=lambda labels: labels is None)] = None
     encoder: Annotated[Encoder | None, Field(exclude_if=lambda encoder: encoder is None)] = None
     method: Annotated[
         str, Field(pattern=r"^[a-z]{0,32}$", exclude_if=lambda method: not method)

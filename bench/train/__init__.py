@@ -21,6 +21,7 @@ from bench.models import entries
 from bench.spec.entry import Entry
 from bench.spec.recipe import Federated, Fit, Recipe
 from bench.spec.task import Task, in_one_line
+from bench.train import labels
 from bench.train.closed import fit
 from bench.train.context import TrainingContext
 from bench.train.features import Features
@@ -84,6 +85,10 @@ def train(
         model = entry.model.model_copy(update={"arguments": arguments})
         entry = entry.model_copy(update={"model": model})
     training, validation = _samples(dataset, entry, task)
+    if entry.labels is not None:
+        training = labels.subset(
+            training, labels.strata(kind.strata(dataset, training)), entry.labels
+        )
     trained = {
         "task": task.name,
         "track": track,
@@ -92,6 +97,8 @@ def train(
         "data": ids_sha256([*training, *validation]),
         "harness": provenance.made_with(precision),
     }
+    if entry.labels is not None:
+        trained["facts"] = {"samples": len(training), "samples_sha256": ids_sha256(training)}
     if start is not None:
         trained["start"] = start.weights_sha256()
     work_folder = WorkFolder(

@@ -99,7 +99,12 @@ class TrainingContext:
             update={
                 "folder": self.work_folder.target,
                 "model": model,
-                "trained": Trained.model_validate(self.trained | facts | done),
+                "trained": Trained.model_validate(
+                    self.trained
+                    | facts
+                    | {"facts": self.trained.get("facts", {}) | dict(facts.get("facts", {}))}
+                    | done
+                ),
             }
         )
 

@@ -3,6 +3,7 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,6 +95,11 @@ def subset(ids: Sequence[str], strata: Sequence[Hashable], labels: Labels) -> li
         assert labels.shots is not None
         chosen = _shots(ordered, strata, labels.shots)
     return [ids[index] for index in sorted(chosen)]
+
+
+def strata(found: NDArray[Any]) -> list[int]:
+    """Strata of what `bench.kinds.common.kind.Kind.strata` gives: classes [N, C] or values [N]."""
+    return strata_of_labels(found) if found.ndim == 2 else strata_of_values(found)
 
 
 def strata_of_labels(targets: ArrayLike) -> list[int]:

@@ -63,6 +63,10 @@ class ClassLogits(Kind[Labelled, S]):
         targets = torch.from_numpy(dataset.multilabels(samples).astype(np.float32))
         return Batch(samples, images(dataset, pipeline, samples), targets)
 
+    def strata(self, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.uint8]:
+        """Which classes occur, [N, classes]."""
+        return dataset.multilabels(samples)
+
     def blank(self, contract: InputContract) -> Batch:
         """One made-up image that shows nothing."""
         import torch

@@ -65,6 +65,15 @@ class ClassMaps(Kind[D, S]):
             BenchError: as `bench.kinds.common.returned.tensor`.
         """
 
+    def strata(self, dataset: D, samples: Sequence[str]) -> NDArray[np.bool_]:
+        """Which classes have a pixel in each image, [N, classes]."""
+        bands = self.task.input(self.task.inputs[0]).bands
+        found = np.zeros((len(samples), len(self.task.classes)), np.bool_)
+        for row, sample in zip(found, samples, strict=True):
+            classes = np.unique(dataset.reference_map(sample, bands))
+            row[classes[classes != VOID]] = True
+        return found
+
     def schema(self) -> pa.Schema:
         """``sample``; ``confusion`` int32 [classes * classes], rows are targets; ``calibration``.
 

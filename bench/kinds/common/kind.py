@@ -189,6 +189,19 @@ class Kind(ABC, Generic[D, S]):
 
         return images(dataset, pipeline, samples)
 
+    def strata(self, dataset: D, samples: Sequence[str]) -> NDArray[Any]:
+        """What subsets of samples are stratified by.
+
+        Returns:
+            Which classes a sample shows, [N, C], or a value of it, float [N], NaN where unknown.
+
+        Raises:
+            RequestError: samples of this kind have neither.
+        """
+        raise RequestError(
+            f"labels can't be counted on tasks of kind {self.task.kind}", "leave --labels away"
+        )
+
     def outputs(self) -> int:
         """The number of output channels of a model; 0 where the model decides."""
         return len(self.task.classes)
