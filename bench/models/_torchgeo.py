@@ -137,13 +137,13 @@ class _Sequence(nn.Module):
 
     Args:
         network: of torchgeo.
-        described: what it is given besides: what is known of its channels. The place, the date and the area of an image aren't
-            known: Copernicus-FM has tokens for that.
+        described: what is known of its channels. The place, the date and the area of an image
+            aren't: Copernicus-FM has tokens for that.
     """
 
     def __init__(self, network: nn.Module, described: Mapping[str, list[float]]) -> None:
         super().__init__()
-        self.network, self.stated = network, dict(described)
+        self.network, self.described = network, dict(described)
 
     def features(self, inputs: torch.Tensor, level: Level) -> torch.Tensor:
         """Features float32 [N, F] or [N, F, rows, columns] of patches of 16 px."""
