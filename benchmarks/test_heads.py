@@ -122,7 +122,7 @@ def test_logistic(benchmark, tmp_path):
         name="logistic regression, eight C, 20,000 x 768, 19 labels",
         peer="LogisticRegression, a label and a C at a time, float64, tol=1e-6"
         + (f", {fitted} labels, time x {LABELS / fitted:.1f}" if fitted < LABELS else "")
-        + f"; the largest difference of our objectives from its {max(excess):.0e}",
+        + f"; our objectives less its are at most {max(excess):.0e}",
         ratio=round(passed * LABELS / fitted / benchmark.stats.stats.min, 2),
         target=3,
         limit=f"{found.steps} steps of two products in float64",
