@@ -1,4 +1,8 @@
-"""GeoTIFFs of many bands, each stored by itself and deflated, as GDAL writes imaging spectra."""
+"""GeoTIFFs of many bands.
+
+Each is stored by itself and deflated, as GDAL writes imaging spectra; or all values of a pixel side
+by side, as it writes images by default.
+"""
 
 import os
 from collections.abc import Collection
@@ -14,7 +18,7 @@ from bench.data.formats.tiff_codecs import damaged, decoding, deflated
 _SLACK = 1 << 20
 """Bytes a file may have beyond its pixels: directory, tables of strips, overhead of DEFLATE."""
 
-_DEFLATE, _SEPARATE = 8, 2
+_DEFLATE, _TOGETHER, _SEPARATE = 8, 1, 2
 
 
 def read(
@@ -25,8 +29,9 @@ def read(
     *,
     pixel: float | None = None,
     nodata: Collection[float] = (),
+    interleaved: bool = False,
 ) -> NDArray[Any]:
-    """All bands of a TIFF that stores them one after the other.
+    """All bands of a TIFF that stores them one after the other, or the values of a pixel together.
 
     What the file says of its values and place is followed or refused, see `tiff_tags.said`.
 
@@ -39,6 +44,7 @@ def read(
         pixel: the size of a pixel that is expected, in metres; None accepts any.
         nodata: values for no data that the caller treats itself. Pixels of any other value that
             the file says stands for no data are refused.
+        interleaved: whether the values of a pixel are expected side by side.
 
     Returns:
         [bands, height, width] in the type of the file.
@@ -59,7 +65,10 @@ def read(
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             shape, kind = tuple(page.shape), page.dtype
-            fits = len(shape) == 3 and shape[0] == bands and 0 < max(shape[1:]) <= side_at_most
+            # [bands, height, width], or bands last.
+            of_bands, sides = (shape[-1:], shape[:-1]) if interleaved else (shape[:1], shape[1:])
+            fits = len(shape) == 3 and of_bands == (bands,) and 0 < max(sides) <= side_at_most
+            fits = fits and (page.planarconfig == _TOGETHER) == interleaved
             if not fits or kind != expected:
                 raise damaged(
                     path,
@@ -77,6 +86,8 @@ def read(
             pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.shape != shape:
         raise damaged(path, f"expected {shape} pixels, as it says of itself, found {pixels.shape}")
+    if interleaved:
+        pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1))
     tiff_tags.require_data(os.fspath(path), pixels, tags.nodata, nodata, axis=0)
     return pixels
 
@@ -88,9 +99,10 @@ def write(
     epsg: int,
     origin: tuple[float, float],
     pixel: float,
-    nodata: int,
+    nodata: int | None,
+    interleaved: bool = False,
 ) -> None:
-    """Write a GeoTIFF of several bands, each deflated by itself.
+    """Write a GeoTIFF of several bands, each deflated by itself, or by pixel and uncompressed.
 
     Not atomic: for trees of many files, which appear by renaming their folder.
 
@@ -100,7 +112,8 @@ def write(
         epsg: the code of a projected coordinate system in metres.
         origin: easting and northing of the outer corner of the upper left pixel, in metres.
         pixel: the size of a pixel, in metres.
-        nodata: the value that stands for no data.
+        nodata: the value that stands for no data; None for none.
+        interleaved: write the values of a pixel side by side, uncompressed.
     """
     import tifffile
 
@@ -108,22 +121,31 @@ def write(
     keys = [(1024, 0, 1, 1), (1025, 0, 1, 1), (3072, 0, 1, epsg), (3076, 0, 1, 9001)]
     directory = (1, 1, 0, len(keys), *(value for key in keys for value in key))
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    tags: list[tuple[int, str, int, Any, bool]] = [
+        (33550, "d", 3, (pixel, pixel, 0.0), True),
+        (33922, "d", 6, (0.0, 0.0, 0.0, *origin, 0.0), True),
+        (34735, "H", len(directory), directory, True),
+    ]
+    if nodata is not None:
+        tags.append((42113, "s", 0, str(nodata), True))
+    common: dict[str, Any] = {
+        "byteorder": "<",
+        "photometric": "minisblack",
+        "metadata": None,
+        "software": False,
+        "extratags": tags,
+    }
+    if interleaved:
+        together = np.ascontiguousarray(little.transpose(1, 2, 0))
+        tifffile.imwrite(os.fspath(path), together, planarconfig=_TOGETHER, **common)
+        return
     tifffile.imwrite(
         os.fspath(path),
         (strip for band in little for strip in deflated(band, array.shape[1])),
         shape=array.shape,
         dtype=little.dtype,
-        byteorder="<",
         compression=_DEFLATE,
         planarconfig=_SEPARATE,
-        photometric="minisblack",
         rowsperstrip=array.shape[1],
-        metadata=None,
-        software=False,
-        extratags=[
-            (33550, "d", 3, (pixel, pixel, 0.0), True),
-            (33922, "d", 6, (0.0, 0.0, 0.0, *origin, 0.0), True),
-            (34735, "H", len(directory), directory, True),
-            (42113, "s", 0, str(nodata), True),
-        ],
+        **common,
     )

@@ -29,7 +29,7 @@ SPLITS = {"train": 1200, "val": 60, "test": 300}
 PER_CLASS = 16
 """Pictures of each class in a set of classes, of those that are divided into splits more."""
 
-TIMES = {"aid": 3, "eurosat": 7, "eurosat-ms": 7, "resisc45": 4, "rsscn7": 6, "ucm": 6}
+TIMES = {"aid": 3, "eurosat": 7, "resisc45": 4, "rsscn7": 6, "ucm": 6}
 """How many times `PER_CLASS`, so that some 200 pictures or more are those of the test split."""
 
 _PER_SHARD = 64

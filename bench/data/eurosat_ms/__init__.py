@@ -1,0 +1,1 @@
+"""EuroSAT in all 13 bands of Sentinel-2."""
