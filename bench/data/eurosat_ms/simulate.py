@@ -7,6 +7,7 @@ reflects, air adds light that falls with wavelength, as in images that aren't co
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ TIMES = 5
 _SIDE = 66  # divisible by the pixels of the coarse bands
 _WORKERS = min(4, os.cpu_count() or 1)
 _OTHERS = {211: 1.0, 231: 1.0, 243: 1.0, 311: 1.0, 112: 0.5}
-_COMMON = 40.0
+_COMMON = (5.0, 25.0)  # how much more common than the others the codes of a class are
 _ROAD = 122
 
 # CORINE codes of each class and the water that crosses it.
@@ -50,8 +51,20 @@ _OF: dict[str, tuple[tuple[int, ...], Water | None]] = {
 }
 
 _BANDS = {**optics.SENTINEL_2, "B10": (1373.5, 30, 60)}
-_VAPOUR = {"B09": 0.35, "B10": 0.005}  # share of the light that water vapour lets through
-_SCATTERED = 0.09  # reflectance that air adds at 443 nm; falls with the fourth power of wavelength
+
+
+class _Air(NamedTuple):
+    """What is between a patch and the sensor.
+
+    Attributes:
+        light: factor of the illumination, by the height of the sun and the slope of the land.
+        scattered: reflectance added at 443 nm; it falls with the fourth power of wavelength.
+        vapour: share of the light that water vapour lets through in B09; in B10 a hundredth of it.
+    """
+
+    light: float
+    scattered: float
+    vapour: float
 
 
 def _asphalt(site: Site) -> Shares:
@@ -71,12 +84,13 @@ def simulate(label: str, number: int, seed: int = 0) -> NDArray[np.uint16]:
     region = REGIONS[int(rng.integers(len(REGIONS)))]
     day = region.dates[int(rng.integers(len(region.dates)))]
     theme = int(rng.choice(codes))
+    common = float(rng.uniform(*_COMMON))
     for attempt in range(20):
         land = landscape(
             *key,
             attempt,
             size=_SIDE,
-            weights={**_OTHERS, theme: _COMMON},
+            weights={**_OTHERS, theme: common},
             shore={0: 1.0},
             water=water,
             relief=region.relief,
@@ -97,7 +111,13 @@ def simulate(label: str, number: int, seed: int = 0) -> NDArray[np.uint16]:
     )
     weather = optics.sky(rng, 0.0)
     seen = optics.observe(*key, land=land, ground=covered, weather=weather, bands=_BANDS)
-    return np.stack([_published(name, seen[name]) for name in declaration("eurosat-ms")["bands"]])
+    air = _Air(
+        light=float(np.exp(0.25 * rng.standard_normal())),
+        scattered=float(rng.uniform(0.04, 0.14)),
+        vapour=float(rng.uniform(0.2, 0.5)),
+    )
+    bands = declaration("eurosat-ms")["bands"]
+    return np.stack([_published(name, seen[name], air) for name in bands])
 
 
 def write(root: Path, seed: int = 0) -> None:
@@ -143,10 +163,11 @@ def _with_road(land: Landscape, rng: np.random.Generator) -> Landscape:
     return Landscape(cover, land.elevation, land.field, land.lot, land.hedge, land.angle)
 
 
-def _published(band: str, pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _published(band: str, pixels: NDArray[np.uint16], air: _Air) -> NDArray[np.uint16]:
     """A band as it is published: at the sensor, and brought to pixels of 10 m."""
     centre = _BANDS[band][0]
-    values = pixels * _VAPOUR.get(band, 1.0) + 1e4 * _SCATTERED * (443 / centre) ** 4
+    through = {"B09": air.vapour, "B10": 0.01 * air.vapour}.get(band, 1.0)
+    values = through * air.light * pixels + 1e4 * air.scattered * (443 / centre) ** 4
     factor = _SIDE // pixels.shape[0]
     fine = np.rint(values).repeat(factor, axis=0).repeat(factor, axis=1)
     found: NDArray[np.uint16] = fine[:SIZE, :SIZE].astype(np.uint16)
