@@ -12,6 +12,7 @@ from bench import data
 from bench.base.errors import BenchError, RequestError
 from bench.data.pictures import division
 from bench.data.pictures import simulate as picture_sets
+from bench.evaluate import data_contents
 from bench.results import verification
 from bench.spec import task as tasks
 
@@ -169,3 +170,11 @@ def test_real_rsscn7(real_data):
     assert counts == dict.fromkeys(data.declaration("rsscn7")["classes"], 200)
     assert dataset.read("a001.jpg", ["R"])["R"].shape == (200, 200)
     assert all(check.passed for check in data.reader("rsscn7").verify(root, 5, print))
+
+
+def test_the_contents_of_official_data_are_read_for_its_fingerprint(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_sets, "PER_CLASS", 1)
+    data.reader("rsscn7").write_sample(tmp_path / "rsscn7")
+    dataset, task = opened(tmp_path / "rsscn7", "rsscn7"), tasks.load("rsscn7")
+    found = data_contents.of(dataset, task, ["R", "G"], ["test"])
+    assert set(found) == {"R", "G"}
