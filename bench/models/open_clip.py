@@ -2,7 +2,8 @@
 
 ``--model open_clip:NAME/TAG`` is a model with weights that open_clip knows by a tag, such as
 ``open_clip:ViT-B-32/openai``; they are fetched from the Hub, as safetensors. ``open_clip:NAME``
-names an architecture, whose weights come from a recipe or from ``bench convert``.
+names an architecture, whose weights come from a recipe or from ``bench convert``. As an encoder its
+tower of pictures is ``open_clip:NAME``, with random weights, or ``open_clip:NAME@TAG``.
 
 A pair of pictures of two dates is embedded without training as the sum of the unit embeddings of
 both.
@@ -11,6 +12,8 @@ both.
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import bench.base.torch_setup  # noqa: F401  # isort: skip
@@ -21,8 +24,12 @@ from torch.nn.functional import normalize
 
 from bench.base import bounded_json, weights
 from bench.base.errors import BenchError, RequestError, unknown
-from bench.models._snapshot import MAX_BYTES, Snapshot, fetch
+from bench.models import _open_clip_features
+from bench.models._checkpoint import Checkpoint
+from bench.models._snapshot import MAX_BYTES, Snapshot, fetch, only
+from bench.spec.channels import Channel
 from bench.spec.contract import InputContract
+from bench.spec.encoder import Seen
 from bench.spec.entry import Entry
 from bench.spec.task import Task, in_one_line
 
@@ -31,6 +38,9 @@ KINDS = ("retrieval", "zeroshot")
 
 _CONFIG, _WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 _RGB = 3
+_COLOURS = (("red", 660.0), ("green", 560.0), ("blue", 485.0))
+"""The channels of pictures, with nominal wavelengths in nm."""
+
 _CHOOSABLE = re.compile(
     r"embed_dim|quick_gelu|init_logit_scale|init_logit_bias"
     r"|(vision|text)_cfg\.(?!hf_|timm_model|image_size|pretrained)[a-z_]{1,40}"
@@ -222,6 +232,63 @@ def configured(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         section, _, leaf = key.rpartition(".")
         (config[section] if section else config)[leaf] = value
     return config
+
+
+def checkpoint(rest: str) -> Checkpoint:
+    """What open_clip says of the tower of pictures of ``NAME`` or ``NAME@TAG``.
+
+    Raises:
+        RequestError: open_clip has no such model or weights.
+        BenchError: the weights are only published as a pickle.
+    """
+    name, _, tag = rest.partition("@")
+    config = _config(name)
+    side = config["vision_cfg"].get("image_size", 224)
+    size = side if isinstance(side, int) else side[0]
+    repository = _repository(name, tag) if tag else ""
+    stated = open_clip.get_pretrained_cfg(name, tag) if tag else {}
+    given = _Preprocessing.model_validate(stated)
+    return Checkpoint(
+        channels=[
+            Channel(name=colour, wavelength=centre, mean=mean, std=std)
+            for (colour, centre), mean, std in zip(_COLOURS, given.mean, given.std, strict=True)
+        ],
+        size=size,
+        resampling="bilinear" if given.interpolation == "bilinear" else "bicubic",
+        fit="crop" if given.resize_mode == "shortest" else "stretch",
+        statistics=f"open_clip {tag or name}",
+        fetch=partial(_fetched, repository) if tag else None,
+        arguments={"quick_gelu": True} if stated.get("quick_gelu") else {},
+        pretraining=[tag] if tag else [],
+        url=f"https://huggingface.co/{repository}" if tag else "",
+    )
+
+
+def encoder(
+    rest: str,
+    arguments: Mapping[str, Any],
+    contract: InputContract,
+    channels: Mapping[str, str],
+    bands: Mapping[str, Seen],
+) -> torch.nn.Module:
+    """The tower of pictures of the model ``rest``, with random weights.
+
+    Raises:
+        RequestError: open_clip has no such model.
+    """
+    config = configured(rest, arguments)
+    config["vision_cfg"]["image_size"] = contract.size
+    return _open_clip_features.build(config)
+
+
+def tensors(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of the tower of pictures in a published file."""
+    return _open_clip_features.renamed(weights.read(file))
+
+
+def _fetched(repository: str) -> tuple[Path, str]:
+    found = fetch(repository, None, lambda asked, sizes: only(asked, sizes, _WEIGHTS))
+    return found.folder / _WEIGHTS, found.name
 
 
 def _config(name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from bench.base import weights
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
 from bench.evaluate.request import Request
-from bench.models import entries
+from bench.models import encoders, entries
 from bench.models import open_clip as source
 from bench.spec import task as tasks
 from bench.spec.contract import InputContract
@@ -291,3 +291,41 @@ def test_zero_shot_runs_end_to_end_and_says_what_the_entry_was_made_for(
     # One picture's towers, not the thousands of sentences that name the classes.
     assert manifest["cost"]["macs"] < 5e6
     assert manifest["cost"]["parameters"] > 49_408 * 32
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "RN50", "ViT-B-16-SigLIP"])
+def test_the_tower_of_pictures_is_an_encoder(name: str) -> None:
+    found = encoders.find(f"open_clip:{name}", TASK)
+    assert found.channels == {"red": "R", "green": "G", "blue": "B"}
+    assert found.input.statistics == f"open_clip {name}"
+    network: Any = encoders.network(found)
+    assert found.input.size is not None
+    images = torch.randn(1, 3, found.input.size, found.input.size)
+    with torch.inference_mode():
+        pooled, grid = network.features(images, "pooled"), network.features(images, "map")
+    assert grid.shape[2] == grid.shape[3] > 1
+    assert torch.isfinite(pooled).all() and torch.isfinite(grid).all()
+
+
+def test_published_weights_fill_the_tower_of_pictures(hub: Hub) -> None:
+    from open_clip.model import _build_vision_tower
+
+    config = source.configured("ViT-B-32", {"quick_gelu": True})
+    own = _build_vision_tower(config["embed_dim"], config["vision_cfg"], quick_gelu=True).eval()
+    made = torch.nn.ModuleDict({"visual": own, "text": torch.nn.Linear(2, 2)})
+    publish(hub, "timm/vit_base_patch32_clip_224.openai", made, config_of(224))
+    found = encoders.find("open_clip:ViT-B-32@openai", TASK)
+    assert found.arguments == {"quick_gelu": True}
+    assert hub.fetched == ["open_clip_model.safetensors"]
+    network: Any = encoders.network(found)
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        pooled = network.features(images, "pooled")
+        assert pooled.shape == (1, 768)
+        # Before the projection to the space that is shared with sentences.
+        torch.testing.assert_close(pooled @ own.proj, own(images))
+        assert network.features(images, "map").shape == (1, 768, 7, 7)
+    with pytest.raises(RequestError, match="unknown weights of open_clip:ViT-B-32 'opemai'"):
+        encoders.find("open_clip:ViT-B-32@opemai", TASK)
+    with pytest.raises(RequestError, match="needs red"):
+        encoders.find("open_clip:ViT-B-32@openai", tasks.load("reben-mlc"), given="s1")
