@@ -20,16 +20,13 @@ Task = Annotated[
         autocompletion=complete.tasks,
     ),
 ]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], "
-        "hf:OWNER/NAME[@REVISION], blip2:OWNER/NAME, an entry's folder, predictions:FILE, or "
-        "python:MODULE:FACTORY, called as FACTORY(in_channels=, outputs=, size=, **arguments).",
-        autocompletion=complete.models,
-    ),
-]
+MODEL_HELP = (
+    "A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], hf:OWNER/NAME[@REVISION], "
+    "blip2:OWNER/NAME, an entry's folder, predictions:FILE, or python:MODULE:FACTORY, called as "
+    "FACTORY(in_channels=, outputs=, size=, **arguments); with --method an encoder, such as "
+    "timm:NAME@WEIGHTS."
+)
+Model = Annotated[str, typer.Option("--model", help=MODEL_HELP, autocompletion=complete.models)]
 Method = Annotated[
     str | None,
     typer.Option(

@@ -10,6 +10,7 @@ from bench.cli._console import Json, print_json, print_line, print_table
 
 def verb(
     kind: Annotated[str | None, typer.Option(help="Only the tasks of one kind.")] = None,
+    suites: Annotated[bool, typer.Option("--suites", help="The suites instead.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Only their names, a line each.")] = False,
     plugins: Annotated[
         bool,
@@ -25,6 +26,9 @@ def verb(
     """
     if plugins:
         _show_plugins(as_json)
+        return
+    if suites:
+        _show_suites(as_json)
         return
     from bench.spec import listed
 
@@ -49,6 +53,20 @@ def verb(
             [row["task"], row["kind"], row["primary"], " + ".join(row["tracks"]), row["title"]]
             for row in rows
         ],
+    )
+
+
+def _show_suites(as_json: bool) -> None:
+    from bench.spec import suite
+
+    found = [suite.load(name) for name in suite.names()]
+    if as_json:
+        print_json({"suites": [one.model_dump(mode="json") for one in found]})
+        return
+    print_table(
+        ["suite", "tasks", "title"],
+        [[one.name, str(len(one.tasks)), one.title] for one in found],
+        right=[1],
     )
 
 

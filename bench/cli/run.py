@@ -6,14 +6,29 @@ from typing import Annotated
 import typer
 
 from bench.base.errors import RequestError
+from bench.cli import _complete as complete
 from bench.cli import _request as options
-from bench.cli import _shown
+from bench.cli import _shown, _suite
 from bench.cli._console import Json, Quiet, Results, print_json, print_line, reporting
 
 
 def verb(
-    task: options.Task,
-    model: options.Model,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a task, or path of its TOML file.", autocompletion=complete.tasks
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help=options.MODEL_HELP, autocompletion=complete.models)
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            help="All tasks of a suite in place of one, with --model or the suite's own models.",
+            metavar="NAME",
+        ),
+    ] = None,
     method: options.Method = None,
     given: options.Input = None,
     normalisation: options.Normalisation = "checkpoint",
@@ -46,13 +61,20 @@ def verb(
 
     bench run --task reben-mlc --model resnet50
     """
+    if suite is None and (task is None or model is None):
+        raise RequestError(
+            "expected --task and --model, or --suite",
+            "bench run --task reben-mlc --model resnet50; `bench list` shows the tasks",
+        )
+    if suite is not None and task is not None:
+        raise RequestError("--task and --suite are both given", "leave one of them away")
     from bench.evaluate import few_labels
     from bench.evaluate import seeds as several
     from bench.evaluate import stages as evaluate
 
     asked = options.request(
-        task,
-        model,
+        task or "",
+        model or "",
         track,
         device,
         devices,
@@ -68,6 +90,17 @@ def verb(
         given=given,
         normalisation=normalisation,
     )
+    if suite is not None:
+        _suite.run(
+            suite,
+            asked,
+            model=model,
+            labels=labels,
+            draws=draws,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
     numbers = several.asked(seeds, seed)
     subsets = few_labels.parse(labels, draws) if labels is not None else []
     if subsets and numbers is not None:

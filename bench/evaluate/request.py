@@ -1,10 +1,10 @@
 """What is asked for, and what it comes to once its names are resolved."""
 
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from bench import data, kinds, models
 from bench.base import extras
@@ -20,6 +20,7 @@ from bench.spec import task as tasks
 from bench.spec.encoder import Normalisation
 from bench.spec.entry import Entry, Predicted
 from bench.spec.labels import Labels
+from bench.spec.recipe import Recipe
 from bench.spec.task import Task
 
 Track = Literal["official", "sample"]
@@ -66,6 +67,7 @@ class Request:
         method: how ``model``, the name of an encoder, becomes an entry; empty for an entry.
         given: the input of the task that an encoder is fed.
         normalisation: whose statistics an encoder's images are normalised by.
+        recipe: what differs from the recipe that the model would be trained by.
         labels: how many of the training samples are learnt from; None for all.
         track: which data; None for the official track where its data is, else the sample track.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -84,6 +86,7 @@ class Request:
     given: str | None = None
     normalisation: Normalisation = "checkpoint"
     labels: Labels | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     track: Track | None = None
     device: str = "auto"
     devices: int = 1
@@ -111,6 +114,17 @@ class Request:
             RequestError: there is no such model, or it can't be run on this task.
         """
         found = self._named(task)
+        if self.recipe and isinstance(found, Entry):
+            found = found.model_copy(
+                update={
+                    "recipe": {
+                        track: Recipe.model_validate(recipe.model_dump() | dict(self.recipe))
+                        if isinstance(recipe, Recipe)
+                        else recipe
+                        for track, recipe in found.recipe.items()
+                    }
+                }
+            )
         if self.labels is None:
             return found
         if isinstance(found, Predicted) or found.weights is not None or not found.model.learns:

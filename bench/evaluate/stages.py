@@ -293,7 +293,7 @@ def _teacher(
 def _plain(request: Request) -> Request:
     """A request without what is asked of an encoder."""
     return dataclasses.replace(
-        request, method="", given=None, normalisation="checkpoint", labels=None
+        request, method="", given=None, normalisation="checkpoint", labels=None, recipe={}
     )
 
 

@@ -95,7 +95,13 @@ _HEAD = {"batch": 64, "weight_decay": 0.0, "warmup_steps": 20, "flips": False, "
 
 METHODS: dict[str, Method] = {
     "scratch": Method("random weights, all learnt by the task's recipe", "all"),
-    "finetune": Method("all weights learnt from the pretrained ones", "all", search=(1e-4, 1e-3)),
+    "finetune": Method(
+        "all weights learnt from the pretrained ones",
+        "all",
+        recipe={"epochs": 20, "batch": 32, "warmup_steps": 10},
+        sample={"epochs": 6},
+        search=(1e-4, 1e-3),
+    ),
     "lora": Method(
         "low-rank adapters of the linear layers learnt", "adapters", search=(1e-3, 3e-3)
     ),
