@@ -145,7 +145,8 @@ def plugins_of(task: Task, model: Entry | Predicted) -> dict[str, str]:
     """
     asked = [("datasets", task.dataset, [*data.own()]), ("kinds", task.kind, kinds.own())]
     if isinstance(model, Entry):
-        asked.append(("sources", model.model.architecture.partition(":")[0], own()))
+        made = [model.model.architecture, model.encoder.architecture if model.encoder else ""]
+        asked += [("sources", one.partition(":")[0], own()) for one in made if one]
     found = [plugins.find(*one) for one in asked if one[1] not in one[2]]
     return {plugin.distribution: plugin.version for plugin in found if plugin}
 
