@@ -15,7 +15,7 @@ class Tower(nn.Module):
     """Images float32 [N, 3, height, width] -> features of a vision transformer or a ResNet of CLIP.
 
     Pooled features of a transformer are what it pools, before the projection to the space that it
-    shares with sentences, as in the linear probes of A. Radford et al. (arXiv:2103.00020, A.3);
+    shares with sentences, as in the linear probes of A. Radford et al. (arXiv:2103.00020);
     those of a ResNet its embedding, as its pooling is the projection. A map is of the tokens of
     patches, or of the last stage.
     """

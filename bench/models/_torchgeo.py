@@ -14,7 +14,7 @@ from bench.spec.encoder import Level, Seen
 
 _C_BAND = 3.75
 """What DOFA is given for a radar band in place of a wavelength in micrometres: the value in the
-configuration of PANGAEA (configs/encoder/dofa.yaml); the demo of its authors has 5.405."""
+configuration of DOFA in PANGAEA; the demo in DOFA's README has 5.405."""
 
 _POLARISATIONS = {"VV": -1, "VH": -2, "HH": -3, "HV": -4}
 """What Panopticon is given for a radar band whose orbit isn't known (torchgeo's ``ChnEmb``)."""

@@ -33,8 +33,9 @@ _PICKLED = Pickled(
 )
 _SAFETENSORS = "00f3dca275c189aaeb4da221cf3e1cd484ce20596a3c4b1f2db56f7b2140ae01"
 """Of what a child process makes of them."""
-_SIZES = {f"efficientnet-lite{n}": side for n, side in enumerate((224, 240, 260, 280, 300))}
-"""The sides of images in pixels that each was trained on (tensorflow/tpu, as below)."""
+_NAMES = tuple(f"efficientnet-lite{n}" for n in range(5))
+_SIDE = 224
+"""Of the images in pixels that efficientnet-lite0 was trained on (tensorflow/tpu, as below)."""
 
 _RGB = (("red", 660.0), ("green", 560.0), ("blue", 485.0))
 
@@ -46,8 +47,8 @@ def checkpoint(rest: str) -> Checkpoint:
         RequestError: there is no such model, or no such weights of it.
     """
     name, _, tag = rest.partition("@")
-    if name not in _SIZES:
-        raise unknown("model of efficientnet_lite", name, list(_SIZES))
+    if name not in _NAMES:
+        raise unknown("model of efficientnet_lite", name, list(_NAMES))
     if not tag:
         return Checkpoint()
     if (name, tag) != ("efficientnet-lite0", "imagenet"):
@@ -60,7 +61,7 @@ def checkpoint(rest: str) -> Checkpoint:
             Channel(name=colour, wavelength=centre, mean=127 / 255, std=128 / 255)
             for colour, centre in _RGB
         ],
-        size=_SIZES[name],
+        size=_SIDE,
         resampling="bicubic",
         fit="crop",
         statistics="tensorflow/tpu, efficientnet_lite_builder.py: 127 and 128 of 255",
