@@ -1,30 +1,19 @@
 """Run, train and score: what makes results."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from bench.api.asked import (
-    Progress,
-    is_module,
-    model_of,
-    name_of_run,
-    name_of_task,
-    text,
-    whole,
-)
+from bench.api.asked import Progress, name_of_run, name_of_task, text
+from bench.api.requests import allow, named, report, request
 from bench.api.result import Run
 from bench.base import process_state
 from bench.base.errors import RequestError
 from bench.base.paths import results_root
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
-    from bench.evaluate.request import Report, Request
     from bench.spec.contract import InputContract
     from bench.spec.entry import Entry
     from bench.spec.task import Task
@@ -38,6 +27,10 @@ def run(
     contract: "str | InputContract | None" = None,
     name: str | None = None,
     training_data: Sequence[str] = (),
+    method: str = "",
+    given: str | None = None,
+    normalisation: Literal["checkpoint", "task"] = "checkpoint",
+    labels: str | None = None,
     track: Literal["official", "sample"] | None = None,
     device: str = "auto",
     devices: int = 1,
@@ -70,6 +63,11 @@ def run(
             or whole; by default the task's first input.
         name: of a module: what the result is called; by default the name of its class.
         training_data: of a module: what it learnt from, in words or as ``DATASET/SPLIT``.
+        method: how ``model``, the name of an encoder, becomes an entry: ``ridge``, ``finetune``, ...
+        given: the input of the task that an encoder is fed; by default the first it can take.
+        normalisation: whose statistics an encoder's images are normalised by.
+        labels: how many of the training samples are learnt from: ``10%``, ``5-shot``, and which
+            draw, ``10%-draw2``; by default all.
         track: which data; by default the official track where its data is, else the sample track.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         devices: how many devices share the work; one for a module.
@@ -102,12 +100,26 @@ def run(
     from bench.evaluate import stages
 
     folder = results_root(text(results))
-    with _named(task, model, contract, name, training_data, folder, training=False) as found:
-        asked = _request(
-            *found, track, device, devices, nodes, precision, seed, folder, limit, ids, force
+    with named(task, model, contract, name, training_data, folder, training=False) as found:
+        asked = request(
+            *found,
+            track=track,
+            device=device,
+            devices=devices,
+            nodes=nodes,
+            precision=precision,
+            seed=seed,
+            results=folder,
+            limit=limit,
+            ids=ids,
+            force=force,
+            method=method,
+            given=given,
+            normalisation=normalisation,
+            labels=labels,
         )
-        _allow(asked, allow_python=allow_python)
-        manifest = stages.run(asked, _report(progress))
+        allow(asked, allow_python=allow_python)
+        manifest = stages.run(asked, report(progress))
     return Run(folder / "runs" / manifest.run)
 
 
@@ -119,6 +131,10 @@ def train(
     contract: "str | InputContract | None" = None,
     name: str | None = None,
     training_data: Sequence[str] = (),
+    method: str = "",
+    given: str | None = None,
+    normalisation: Literal["checkpoint", "task"] = "checkpoint",
+    labels: str | None = None,
     track: Literal["official", "sample"] | None = None,
     device: str = "auto",
     devices: int = 1,
@@ -176,12 +192,26 @@ def train(
     from bench.evaluate import stages
 
     folder = results_root(text(results))
-    with _named(task, model, contract, name, training_data, folder, training=True) as found:
-        asked = _request(
-            *found, track, device, devices, nodes, precision, seed, folder, None, None, force
+    with named(task, model, contract, name, training_data, folder, training=True) as found:
+        asked = request(
+            *found,
+            track=track,
+            device=device,
+            devices=devices,
+            nodes=nodes,
+            precision=precision,
+            seed=seed,
+            results=folder,
+            limit=None,
+            ids=None,
+            force=force,
+            method=method,
+            given=given,
+            normalisation=normalisation,
+            labels=labels,
         )
-        _allow(asked, allow_python=allow_python)
-        return stages.train(asked, _report(progress))
+        allow(asked, allow_python=allow_python)
+        return stages.train(asked, report(progress))
 
 
 @process_state.restored(computes=False)
@@ -282,119 +312,12 @@ def build(
     from bench.spec import task as tasks
 
     asked = tasks.load(name_of_task(task))
-    named = text(model) if isinstance(model, str | os.PathLike) else model
-    found = models.find(named, asked) if isinstance(named, str) else named
+    name = text(model) if isinstance(model, str | os.PathLike) else model
+    found = models.find(name, asked) if isinstance(name, str) else name
     if not isinstance(found, entry.Entry):
-        raise RequestError(f"{named} holds predictions, not a model", "name a model")
+        raise RequestError(f"{name} holds predictions, not a model", "name a model")
     found = entries.for_task(found, asked)
     outputs = kinds.of(asked).outputs()
     if found.weights is None:
         return models.build(found, outputs)
     return running.load_model(found, outputs, torch.device("cpu"))
-
-
-@contextlib.contextmanager
-def _named(
-    task: "str | os.PathLike[str] | Task",
-    model: Any,
-    contract: "str | InputContract | None",
-    name: str | None,
-    training_data: Sequence[str],
-    results: "Path",
-    *,
-    training: bool,
-) -> "Iterator[tuple[str, str | Entry, bool]]":
-    """The task and the model as a request holds them, and whether the model is in this process."""
-    asked = name_of_task(task)
-    if not is_module(model):
-        for option, value in (
-            ("contract", contract),
-            ("name", name),
-            ("training_data", tuple(training_data)),
-        ):
-            if value:
-                raise RequestError(
-                    f"{option} is given with {model!r:.100}, which brings its own",
-                    f"leave {option} away: it is for a torch.nn.Module",
-                )
-        yield asked, model_of(model), False
-        return
-    from bench.models import live
-    from bench.spec import task as tasks
-    from bench.spec.contract import InputContract
-
-    declared = tasks.load(asked)
-    if contract is None or isinstance(contract, str):
-        contract = declared.input(contract or declared.inputs[0])
-    elif not isinstance(contract, InputContract):
-        raise RequestError(
-            f"contract is {type(contract).__name__}, expected the name of an input or an "
-            "InputContract",
-            f"inputs of {declared.name}: {', '.join(declared.inputs)}",
-        )
-    if isinstance(training_data, str):
-        training_data = [training_data]
-    given = (model, declared, contract, name, training_data)
-    if training:
-        yield asked, live.untrained(*given), True
-    else:
-        with live.evaluated(*given, results) as entry:
-            yield asked, entry, True
-
-
-def _request(
-    task: str,
-    model: "str | Entry",
-    inside: bool,
-    track: Literal["official", "sample"] | None,
-    device: str,
-    devices: int,
-    nodes: int,
-    precision: str,
-    seed: int,
-    results: "Path",
-    limit: int | None,
-    ids: Sequence[str] | None,
-    force: bool,
-) -> "Request":
-    from bench.evaluate.request import Request
-
-    if inside and (devices, nodes) != (1, 1):
-        raise RequestError(
-            f"a module of this process runs on one device, {devices} on {nodes} nodes were asked "
-            "for",
-            "leave devices and nodes away, or write it as python:MODULE:FACTORY",
-        )
-    if isinstance(ids, str):
-        raise RequestError(f"ids is {ids!r:.100}, expected a list of ids", f"write [{ids!r:.100}]")
-    return Request(
-        task=task,
-        model=model,
-        track=track,
-        device=device,
-        devices=whole("devices", devices),
-        nodes=whole("nodes", nodes),
-        precision=precision,
-        seed=whole("seed", seed),
-        limit=None if limit is None else whole("limit", limit),
-        ids=None if ids is None else [str(one) for one in ids],
-        force=force,
-        results=results,
-    )
-
-
-def _allow(request: "Request", *, allow_python: bool) -> None:
-    """Let the code run that the model names; only for this call, as the environment is restored."""
-    if allow_python:
-        from bench.models import python
-
-        asked = request.model
-        if not isinstance(asked, str):
-            asked = asked.model.architecture.partition("@")[0]
-        python.allow(asked)
-
-
-def _report(progress: Progress | None) -> "Report":
-    from bench.evaluate.request import SILENT, Report
-
-    return SILENT if progress is None else Report(progress)

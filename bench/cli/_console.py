@@ -15,7 +15,7 @@ from bench.base.display import as_json, plain
 from bench.cli import _complete as complete
 
 if TYPE_CHECKING:
-    from bench.evaluate.request import Report
+    from bench.evaluate.reporting import Report
 
 Results = Annotated[
     Path | None,
@@ -139,7 +139,7 @@ def reporting(quiet: bool) -> "Iterator[Report]":
         TimeRemainingColumn,
     )
 
-    from bench.evaluate.request import Report
+    from bench.evaluate.reporting import Report
 
     if quiet:
         yield Report()

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from bench.base.errors import RequestError
 from bench.evaluate import stages
-from bench.evaluate.request import SILENT, Report, Request
+from bench.evaluate.reporting import SILENT, Report
+from bench.evaluate.request import Request
 from bench.results.manifest import Manifest
 from bench.spec.labels import Labels
 

@@ -17,7 +17,8 @@ from bench.base.files import write_bytes
 from bench.base.paths import shipped
 from bench.base.version import __version__
 from bench.evaluate import stages as evaluate
-from bench.evaluate.request import SILENT, Report, Request
+from bench.evaluate.reporting import SILENT, Report
+from bench.evaluate.request import Request
 from bench.models import entries
 from bench.results.manifest import Manifest
 from bench.spec import task as tasks

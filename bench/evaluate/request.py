@@ -1,7 +1,7 @@
 """What is asked for, and what it comes to once its names are resolved."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, get_args
@@ -9,10 +9,10 @@ from typing import Any, Literal, NotRequired, TypedDict, get_args
 from bench import data, kinds, models
 from bench.base import extras
 from bench.base.errors import BenchError, RequestError
-from bench.base.log import LOGGER
 from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
+from bench.evaluate.reporting import Report
 from bench.models import entries, methods
 from bench.results import verification
 from bench.results.records import FilesRecord, Held
@@ -151,42 +151,6 @@ class Request:
         return methods.entry(
             self.model, task, self.method, given=self.given, normalisation=self.normalisation
         )
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where news goes: lines of text to the logger ``bench``, progress to a callback.
-
-    Attributes:
-        progress: called with the stage, how much of it is done, and how much there is.
-    """
-
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
-
-    def say(self, text: str) -> None:
-        """Log a line of text at level INFO."""
-        LOGGER.info("%s", text)
-
-    def without_repetition(self) -> "Report":
-        """The same, but that no line is said twice."""
-        return _Once(self.progress)
-
-
-class _Once(Report):
-    """A report that says each line once."""
-
-    def __init__(self, progress: Callable[[str, int, int], None]) -> None:
-        super().__init__(progress)
-        object.__setattr__(self, "_said", set[str]())
-
-    def say(self, text: str) -> None:
-        said: set[str] = self._said  # type: ignore[attr-defined]
-        if text not in said:
-            said.add(text)
-            super().say(text)
-
-
-SILENT = Report()
 
 
 @dataclass(frozen=True)

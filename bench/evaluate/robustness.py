@@ -12,7 +12,8 @@ from typing import Any
 from bench import kinds
 from bench.base.errors import RequestError, unknown
 from bench.evaluate import stages as evaluate
-from bench.evaluate.request import SILENT, Report, Request
+from bench.evaluate.reporting import SILENT, Report
+from bench.evaluate.request import Request
 from bench.kinds.common.kind import Kind
 from bench.kinds.multilabel.map_noise import NOISES
 from bench.models import entries

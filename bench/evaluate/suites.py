@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import few_labels, stages
-from bench.evaluate.request import SILENT, Report, Request
+from bench.evaluate.reporting import SILENT, Report
+from bench.evaluate.request import Request
 from bench.results.manifest import Manifest
 from bench.spec.suite import Row, Suite
 
@@ -62,16 +63,16 @@ def run(
                 recipe=row.recipe,
             )
             size = subsets[0].size if subsets else ""
-            told = Outcome(task=task, model=model, method=method, labels=size)
+            outcome = Outcome(task=task, model=model, method=method, labels=size)
             try:
                 if not subsets:
                     manifests = [stages.run(one, report)]
                 else:
                     manifests = few_labels.run(one, subsets, report)
             except RequestError as error:
-                yield dataclasses.replace(told, refused=error.message)
+                yield dataclasses.replace(outcome, refused=error.message)
             except BenchError as error:
                 report.say(f"{model} {method} on {task} failed: {error.message}")
-                yield dataclasses.replace(told, refused=error.message)
+                yield dataclasses.replace(outcome, refused=error.message)
             else:
-                yield dataclasses.replace(told, manifests=tuple(manifests))
+                yield dataclasses.replace(outcome, manifests=tuple(manifests))

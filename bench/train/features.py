@@ -207,8 +207,8 @@ def listed(root: Path) -> list[Mapping[str, Any]]:
         note = _note(folder)
         if note is not None:
             used = (folder / _NOTE).stat().st_mtime
-            told = {"folder": folder, "used": used, "bytes": size(folder)}
-            found.append(note | told | {"whole": bool(note.get("parts"))})
+            seen = {"folder": folder, "used": used, "bytes": size(folder)}
+            found.append(note | seen | {"whole": bool(note.get("parts"))})
     return sorted(found, key=lambda one: -one["used"])
 
 

@@ -26,21 +26,21 @@ def search(context: TrainingContext, recipe: Recipe) -> Entry:
         BenchError: as there.
     """
     names: list[str] = list(recipe.search)
-    tried: list[tuple[Entry, Searched]] = []
+    found: list[tuple[Entry, Searched]] = []
     for number, values in enumerate(itertools.product(*recipe.search.values())):
         setting: dict[str, Any] = dict(zip(names, values, strict=True))
         one = _trained(context, recipe.model_copy(update=setting | {"search": {}}), number)
         assert one.trained is not None
-        told = ", ".join(f"{name} {value:g}" for name, value in setting.items())
-        tried.append((one, Searched(setting=told, validation=one.trained.validation)))
+        words = ", ".join(f"{name} {value:g}" for name, value in setting.items())
+        found.append((one, Searched(setting=words, validation=one.trained.validation)))
     sign = -1.0 if recipe.select == "loss" else float(direction(context.task.primary))
-    best, _ = max(tried, key=lambda pair: _rank(pair[1], sign))
+    best, _ = max(found, key=lambda pair: _rank(pair[1], sign))
     assert best.trained is not None
     assert best.folder is not None
     whole = best.model_copy(
         update={
             "folder": context.work_folder.target,
-            "trained": best.trained.model_copy(update={"searched": [told for _, told in tried]}),
+            "trained": best.trained.model_copy(update={"searched": [tried for _, tried in found]}),
         }
     )
     folder = context.work_folder.folder
@@ -67,7 +67,7 @@ def _trained(context: TrainingContext, recipe: Recipe, number: int) -> Entry:
     return by_steps(dataclasses.replace(context, trained=trained, work_folder=work_folder), recipe)
 
 
-def _rank(told: Searched, sign: float) -> float:
-    if told.validation is None or not math.isfinite(told.validation):
+def _rank(tried: Searched, sign: float) -> float:
+    if tried.validation is None or not math.isfinite(tried.validation):
         return -math.inf
-    return sign * told.validation
+    return sign * tried.validation

@@ -8,7 +8,8 @@ import torch
 from bench import data, kinds, models
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import trial
-from bench.evaluate.request import SILENT, Request, resolve
+from bench.evaluate.reporting import SILENT
+from bench.evaluate.request import Request, resolve
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.observing import answering
 from bench.spec import task as tasks

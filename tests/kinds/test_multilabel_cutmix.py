@@ -14,7 +14,8 @@ from torch.nn.functional import interpolate
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages as evaluate
-from bench.evaluate.request import SILENT, Request
+from bench.evaluate.reporting import SILENT
+from bench.evaluate.request import Request
 from bench.kinds.common.batch import mirrored, mirrors
 from bench.kinds.common.kind import PreparationContext
 from bench.kinds.multilabel import cutmix, explain
