@@ -63,7 +63,7 @@ def run(
             or whole; by default the task's first input.
         name: of a module: what the result is called; by default the name of its class.
         training_data: of a module: what it learnt from, in words or as ``DATASET/SPLIT``.
-        method: how ``model``, the name of an encoder, becomes an entry: ``ridge``, ``finetune``, ...
+        method: how ``model``, the name of an encoder, becomes an entry: ``ridge``, ...
         given: the input of the task that an encoder is fed; by default the first it can take.
         normalisation: whose statistics an encoder's images are normalised by.
         labels: how many of the training samples are learnt from: ``10%``, ``5-shot``, and which

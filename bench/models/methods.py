@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench import kinds
 from bench.base.errors import RequestError, unknown
-from bench.models import encoders, entries, extraction
+from bench.models import encoders, entries
 from bench.spec.encoder import Encoder, Level, Normalisation
 from bench.spec.entry import Entry
 from bench.spec.recipe import method_of
@@ -156,6 +156,9 @@ def entry(
             task, or the task has nothing to feed the encoder with.
         BenchError: weights can't be fetched.
     """
+    # It imports torch, which scoring does without.
+    from bench.models import extraction
+
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     chosen, kind = METHODS[method], kinds.of(task)
