@@ -1,6 +1,6 @@
 """Scores of entries against how many labels they learnt from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import numpy as np
 from bench.base.errors import RequestError, unknown
 from bench.metrics import stats
 from bench.metrics.label_curves import area_under_label_curve
-from bench.report.estimate import Estimate, estimate, of_manifest
+from bench.report.estimate import Estimate, Trained, estimate, of_manifest
 from bench.results import runs
 from bench.results.manifest import Manifest
+from bench.spec import labels
 from bench.spec.labels import Labels
 from bench.spec.task import Task
 
@@ -36,6 +37,25 @@ class Point:
     low: float | None
     high: float | None
     runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A run that learnt from a subset.
+
+    Attributes:
+        entry: its name without the number of labels.
+        labels: the subset.
+        samples: in it.
+        run: the id of the run.
+        trained: its primary score; None where that is undefined.
+    """
+
+    entry: str
+    labels: Labels
+    samples: int
+    run: str
+    trained: Trained | None
 
 
 @dataclass(frozen=True)
@@ -70,15 +90,15 @@ def curves(
     Raises:
         RequestError: there is no such run.
     """
-    groups: dict[str, dict[str, dict[int, Manifest]]] = {}
+    drawn = []
     for one in sorted(manifests, key=lambda manifest: manifest.started):
-        labels = one.entry.labels
+        recorded = one.entry.labels
         same = (one.task.name, one.task.digest, one.track) == (task.name, task.digest, track)
-        if labels is None or not same or one.partial or one.status != "complete":
+        if recorded is None or not same or one.partial or one.status != "complete":
             continue
-        found = Labels.model_validate(labels)
-        # The latest run of a draw counts.
-        groups.setdefault(base_name(one), {}).setdefault(found.size, {})[found.draw] = one
+        found = Labels.model_validate(recorded)
+        drawn.append(Drawn(base_name(one), found, _samples(one), one.run, of_manifest(one)))
+    groups = {curve.entry: curve for curve in of_drawn(task.primary, drawn)}
     for name in names:
         if name not in groups:
             raise unknown("entry with label subsets", name, groups, f"on task {task.name}")
@@ -87,16 +107,26 @@ def curves(
             f"no entry was trained on subsets for task {task.name} on the {track} track",
             f"bench run --task {task.name} --model MODEL --labels 1%,10%,100%",
         )
-    return [_curve(task.primary, name, groups[name]) for name in names or sorted(groups)]
+    return [groups[name] for name in names or sorted(groups)]
+
+
+def of_drawn(primary: str, drawn: Iterable[Drawn]) -> list[Curve]:
+    """The curves of some runs, by name of the entry.
+
+    Args:
+        primary: the score that ranks, with its average.
+        drawn: by rising date: of several runs of a draw the last counts.
+    """
+    groups: dict[str, dict[str, dict[int, Drawn]]] = {}
+    for one in drawn:
+        of_entry = groups.setdefault(one.entry, {})
+        of_entry.setdefault(one.labels.size, {})[one.labels.draw] = one
+    return [_curve(primary, name, groups[name]) for name in sorted(groups)]
 
 
 def base_name(manifest: Manifest) -> str:
     """The name of an entry without the number of labels that ends it."""
-    labels = manifest.entry.labels
-    name = str(manifest.entry.name)
-    if labels is None:
-        return name
-    return name.removesuffix(f"-{Labels.model_validate(labels).name.replace('%', 'pct')}")
+    return labels.base_name(str(manifest.entry.name), manifest.entry.labels)
 
 
 def of_results(results: Path) -> list[Manifest]:
@@ -105,16 +135,16 @@ def of_results(results: Path) -> list[Manifest]:
     return list(found)
 
 
-def _curve(primary: str, name: str, sizes: dict[str, dict[int, Manifest]]) -> Curve:
+def _curve(primary: str, name: str, sizes: dict[str, dict[int, Drawn]]) -> Curve:
     points, estimates = [], list[Estimate | None]()
     for size, draws in sizes.items():
-        known = [one for one in map(of_manifest, draws.values()) if one is not None]
+        known = [one.trained for one in draws.values() if one.trained is not None]
         mean = estimate(primary, known) if len(known) == len(draws) else None
         estimates.append(mean)
         points.append(
             Point(
                 size=size,
-                samples=float(np.mean([_samples(one) for one in draws.values()])),
+                samples=float(np.mean([one.samples for one in draws.values()])),
                 draws=len(draws),
                 value=mean.value if mean else None,
                 low=mean.low if mean else None,

@@ -10,6 +10,7 @@ from bench.base.errors import RequestError, unknown
 from bench.metrics.scales import known
 from bench.results import store
 from bench.spec import declared
+from bench.spec.labels import subset
 from bench.spec.score import GAP, WORST, Score
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ r.run, r.task, r.task_version, r.task_digest, r.kind, r.track, r.checked, r.part
 r.entry, r.entry_digest, r.inputs, r.division, r.trust, r.seed,
 case when r.trust = 'rerun' then r.entry_digest
   else coalesce(r.manifest ->> '$.observations_sha256', r.entry_digest) end as model,
+r.manifest ->> '$.entry.labels' as subset,
 try_cast(r.manifest ->> '$.entry.trained.seed' as bigint) as trained_seed, r.started,
 m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary, m.classes,
 m.units, m.sampling_unit
@@ -48,7 +50,8 @@ def rows(
 ) -> list[Row]:
     """Every recorded score that fits, a dict each, with its unit and direction.
 
-    Best first within a task, track, digest and completeness; altered runs last.
+    Best first within a task, track, digest and completeness; altered runs and subsets last.
+    ``subset`` is the part of the training samples that was learnt from, empty for all.
 
     Args:
         results: the results folder.
@@ -81,6 +84,7 @@ def rows(
         row["unit"] = scale.unit if scale else None
         row["higher_is_better"] = scale.higher_is_better if scale else None
         row["started"] = row["started"].isoformat()
+        row["subset"] = subset(row["subset"])
     return sorted(made, key=_rank)
 
 
@@ -130,7 +134,7 @@ def _rank(row: Row) -> tuple[Any, ...]:
     value = sign * row["value"] if ranks else float("inf")
     unverified = row["checked"] == "unverified"
     track = (row["task"], row["track"], unverified, row["task_digest"])
-    group = (*track, row["partial"], row["altered"])
+    group = (*track, row["partial"], row["altered"], row["subset"] != "")
     named = (not row["is_primary"], row["slice"], row["metric"], row["average"])
     return (*group, *named, value, row["run"], row["label"])
 

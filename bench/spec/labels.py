@@ -1,10 +1,11 @@
 """How many labels a method may learn from: a share of the training split, or samples per class."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.base.errors import RequestError
 
@@ -77,3 +78,47 @@ class Labels(BaseModel):
     def name(self) -> str:
         """The one name of a subset: "10%-draw2"; `parse` reads it."""
         return f"{self.size}-draw{self.draw}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all samples."""
+        return self.percent == 100
+
+
+UNREADABLE = "unreadable"
+"""What stands for a subset whose record can't be read."""
+
+
+def subset(recorded: Mapping[str, object] | str | None) -> str:
+    """The name of the part of the training samples that an entry learnt from; empty for all.
+
+    Args:
+        recorded: what the manifest of a run holds, or its JSON; None for all samples.
+    """
+    if not recorded:
+        return ""
+    found = read(recorded)
+    if found is None:
+        return UNREADABLE
+    return "" if found.whole else found.name
+
+
+def base_name(entry: str, recorded: Mapping[str, object] | str | None) -> str:
+    """The name of an entry without the number of labels that ends it.
+
+    Args:
+        entry: its name.
+        recorded: as `subset` takes it.
+    """
+    found = read(recorded) if recorded else None
+    return entry if found is None else entry.removesuffix(f"-{found.name.replace('%', 'pct')}")
+
+
+def read(recorded: Mapping[str, object] | str) -> Labels | None:
+    """What a manifest records, as an object or its JSON; None where it can't be read."""
+    try:
+        if isinstance(recorded, str):
+            return Labels.model_validate_json(recorded)
+        return Labels.model_validate(recorded)
+    except ValidationError:
+        return None

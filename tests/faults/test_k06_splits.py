@@ -261,6 +261,7 @@ def test_verified_and_unverified_never_share_a_board_nor_a_mean(tmp_path):
             "value": 0.5,
             "model": name,
             "trained_seed": None,
+            "subset": "",
             "checked": checked,
         }
         for day, (name, checked) in enumerate(

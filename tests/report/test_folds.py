@@ -32,9 +32,15 @@ def row(task, value, **changes):
         "checked": "fingerprint",
         "partial": False,
         "altered": False,
+        "subset": "",
         "metric": "iou_macro",
         "value": value,
     } | changes
+
+
+def test_what_learnt_from_a_part_of_the_samples_is_not_averaged():
+    rows = [row(name, 0.5, subset="10%-draw0") for name in NAMES[:2]]
+    assert folds.summaries(rows) == []
 
 
 def test_mean_and_spread_are_over_the_folds():

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bench.report.leaderboard.read import read
 from bench.report.standing import published, standing
+from tests.report.leaderboard.encoded import few_labels
 from tests.report.leaderboard.fabricated import manifest, recorded
 
 PUBLICATION = """
@@ -63,3 +65,13 @@ def test_a_run_stands_where_its_board_has_it(results):
     assert (found.place, found.reason) == (None, "partial")
     assert standing(alone, "reben-mlc", results) is None
     assert standing(alone, "reben-pixel", results).entrants == 1
+
+
+def test_a_run_of_a_part_of_the_samples_has_no_rank_and_changes_none(results):
+    few_labels(results)
+    known = {one.entry: one for one in read(results)[0]}
+    small = known["timm-resnet18-rgb-ridge-1pct-draw0"].run
+    found = standing(small, "rsscn7", results)
+    assert (found.place, found.reason, found.entrants) == (None, "label subset", 4)
+    whole = standing(known["timm-resnet18-rgb-ridge"].run, "rsscn7", results)
+    assert (whole.place.rank, whole.entrants) == (3, 4)

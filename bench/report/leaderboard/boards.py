@@ -4,7 +4,8 @@ A board holds one task at one digest on one track; on the sample track also on t
 data. Official results whose split could be held to nothing published are kept apart from the
 others, as a track of their own, and from those on other samples. An entrant stands on a board once:
 of its runs the newest of each training counts, and of several trainings their mean, as in
-`bench.report.compare`. Different models of one name stand there each by a longer one.
+`bench.report.compare`. What learnt from a part of the training samples is never ranked. Different
+models of one name stand there each by a longer one.
 """
 
 from collections import defaultdict
@@ -21,7 +22,7 @@ from bench.report.estimate import (
     smallest_visible,
     turned,
 )
-from bench.report.leaderboard.read import Result
+from bench.report.leaderboard.read import SUBSET, Result
 from bench.results.trainings import by_model, differ, longer
 from bench.spec.floors import is_floor
 
@@ -137,18 +138,22 @@ def places(name: str, entries: Sequence[Estimate]) -> list[Place]:
 
 def _rows(members: Sequence[Result]) -> list[Row]:
     entrants: dict[tuple[str, ...], list[Result]] = defaultdict(list)
+    subsets: list[Result] = []
     unranked = []
     for result in members:
-        if result.unranked:
+        if result.unranked == SUBSET:
+            subsets.append(result)
+        elif result.unranked:
             unranked.append(Row(result, None))
         else:
-            entrants[_entrant(result)].append(result)
+            entrants[entrant(result)].append(result)
+    unranked += _subsets(subsets)
     chosen = [row for runs in entrants.values() for row in _chosen(runs)]
     if not chosen:
         ranked = []
     else:
         name = _metric(chosen[0].result)
-        scores = [estimate(name, [_trained(run) for run in row.trainings]) for row in chosen]
+        scores = [estimate(name, [trained(run) for run in row.trainings]) for row in chosen]
         found = places(name, scores)
         ranked = [
             replace(row, place=place, score=score)
@@ -158,9 +163,22 @@ def _rows(members: Sequence[Result]) -> list[Row]:
     return ranked + sorted(unranked, key=lambda row: (row.result.entry, row.result.run))
 
 
-def _entrant(result: Result) -> tuple[str, ...]:
+def _subsets(results: Sequence[Result]) -> list[Row]:
+    """Runs that learnt from a part of the training samples; the others are further draws."""
+    sizes: dict[tuple[str, ...], list[Result]] = defaultdict(list)
+    for result in results:
+        sizes[(*entrant(result), result.subset.partition("-draw")[0])].append(result)
+    return [
+        Row(result, None, [other for other in of_size if other is not result])
+        for of_size in sizes.values()
+        for result in of_size
+    ]
+
+
+def entrant(result: Result) -> tuple[str, ...]:
+    """What runs of one entrant have in common; the first is its name without number of labels."""
     origin = result.facts.get("source", "").partition("@")[0]
-    return result.entry, origin, result.inputs, result.division, result.trust
+    return result.base, origin, result.inputs, result.division, result.trust
 
 
 def _chosen(runs: Sequence[Result]) -> list[Row]:
@@ -198,10 +216,11 @@ def _metric(result: Result) -> str:
 
 def _value(result: Result) -> float:
     """The primary score, turned so that higher is better."""
-    return direction(_metric(result)) * _trained(result).value
+    return direction(_metric(result)) * trained(result).value
 
 
-def _trained(result: Result) -> Trained:
+def trained(result: Result) -> Trained:
+    """The primary score of a run that has one, as estimates are made of."""
     score = result.primary
     assert score is not None
     assert score.value is not None

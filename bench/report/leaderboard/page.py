@@ -210,6 +210,7 @@ def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[
             "value": result.primary.value,
             "model": result.made.model,
             "trained_seed": result.made.seed,
+            "subset": result.subset,
         }
         for result in found
         if result.primary

@@ -4,7 +4,7 @@ import datetime
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,10 @@ import duckdb
 from bench.metrics.scales import known
 from bench.results import store
 from bench.results.trainings import Made
+from bench.spec import labels
+
+SUBSET = "label subset"
+"""Why a run that learnt from a part of the training samples has no place."""
 
 _FACTS = {
     "title": "$.entry.title",
@@ -30,6 +34,15 @@ _FACTS = {
     "pictures": "$.pictures",
     "trained_seed": "$.entry.trained.seed",
     "observations": "$.observations_sha256",
+    "labels": "$.entry.labels",
+    "encoder": "$.entry.encoder",
+    "method": "$.entry.method",
+    "searched": "$.entry.trained.searched",
+    "learnt": "$.entry.trained.facts.samples",
+    "learnt_ids": "$.entry.trained.facts.samples_sha256",
+    "learnt_data": "$.entry.trained.data",
+    "dataset": "$.data.dataset",
+    "split": "$.data.split",
 }
 
 _RUNS = """
@@ -125,12 +138,24 @@ class Result:
         return Made(handed_in or self.entry_digest, int(seed) if seed.isdecimal() else None)
 
     @property
+    def subset(self) -> str:
+        """The part of the training samples that it learnt from, ``10%-draw2``; empty for all."""
+        return labels.subset(self.facts.get("labels"))
+
+    @property
+    def base(self) -> str:
+        """The name of its entry without the number of labels that ends it."""
+        return labels.base_name(self.entry, self.facts.get("labels"))
+
+    @property
     def unranked(self) -> str:
         """Why the run has no place, in a word; empty for one that is ranked."""
         if self.partial:
             return "partial"
         if self.altered:
             return "altered"
+        if self.subset:
+            return SUBSET
         if self.primary is None:
             return "no score"
         # A plug-in's that isn't installed here: nobody can tell whether a higher value is better.
@@ -164,7 +189,9 @@ def _results(connection: duckdb.DuckDBPyConnection, task: str) -> Iterator[Resul
     for *columns, facts in connection.execute(query, [task]).fetchall():
         named = {key: text for key, text in zip(_FACTS, facts, strict=True) if text}
         named["authors"] = _joined(named.get("authors", ""))
-        yield Result(*[*columns, named])
+        result = Result(*[*columns, named])
+        # Of all samples is what an entry without a number of labels is, too.
+        yield result if result.subset else replace(result, entry=result.base)
 
 
 def _joined(authors: str) -> str:

@@ -7,6 +7,7 @@ from bench.report.leaderboard.boards import boards, places
 from bench.report.leaderboard.overall import standings
 from bench.report.leaderboard.read import read
 from bench.results import store
+from tests.report.leaderboard.encoded import ENCODERS, adapted, declared, few_labels
 from tests.report.leaderboard.fabricated import manifest, recorded, score
 
 
@@ -188,3 +189,42 @@ def test_an_entry_alone_has_no_win_rate(tmp_path):
     (alone,) = standings(made(tmp_path, manifest("t", "a", 0.6)))
     assert alone.win_rate is None
     assert alone.opponents == 0
+
+
+def test_what_learnt_from_a_part_of_the_samples_is_never_ranked(tmp_path):
+    (board,) = boards(read(few_labels(tmp_path))[0])
+    assert [row.result.entry for row in board.ranked] == [
+        "torchgeo-resnet18-rgb_moco-rgb-ridge",
+        "timm-resnet18-a1_in1k-rgb-ridge",
+        "timm-resnet18-rgb-ridge",
+        "floor-statistics",
+    ]
+    others = [row for row in board.rows if row.place is None]
+    assert {row.result.unranked for row in others} == {"label subset"}
+    assert len(others) == 3 * 2 * 3
+    for row in others:
+        assert [other.subset.partition("-")[0] for other in row.others] == [
+            row.result.subset.partition("-")[0]
+        ] * 2
+    (without,) = boards([result for result in read(tmp_path)[0] if not result.subset])
+    assert without.visible == board.visible
+    assert [row.place for row in without.ranked] == [row.place for row in board.ranked]
+
+
+def test_a_run_of_all_samples_is_the_entry_without_a_number_of_labels(tmp_path):
+    encoder = declared(*ENCODERS[0])
+    same = {"digest": "e" * 64}
+    (board,) = made(
+        tmp_path,
+        adapted("t", encoder, "knn", 0.5, about=same),
+        adapted("t", encoder, "knn", 0.5, labels=("100%", 0), about=same),
+    )
+    (row,) = board.rows
+    assert row.result.entry == "timm-resnet18-rgb-knn"
+    assert len(row.others) == 1
+
+
+@pytest.mark.parametrize("labels", [{"percent": "nothing"}, {"share": 1}, {"percent": "500"}])
+def test_a_number_of_labels_that_cant_be_read_is_not_ranked(tmp_path, labels):
+    (board,) = made(tmp_path, manifest("t", "a", 0.5, about={"labels": labels}))
+    assert [row.result.unranked for row in board.rows] == ["label subset"]
