@@ -159,6 +159,10 @@ def train(
         contract: of a module: what it is fed.
         name: of a module: what its entry is called.
         training_data: of a module: what it learnt from before.
+        method: how the name of an encoder becomes an entry.
+        given: the input of the task that an encoder is fed.
+        normalisation: whose statistics an encoder's images are normalised by.
+        labels: how many of the training samples are learnt from.
         track: whose recipe is followed, and whose data.
         device: where it is trained.
         devices: how many of each node share the batches.

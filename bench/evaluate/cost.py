@@ -4,8 +4,9 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,17 +37,33 @@ def measure(
         ``samples_per_second`` of the model alone at the evaluation's batch size;
         ``peak_memory`` in bytes (of the device on CUDA, else of the process).
     """
+    last = model.last if isinstance(model, Rounds) else model
+    return measure_call(partial(kind.observe, last), last, batch)
+
+
+def measure_call(
+    compute: Callable[[Batch], object], model: torch.nn.Module, batch: Batch
+) -> dict[str, Any]:
+    """Measure what a model computes of one batch that is already on its device.
+
+    Args:
+        compute: calls the model.
+        model: whose parameters are counted where they are used.
+        batch: of the evaluation's size.
+
+    Returns:
+        As `measure`.
+    """
     one = batch.pick([0])
-    model = model.last if isinstance(model, Rounds) else model
     device = next(batch.tensors()).device
     with torch.inference_mode(), _without_gradients(model):
-        parameters = _executed_parameters(kind, task, model, one)
+        parameters = _executed_parameters(compute, one)
         # Now what is done once for all samples, such as embedding the names of classes, is done.
         with FlopCounterMode(display=False) as counter:
-            kind.observe(model, one)
-        latency = _median_seconds(kind, task, model, one, device)
+            compute(one)
+        latency = _median_seconds(compute, one, device)
         alone = len(batch.samples) == 1
-        seconds = latency if alone else _median_seconds(kind, task, model, batch, device)
+        seconds = latency if alone else _median_seconds(compute, batch, device)
     return {
         "parameters": parameters,
         "macs": counter.get_total_flops() // 2,
@@ -54,6 +71,18 @@ def measure(
         "samples_per_second": len(batch.samples) / seconds,
         "batch": len(batch.samples),
         "peak_memory": peak_memory(device),
+    }
+
+
+def together(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    """The cost of two models one after the other, each as `measure` gives it."""
+    sums = {name: first[name] + then[name] for name in ("parameters", "macs", "latency_ms")}
+    rates = 1 / first["samples_per_second"] + 1 / then["samples_per_second"]
+    return {
+        **sums,
+        "samples_per_second": 1 / rates,
+        "batch": then["batch"],
+        "peak_memory": max(first["peak_memory"], then["peak_memory"]),
     }
 
 
@@ -90,22 +119,20 @@ class _Used(TorchFunctionMode):
         return result
 
 
-def _executed_parameters(
-    kind: Kind[Any, Any], task: Task, model: torch.nn.Module, batch: Batch
-) -> int:
+def _executed_parameters(compute: Callable[[Batch], object], batch: Batch) -> int:
     with _Used() as used:
-        kind.observe(model, batch)
+        compute(batch)
     return sum(used.sizes.values())
 
 
 def _median_seconds(
-    kind: Kind[Any, Any], task: Task, model: torch.nn.Module, batch: Batch, device: torch.device
+    compute: Callable[[Batch], object], batch: Batch, device: torch.device
 ) -> float:
     taken: list[float] = []
     begun = time.perf_counter()
     while len(taken) < _REPEATS + 1 and time.perf_counter() - begun < _SECONDS:
         start = time.perf_counter()
-        kind.observe(model, batch)
+        compute(batch)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - start)

@@ -26,12 +26,16 @@ from bench import data
 from bench import kinds as all_kinds
 from bench.base.errors import BenchError
 from bench.data import Dataset
+from bench.kinds.common.batch import Batch
 from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, arithmetic, observe, to_device
+from bench.models import encoders
+from bench.models.extraction import extracted
 from bench.models.running import load_model, place
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
+from bench.spec.encoder import Level
 from bench.spec.entry import Entry
 from bench.spec.task import Task
 from bench.train.context import pipeline_of
@@ -188,16 +192,45 @@ def observe_parts(
 
 
 def cost(job: Job) -> dict[str, Any]:
-    """What the model of a job costs, measured on its first batch."""
-    from bench.evaluate.cost import measure
+    """What the model of a job costs, measured on its first batch.
+
+    Of a head on stored features the cost of their encoder is part of it, which is measured once.
+    """
+    from bench.evaluate import cost as costs
 
     task = tasks.load(job.task)
     kind = all_kinds.of(task)
     dataset = data.reader(task.dataset).open_dataset(job.root)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(), device)
-    batch = kind.load(
-        dataset, InputPipeline(job.entry.input, task.bands), job.samples[: kind.batch_size]
-    )
+    pipeline = pipeline_of(job.entry, task, [job.features] if job.features else [])
+    batch = kind.load(dataset, pipeline, job.samples[: kind.batch_size])
     with arithmetic(device, job.precision):
-        return measure(kind, task, model, to_device(batch, device))
+        own = costs.measure(kind, task, model, to_device(batch, device))
+        if job.features is None:
+            return own
+        return costs.together(_cost_of_encoder(job, kind, dataset, device), own)
+
+
+def _cost_of_encoder(
+    job: Job, kind: Kind[Any, Any], dataset: Dataset, device: torch.device
+) -> dict[str, Any]:
+    """What the encoder of a job costs: kept with its features."""
+    from bench.evaluate import cost as costs
+
+    assert job.features is not None
+    assert job.entry.encoder is not None
+    known = job.features.cost()
+    if known is None:
+        encoder, samples = job.entry.encoder, job.samples[: kind.batch_size]
+        network = encoders.network(encoder).requires_grad_(False).to(device)
+        pipeline = InputPipeline(encoder.input, kind.task.bands)
+        batch = Batch(samples, kind.inputs(dataset, pipeline, samples), {})
+        level: Level = "map" if job.entry.model.arguments["level"] == "map" else "pooled"
+
+        def compute(some: Batch) -> object:
+            return extracted(network, encoder, some.inputs, level)
+
+        known = costs.measure_call(compute, network, to_device(batch, device))
+        job.features.keep_cost(known)
+    return known

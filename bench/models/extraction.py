@@ -10,10 +10,12 @@ from torch.utils._pytree import tree_map_only
 
 import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import BenchError, RequestError, in_words
+from bench.base.files import sha256_json
 from bench.kinds.crops import series_of
 from bench.models import encoders
 from bench.spec.encoder import Encoder, Level
 
+_widths: dict[str, int] = {}
 _SEASONS = 4
 _YEAR = 366
 
@@ -101,7 +103,14 @@ def width(encoder: Encoder, level: Level, inputs: Any) -> int:
     Raises:
         RequestError: it fails on them.
     """
+    key = sha256_json([encoder.identity(), level])
+    if key in _widths:
+        return _widths[key]
+    _widths[key] = found = _width(encoder, level, inputs)
+    return found
 
+
+def _width(encoder: Encoder, level: Level, inputs: Any) -> int:
     def found(device: str) -> int:
         with torch.device(device), torch.no_grad():
             network = encoders.built(encoder).eval()

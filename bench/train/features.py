@@ -36,6 +36,8 @@ FOLDER = "features"
 
 _PART = 4096
 _NOTE = "features.json"
+_COST = "cost.json"
+_COSTS = {"parameters", "macs", "latency_ms", "samples_per_second", "batch", "peak_memory"}
 
 Progress = Callable[[int, int], None]
 
@@ -69,6 +71,18 @@ class Features:
         part, row = divmod(self._rows[sample], _PART)
         found: NDArray[np.float32] = self._parts[part][row]
         return found
+
+    def cost(self) -> dict[str, Any] | None:
+        """What the encoder costs, if that was measured."""
+        try:
+            found = json.loads((self.folder / _COST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) and set(found) >= _COSTS else None
+
+    def keep_cost(self, cost: Mapping[str, Any]) -> None:
+        """Keep what the encoder costs."""
+        write_bytes(self.folder / _COST, json.dumps(cost).encode())
 
 
 def rows(stores: Sequence[Features]) -> Callable[[Sequence[str]], torch.Tensor]:
