@@ -28,6 +28,7 @@ def named(
     results: "Path",
     *,
     training: bool,
+    method: str = "",
 ) -> "Iterator[tuple[str, str | Entry, bool]]":
     """The task and the model as a request holds them, and whether the model is in this process."""
     asked = name_of_task(task)
@@ -60,7 +61,11 @@ def named(
     if isinstance(training_data, str):
         training_data = [training_data]
     given = (model, declared, contract, name, training_data)
-    if training:
+    if method:
+        from bench.models import methods
+
+        yield asked, methods.entry(live.encoder_of(*given), declared, method), True
+    elif training:
         yield asked, live.untrained(*given), True
     else:
         with live.evaluated(*given, results) as entry:

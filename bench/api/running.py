@@ -100,7 +100,8 @@ def run(
     from bench.evaluate import stages
 
     folder = results_root(text(results))
-    with named(task, model, contract, name, training_data, folder, training=False) as found:
+    given_model = (task, model, contract, name, training_data, folder)
+    with named(*given_model, training=False, method=method) as found:
         asked = request(
             *found,
             track=track,
@@ -113,7 +114,7 @@ def run(
             limit=limit,
             ids=ids,
             force=force,
-            method=method,
+            method="" if found[2] else method,
             given=given,
             normalisation=normalisation,
             labels=labels,
@@ -196,7 +197,8 @@ def train(
     from bench.evaluate import stages
 
     folder = results_root(text(results))
-    with named(task, model, contract, name, training_data, folder, training=True) as found:
+    given_model = (task, model, contract, name, training_data, folder)
+    with named(*given_model, training=True, method=method) as found:
         asked = request(
             *found,
             track=track,
@@ -209,7 +211,7 @@ def train(
             limit=None,
             ids=None,
             force=force,
-            method=method,
+            method="" if found[2] else method,
             given=given,
             normalisation=normalisation,
             labels=labels,

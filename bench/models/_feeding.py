@@ -35,6 +35,11 @@ def fed(
             f"write --input NAME, one of {', '.join(task.declaration['inputs'])}",
         )
     bands = {band: task.bands[band] for band in base.bands}
+    if stated.channels and _is_pair(base.bands):
+        raise RequestError(
+            f"{name} sees single images, input {given} of task {task.name} holds pairs",
+            "choose a model of pairs: `bench info` lists baselines",
+        )
     channels = matched(stated, bands, name, task)
     chosen = tuple(channels.values()) or base.bands
     own = normalisation == "checkpoint" and bool(stated.channels and stated.statistics)
@@ -47,9 +52,9 @@ def fed(
         )
     else:
         contract = contract.model_copy(update={"size": side})
-    seen = {band: _seen(band, bands[band]) for band in contract.bands}
+    known_bands = seen(contract, task)
     if stated.check is not None:
-        stated.check(seen)
+        stated.check(known_bands)
     return Encoder(
         name=name,
         architecture=name.partition("@")[0],
@@ -59,7 +64,7 @@ def fed(
         side=side if dense else None,
         normalisation="checkpoint" if own else "task",
         channels=channels,
-        bands=seen,
+        bands=known_bands,
         unseen=tuple(band for band in base.bands if band not in chosen),
         pretraining=tuple(stated.pretraining),
         licence=stated.licence,
@@ -67,13 +72,17 @@ def fed(
     )
 
 
-def _seen(name: str, band: Band) -> Seen:
-    return Seen(
-        sensor=band.sensor,
-        gsd=band.gsd,
-        wavelength=wavelength_of(name, band),
-        polarisation=polarisation_of(name, band),
-    )
+def seen(contract: InputContract, task: Task) -> dict[str, Seen]:
+    """What is known of each band of a contract."""
+    return {
+        name: Seen(
+            sensor=task.bands[name].sensor,
+            gsd=task.bands[name].gsd,
+            wavelength=wavelength_of(name, task.bands[name]),
+            polarisation=polarisation_of(name, task.bands[name]),
+        )
+        for name in contract.bands
+    }
 
 
 def matched(stated: Checkpoint, bands: Mapping[str, Band], name: str, task: Task) -> dict[str, str]:
@@ -112,6 +121,12 @@ def _series(task: Task) -> dict[str, Sequence[str]]:
     return {
         name: own["bands"] if isinstance(own, Mapping) else own for name, own in declared.items()
     }
+
+
+def _is_pair(bands: Sequence[str]) -> bool:
+    """Whether bands are those of two dates: ``R1`` ... ``R2`` ..."""
+    first = [band[:-1] for band in bands if band in ("R1", "G1", "B1")]
+    return bool(first) and first == [band[:-1] for band in bands if band in ("R2", "G2", "B2")]
 
 
 def _side(stated: Checkpoint, given: int | None) -> int | None:

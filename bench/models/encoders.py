@@ -14,18 +14,21 @@ weights has names of its own, a third:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import models
 from bench.base.errors import BenchError, RequestError, in_words
 from bench.base.files import sha256_file
+from bench.base.weights import read
 from bench.models import _converted as converted
 from bench.models._checkpoint import Checkpoint
 from bench.models._converted import Pickled
-from bench.models._feeding import fed
+from bench.models._feeding import fed, seen
 from bench.spec.encoder import Encoder, Level, Normalisation, Weights
+from bench.spec.entry import Entry
 from bench.spec.task import Task
 
 if TYPE_CHECKING:
@@ -119,6 +122,46 @@ def convert(name: str, file: Path | None) -> Path:
     return made
 
 
+def of_entry(entry: Entry, task: Task) -> Encoder:
+    """The encoder inside an entry that was trained before, on the input that it was trained with.
+
+    Raises:
+        RequestError: the entry has no weights, or its architecture gives no features.
+        BenchError: its file of weights is missing.
+    """
+    source = entry.model.architecture.partition(":")[0]
+    if not models.offers(source, "encoder"):
+        raise RequestError(
+            f"entry {entry.name} is of {source}, which gives no features",
+            f"sources that do: {_offering()}",
+        )
+    if entry.weights is None:
+        raise RequestError(
+            f"entry {entry.name} has no weights yet",
+            f"bench train --task {entry.task} --model {entry.name}, then name the folder that it "
+            "leaves; or name the architecture, such as timm:resnet18, for random weights",
+        )
+    learnt = [f"{entry.trained.task}, {entry.trained.track} track"] if entry.trained else []
+    return Encoder(
+        name=f"entry:{entry.name}",
+        architecture=entry.model.architecture,
+        arguments={k: v for k, v in entry.model.arguments.items() if k != "pretrained"},
+        given=next((one for one in task.inputs if task.input(one) == entry.input), "own"),
+        input=entry.input,
+        normalisation="checkpoint",
+        bands=seen(entry.input, task),
+        weights=Weights(
+            source=entry.source or f"entry {entry.name}",
+            sha256=entry.weights_sha256(),
+            file=entry.weights,
+            prefix=entry.model.weights_prefix,
+        ),
+        pretraining=(*entry.training_data, *learnt),
+        licence=entry.licence,
+        url=entry.url,
+    )
+
+
 def network(encoder: Encoder, *, drawn: bool = False) -> torch.nn.Module:
     """The network of an encoder with its weights, in evaluation mode, on the processor.
 
@@ -207,8 +250,12 @@ def _fill(made: torch.nn.Module, encoder: Encoder) -> None:
     if file is None:
         file = find_file(encoder)
     module = models.module_of(encoder.architecture.partition(":")[0], "encoder", encoder.name)
-    read = getattr(module, "tensors", _safetensors)
-    stored: Mapping[str, torch.Tensor] = read(file)
+    renamed = getattr(module, "tensors", None)
+    stored: Mapping[str, torch.Tensor]
+    if encoder.weights.prefix:
+        stored = _without_prefix(file, encoder.weights.prefix, renamed)
+    else:
+        stored = renamed(file) if renamed else read(file)
     wanted = made.state_dict()
     missing, extra = sorted(set(wanted) - set(stored)), sorted(set(stored) - set(wanted))
     shapes = [
@@ -256,7 +303,20 @@ def find_file(encoder: Encoder) -> Path:
     return found.file
 
 
-def _safetensors(file: Path) -> Mapping[str, torch.Tensor]:
-    from bench.base.weights import read
+def _without_prefix(
+    file: Path, prefix: str, renamed: Callable[[Path], Mapping[str, torch.Tensor]] | None
+) -> Mapping[str, torch.Tensor]:
+    """The tensors of a file whose names begin with a prefix, as if they didn't."""
+    from bench.base.weights import save_tensors
 
-    return read(file)
+    plain = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in read(file).items()
+        if name.startswith(prefix)
+    }
+    if renamed is None:
+        return plain
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model.safetensors"
+        save_tensors(plain, copy)
+        return renamed(copy)

@@ -22,9 +22,11 @@ from bench.base import weights
 from bench.base.errors import RequestError, in_words
 from bench.base.files import scratch, sha256_file
 from bench.models import _structure, entries
+from bench.models._feeding import seen
 from bench.models._remarks import UNREAD
 from bench.spec import floors
 from bench.spec.contract import InputContract
+from bench.spec.encoder import Encoder, Level, Seen
 from bench.spec.entry import Entry
 from bench.spec.task import Task, in_one_line
 
@@ -99,6 +101,74 @@ def untrained(
     arguments = found.model.arguments | {_INITIAL: _weights_digest(source)}
     model = found.model.model_copy(update={"arguments": arguments})
     return found.model_copy(update={"model": model})
+
+
+def encoder_of(
+    module: torch.nn.Module,
+    task: Task,
+    contract: InputContract,
+    name: str | None,
+    training_data: Sequence[str],
+) -> Encoder:
+    """The encoder that a module is, with the weights that it has.
+
+    Args:
+        module: of the caller's, which must exist as long as the encoder is used. Where it has a
+            method ``features(inputs, level)`` that is called, as `bench.models.encoders.Network`
+            describes it; otherwise it returns features [N, F], or a map of them.
+        task: that it is used on.
+        contract: what it is fed.
+        name: of the encoder; that of its class by default.
+        training_data: what it learnt from.
+
+    Raises:
+        RequestError: its weights can't be read.
+    """
+    found, source = _entry(module, task, contract, name, training_data)
+    given = next((one for one in task.inputs if task.input(one) == contract), "own")
+    return Encoder(
+        name=f"live:{found.name}",
+        architecture=found.model.architecture,
+        arguments=found.model.arguments | {_INITIAL: _weights_digest(source)},
+        given=given,
+        input=contract,
+        normalisation="checkpoint" if given == "own" else "task",
+        bands=seen(contract, task),
+        pretraining=tuple(training_data),
+    )
+
+
+def encoder(
+    rest: str,
+    arguments: Mapping[str, Any],
+    contract: InputContract,
+    channels: Mapping[str, str],
+    bands: Mapping[str, Seen],
+) -> torch.nn.Module:
+    """A copy of the module that gives its features.
+
+    Raises:
+        RequestError: as `build`.
+    """
+    return _Featuring(build(rest, arguments, contract, 0))
+
+
+class _Featuring(torch.nn.Module):
+    """A module of the caller's as an encoder."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def features(self, inputs: Any, level: Level) -> torch.Tensor:
+        """Its own features, or what it returns: a map is averaged where one vector is wanted."""
+        own = getattr(self.module, "features", None)
+        if callable(own) and not isinstance(own, torch.nn.Module):
+            found: torch.Tensor = own(inputs, level)
+            return found
+        given: torch.Tensor = self.module(inputs)
+        pooled = level == "pooled" and isinstance(given, torch.Tensor) and given.ndim == 4
+        return given.flatten(2).mean(dim=2) if pooled else given
 
 
 def build(

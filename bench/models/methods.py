@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from bench import kinds
+from bench import kinds, models
 from bench.base.errors import RequestError, unknown
 from bench.models import encoders, entries
 from bench.spec.encoder import Encoder, Level, Normalisation
@@ -135,7 +135,7 @@ def of(entry: Entry) -> Method | None:
 
 
 def entry(
-    model: str,
+    model: str | Encoder,
     task: Task,
     method: str,
     *,
@@ -145,7 +145,7 @@ def entry(
     """The entry, not trained yet, that a method makes of an encoder on a task.
 
     Args:
-        model: the encoder, ``SOURCE:NAME``.
+        model: the encoder: ``SOURCE:NAME``, a trained entry as ``--model`` takes it, or declared.
         task: what it is to answer.
         method: one of `METHODS`.
         given: the input of the task that it is fed; by default the first that it can take.
@@ -163,7 +163,10 @@ def entry(
         raise unknown("method", method, METHODS)
     chosen, kind = METHODS[method], kinds.of(task)
     _check_fits(method, kind)
-    encoder = encoders.find(model, task, given=given, normalisation=normalisation, dense=kind.dense)
+    if isinstance(model, Encoder):
+        encoder = model
+    else:
+        encoder = _found(model, task, kind, given, normalisation)
     if method == "scratch":
         encoder = encoder.model_copy(update={"weights": None, "pretraining": ()})
     level: Level = "map" if kind.dense or chosen.places else "pooled"
@@ -177,7 +180,7 @@ def entry(
     return Entry.model_validate(
         {
             "name": _name(encoder, method, normalisation),
-            "title": f"{model}, {method}",
+            "title": f"{encoder.name}, {method}",
             "task": task.name,
             "task_digest": task.digest,
             "training_data": list(encoder.pretraining),
@@ -191,6 +194,25 @@ def entry(
             "method": method,
         }
     )
+
+
+def _found(
+    model: str, task: Task, kind: "Kind[Any, Any]", given: str | None, normalisation: Normalisation
+) -> Encoder:
+    """The encoder that ``--model`` names."""
+    source, colon, _ = model.partition(":")
+    if colon and source in models.sources() and models.offers(source, "checkpoint"):
+        return encoders.find(
+            model, task, given=given, normalisation=normalisation, dense=kind.dense
+        )
+    found = models.find(model, task)
+    if not isinstance(found, Entry):
+        raise RequestError(f"{model} holds predictions, no encoder", "leave --method away")
+    if given is not None or normalisation != "checkpoint":
+        raise RequestError(
+            f"{model} is fed as it was trained", "leave --input and --normalisation away"
+        )
+    return encoders.of_entry(found, task)
 
 
 def _check_fits(method: str, kind: "Kind[Any, Any]") -> None:

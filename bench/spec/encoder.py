@@ -23,6 +23,7 @@ class Weights(BaseModel):
         source: where it was fetched from, with revision or version.
         sha256: of the file.
         file: where it lies on this machine.
+        prefix: what the names of its tensors begin with, before those of the network.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +31,7 @@ class Weights(BaseModel):
     source: Annotated[str, Field(max_length=500)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     file: Annotated[Path | None, Field(exclude=True)] = None
+    prefix: Annotated[str, Field(exclude_if=lambda prefix: not prefix)] = ""
 
 
 class Seen(BaseModel):

@@ -265,3 +265,45 @@ def test_what_does_not_fit_is_refused_before_anything_is_loaded(results: Path) -
 def test_an_input_without_a_method_is_refused(results: Path) -> None:
     with pytest.raises(RequestError, match="for an encoder only"):
         asked(results, "", given="s1").find_model(tasks.load(TASK))
+
+
+def test_a_trained_entry_is_an_encoder(sample_data: Path, results: Path, short: None) -> None:
+    trained = stages.train(asked(results, "", model="timm:test_resnet/s2", task="reben-mlc"))
+    assert trained.folder is not None
+    found = stages.run(asked(results, "ridge", model=str(trained.folder)))
+    encoder = found.entry.encoder
+    assert encoder is not None
+    assert encoder["weights"]["sha256"] == trained.weights_sha256()  # type: ignore[index,call-overload]
+    assert encoder["pretraining"] == ["reben-mlc, sample track"]
+    with pytest.raises(RequestError, match="has no weights yet"):
+        methods.entry("resnet18-s2", tasks.load(TASK), "ridge")
+    with pytest.raises(RequestError, match="gives no features"):
+        methods.entry("floor-statistics-s2", tasks.load(TASK), "ridge")
+
+
+class Means(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(10))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.scale[:, None, None] * images
+
+
+def test_a_module_of_the_caller_is_an_encoder(sample_data: Path, tmp_path: Path) -> None:
+    import bench
+
+    module = Means()
+    given: dict[str, Any] = {"track": "sample", "results": tmp_path, "method": "ridge"}
+    first = bench.run(TASK, module, contract="s2", **given)
+    assert first.entry == "live-Means-s2-ridge"
+    with torch.no_grad():
+        module.scale[0] = 2
+    second = bench.run(TASK, module, contract="s2", **given)
+    assert len(made(tmp_path)) == 6  # three splits for each of the weights
+    assert first.name != second.name
+
+
+def test_pairs_of_images_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"pair|nothing is learnt"):
+        methods.entry("timm:resnet18@a1_in1k", tasks.load("levir-cc-captioning"), "knn")
