@@ -16,12 +16,13 @@ from bench.metrics.scales import direction
 from bench.metrics.stats import rank_intervals, tiers
 from bench.report.estimate import (
     Estimate,
-    Trained,
     estimate,
     p_values,
     smallest_visible,
     turned,
 )
+from bench.report.leaderboard import label_curves
+from bench.report.leaderboard.label_curves import LabelCurve
 from bench.report.leaderboard.read import SUBSET, Result
 from bench.results.trainings import by_model, differ, longer
 from bench.spec.floors import is_floor
@@ -74,6 +75,7 @@ class Board:
             ``unverified`` besides; ``data`` is empty on the official track, whose data the
             evaluator has checked.
         rows: ranked ones best first, then runs that aren't ranked.
+        curves: of the entrants that learnt from a part of the training samples.
         visible: the smallest difference that two typical entries would show with a power of 0.8;
             None where no two can be paired.
     """
@@ -86,6 +88,7 @@ class Board:
     data: str
     rows: list[Row] = field(default_factory=list)
     visible: float | None = None
+    curves: list[LabelCurve] = field(default_factory=list)
 
     @property
     def ranked(self) -> list[Row]:
@@ -106,7 +109,8 @@ def boards(results: Iterable[Result]) -> list[Board]:
     for (task, version, digest, track, data, kind), members in sorted(groups.items()):
         rows = _rows(members)
         visible = _visible(rows)
-        found.append(Board(task, -version, digest, kind, track, data, rows, visible))
+        curves = label_curves.of_results(members)
+        found.append(Board(task, -version, digest, kind, track, data, rows, visible, curves))
     return found
 
 
@@ -146,14 +150,16 @@ def _rows(members: Sequence[Result]) -> list[Row]:
         elif result.unranked:
             unranked.append(Row(result, None))
         else:
-            entrants[entrant(result)].append(result)
+            entrants[result.entrant].append(result)
     unranked += _subsets(subsets)
     chosen = [row for runs in entrants.values() for row in _chosen(runs)]
     if not chosen:
         ranked = []
     else:
         name = _metric(chosen[0].result)
-        scores = [estimate(name, [trained(run) for run in row.trainings]) for row in chosen]
+        scores = [
+            estimate(name, [run.trained for run in row.trainings if run.trained]) for row in chosen
+        ]
         found = places(name, scores)
         ranked = [
             replace(row, place=place, score=score)
@@ -167,18 +173,12 @@ def _subsets(results: Sequence[Result]) -> list[Row]:
     """Runs that learnt from a part of the training samples; the others are further draws."""
     sizes: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
-        sizes[(*entrant(result), result.subset.partition("-draw")[0])].append(result)
+        sizes[(*result.entrant, result.subset.partition("-draw")[0])].append(result)
     return [
         Row(result, None, [other for other in of_size if other is not result])
         for of_size in sizes.values()
         for result in of_size
     ]
-
-
-def entrant(result: Result) -> tuple[str, ...]:
-    """What runs of one entrant have in common; the first is its name without number of labels."""
-    origin = result.facts.get("source", "").partition("@")[0]
-    return result.base, origin, result.inputs, result.division, result.trust
 
 
 def _chosen(runs: Sequence[Result]) -> list[Row]:
@@ -216,20 +216,5 @@ def _metric(result: Result) -> str:
 
 def _value(result: Result) -> float:
     """The primary score, turned so that higher is better."""
-    return direction(_metric(result)) * trained(result).value
-
-
-def trained(result: Result) -> Trained:
-    """The primary score of a run that has one, as estimates are made of."""
-    score = result.primary
-    assert score is not None
-    assert score.value is not None
-    return Trained(
-        score.value,
-        score.low,
-        score.high,
-        result.left_out,
-        score.sampling_unit,
-        score.units,
-        result.ids_sha256,
-    )
+    assert result.trained is not None
+    return direction(_metric(result)) * result.trained.value

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from bench.report.leaderboard import encoders
+from bench.report.leaderboard import label_curves as labelled
 from bench.report.leaderboard.boards import Board, Row
+from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.floors import best_floor, compared
 from bench.report.leaderboard.overall import difference, standings
 from bench.report.leaderboard.read import Result, Score
-from bench.report.leaderboard.text import NAME, NOTE, link, pinned, shown
+from bench.report.leaderboard.text import NOTE, link, pinned, shown
+from bench.report.leaderboard.words import HASH, Words, constant
 
 _LARGEST = 0xD7FF - 35
 """The last character before the surrogates."""
-
-_HASH = 12
-"""Digits of a hash that are shown; `run.json` has them all."""
 
 SHEET = (
     *("title", "authors", "url", "source", "pinned", "licence", "note", "architecture", "layout"),
@@ -40,28 +41,12 @@ SHEET = (
 _DRAWN = 20
 """Entries in a critical-difference diagram; more of them can't be read."""
 
+_POINT = 4
+"""As many scores weigh as much as a point of a label curve."""
+
 _SEPARATOR = "\n"
 
 Column = tuple[str, str, str, str]
-
-
-class Words:
-    """Every distinct text once; columns hold positions in this list."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._positions: dict[str, int] = {}
-
-    def __call__(self, text: object, limit: int = NAME) -> int:
-        """The position of a text, cut and made plain."""
-        return self.keep(shown("" if text is None else text, limit))
-
-    def keep(self, text: str) -> int:
-        """The position of a text that is plain already."""
-        if text not in self._positions:
-            self._positions[text] = len(self.texts)
-            self.texts.append(text)
-        return self._positions[text]
 
 
 def compressed(value: Any) -> str:
@@ -73,27 +58,39 @@ def compressed(value: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def constant(values: Sequence[Any]) -> Any:
-    """A column; one value instead of a list where all are equal."""
-    first = values[0] if values else None
-    return first if values and all(value == first for value in values) else list(values)
-
-
-def packed(boards: Sequence[Board], words: Words, most: int) -> list[dict[str, Any]]:
+def packed(
+    boards: Sequence[Board], words: Words, known: Encoders, most: int
+) -> list[dict[str, Any]]:
     """The boards: places, primary scores, what stands beside a number, cost, facts, other scores.
 
     Args:
         boards: what the page shows.
         words: where texts go.
+        known: where declarations of encoders go.
         most: how many scores beside the primary ones there is room for. Where there are more, only
             the first ``depth`` rows of each board have any.
     """
     carried = [[_carried(row.result) for row in board.rows] for board in boards]
+    tried = [[encoders.searched(row.result) for row in board.rows] for board in boards]
+    settings = _depth(tried, most // 4)
+    most -= sum(len(one) for rows in tried for one in rows[:settings])
+    most -= sum(_POINT * len(one.curve.points) for board in boards for one in board.curves)
     depth = _depth(carried, most)
     return [
-        _board(board, words) | {"scores": _scores(further, words, depth), "depth": depth}
+        _board(board, words)
+        | encoders.columns(board, known, words, settings)
+        | {"curves": labelled.packed(board.curves, _row_of_run(board), words)}
+        | {"scores": _scores(further, words, depth), "depth": depth}
         for board, further in zip(boards, carried, strict=True)
     ]
+
+
+def _row_of_run(board: Board) -> dict[str, int]:
+    """The row that each run belongs to; a row of its own where it has one."""
+    found: dict[str, int] = {}
+    for index, row in enumerate(board.rows):
+        found |= {other.run: index for other in row.others if other.run not in found}
+    return found | {row.result.run: index for index, row in enumerate(board.rows)}
 
 
 def crossed(boards: Sequence[Board], indices: Sequence[int], words: Words) -> list[dict[str, Any]]:
@@ -171,8 +168,8 @@ def _board(board: Board, words: Words) -> dict[str, Any]:
         "memory": [_rounded(result.peak_memory) for result in results],
         "seconds": [_rounded(result.seconds) for result in results],
         "run": [_short(result, board) for result in results],
-        "entryDigest": [shown(result.entry_digest[:_HASH]) for result in results],
-        "weights": [shown(result.weights_sha256[:_HASH]) for result in results],
+        "entryDigest": [shown(result.entry_digest[:HASH]) for result in results],
+        "weights": [shown(result.weights_sha256[:HASH]) for result in results],
         "sheet": [_sheet(result, words) for result in results],
     }
     return {
@@ -281,9 +278,9 @@ def _sheet(result: Result, words: Words) -> int:
         **result.facts,
         "url": link(result.facts.get("url", "")),
         "pinned": pinned(result.facts.get("source", "")),
-        "ids": result.ids_sha256[:_HASH],
+        "ids": result.ids_sha256[:HASH],
         "checked": result.checked,
-        "data": result.data_sha256[:_HASH],
+        "data": result.data_sha256[:HASH],
         "device": result.device,
         "precision": result.precision,
         "harness": _harness(result),
@@ -292,7 +289,7 @@ def _sheet(result: Result, words: Words) -> int:
 
 
 def _harness(result: Result) -> str:
-    commit = f" at {result.harness_commit[:_HASH]}" if result.harness_commit else ""
+    commit = f" at {result.harness_commit[:HASH]}" if result.harness_commit else ""
     return f"{result.harness_version}{commit}{' (changed)' if result.harness_dirty else ''}"
 
 
@@ -315,6 +312,9 @@ def _scores(rows: Sequence[Sequence[Score]], words: Words, depth: int) -> list[d
 
 def _carried(result: Result) -> list[Score]:
     """Aggregates; of single classes and slices those of the primary metric; points of curves."""
+    if result.subset:
+        # Many draws would leave no room for the scores of what is ranked.
+        return []
     primary = result.primary
     main = primary.metric if primary else None
     return [
@@ -330,8 +330,8 @@ def _is_point(score: Score) -> bool:
     return not score.slice and "=" in score.label
 
 
-def _depth(boards: Sequence[Sequence[Sequence[Score]]], most: int) -> int:
-    """How many rows of each board, from the top, can carry their scores."""
+def _depth(boards: Sequence[Sequence[Sequence[object]]], most: int) -> int:
+    """How many rows of each board, from the top, can carry what is to be said of each."""
     longest = max((len(rows) for rows in boards), default=0)
     carried = 0
     for index in range(longest):

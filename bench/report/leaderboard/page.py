@@ -16,11 +16,13 @@ from bench.base.files import write_bytes
 from bench.metrics.scales import known
 from bench.report.folds import groups, summaries
 from bench.report.leaderboard.boards import UNVERIFIED, Board, boards
+from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.images import embedded
-from bench.report.leaderboard.pack import SHEET, Words, compressed, crossed, diagram, packed
+from bench.report.leaderboard.pack import SHEET, compressed, crossed, diagram, packed
 from bench.report.leaderboard.read import Result, read
 from bench.report.leaderboard.reported import published
 from bench.report.leaderboard.text import NAME, link, shown
+from bench.report.leaderboard.words import Words
 from bench.spec import task as tasks
 from bench.spec.task import Task
 
@@ -33,7 +35,18 @@ _ROW, _SCORE = 60, 5
 
 _DATA = '<script type="text/plain" id="data">'
 
-_SCRIPTS = ("data", "state", "parts", "charts", "details", "board", "overview", "start")
+_SCRIPTS = (
+    "data",
+    "state",
+    "parts",
+    "charts",
+    "details",
+    "labels",
+    "board",
+    "overview",
+    "encoders",
+    "start",
+)
 
 
 def render(results: Path) -> str:
@@ -48,6 +61,7 @@ def render(results: Path) -> str:
     declared = _declared(found)
     all_boards = boards(found)
     words = Words()
+    encoders = Encoders(words)
     names = sorted({board.task for board in all_boards} | set(declared))
     shown_tasks = [_task(name, declared.get(name), all_boards) for name in names]
     frame = _frame(
@@ -59,7 +73,7 @@ def render(results: Path) -> str:
     room = _most(frame, all_boards)
     drawn = embedded(results, all_boards, room * _SCORE // 4)
     spent = sum(len(text) for pictures in drawn for text in pictures.values())
-    columns_of = packed(all_boards, words, room - spent // _SCORE)
+    columns_of = packed(all_boards, words, encoders, room - spent // _SCORE)
     across = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
     content = {
         "tasks": [
@@ -96,7 +110,7 @@ def render(results: Path) -> str:
             for track, indices in across.items()
         },
     }
-    content |= {"sheet": SHEET, "words": words.texts}
+    content |= {"sheet": SHEET, "encoders": encoders.packed, "words": words.texts}
     return frame.replace(_DATA, _DATA + compressed(content), 1)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from bench.metrics.scales import known
+from bench.report.estimate import Trained
 from bench.results import store
 from bench.results.trainings import Made
 from bench.spec import labels
@@ -146,6 +147,22 @@ class Result:
     def base(self) -> str:
         """The name of its entry without the number of labels that ends it."""
         return labels.base_name(self.entry, self.facts.get("labels"))
+
+    @property
+    def entrant(self) -> tuple[str, ...]:
+        """What runs of one entrant have in common; the first is `base`."""
+        origin = self.facts.get("source", "").partition("@")[0]
+        return self.base, origin, self.inputs, self.division, self.trust
+
+    @property
+    def trained(self) -> Trained | None:
+        """The primary score as estimates are made of it; None where it has no value."""
+        score = self.primary
+        if score is None or score.value is None:
+            return None
+        unit, units = score.sampling_unit, score.units
+        samples = self.ids_sha256
+        return Trained(score.value, score.low, score.high, self.left_out, unit, units, samples)
 
     @property
     def unranked(self) -> str:

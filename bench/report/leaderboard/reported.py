@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench.report.leaderboard.pack import Words
 from bench.report.leaderboard.text import NOTE, link
+from bench.report.leaderboard.words import Words
 
 
 def published(

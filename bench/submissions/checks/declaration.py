@@ -7,6 +7,7 @@ from bench.spec import floors
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 from bench.spec.task import Task
+from bench.spec.training_data import includes
 from bench.submissions.checks import Submission
 
 
@@ -75,8 +76,7 @@ def training_data(submission: Submission) -> str | None:
     scored = submission.task
     named = _texts(submission.raw.get("training_data")) + _trained_here(submission)
     for text in named:
-        dataset, _, split = text.strip().lower().partition("/")
-        if dataset == scored.dataset and split in ("", scored.split):
+        if includes(text, scored.dataset, scored.split):
             raise BenchError(
                 f"training data {text!r:.100} includes what is scored: "
                 f"{scored.dataset}/{scored.split}",

@@ -55,6 +55,7 @@ function columnsOf(board) {
 // The address is the state of the table; nothing is kept beside it.
 function tableOf(board) {
   const hidden = new Set(["reported", "partial"].filter((each) => list("hide").includes(each)));
+  hidden.add("subset");
   if (!view.partial) hidden.add("partial");
   const wanted = `${[...hidden]}`;
   if (board.hidden !== wanted) {
@@ -126,7 +127,7 @@ const cells = {
     if (row.status === "reported") return html`<${Published} row=${row} />`;
     return html`<a ...${opening(row)}>${row.entry}</a>
       ${row.status === "partial" && html` <span class="badge">${row.why}</span>`}
-      <${FloorMark} row=${row} />
+      <${FloorMark} row=${row} />${row.saw && html` <span class="badge doubt" title="what its encoder declares to have learnt from includes the scored split">saw test data</span>`}
       <span class="under">${row.inputs} · ${row.division} · ${row.trust} · n ${whole(row.samples)}</span>`;
   },
   score: (row) => html`<b>${fixed(row.score?.value, row.digits)}</b>
@@ -473,6 +474,7 @@ function TaskView({ task }) {
       ${board.visible != null && ` On this board differences below ${fixed(board.visible, 4)} can't be seen (power 0.8).`}
       ${board.reported.length ? " Reported numbers stand where their value would, without a rank." : ""}</p>
     <${Folds} board=${board} />
+    <${LabelCurves} board=${board} />
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
     <${Cost} board=${board} picks=${picks} />
     <${Still} of=${[board, picks.join()]} draw=${() => html`<${Curves} board=${board} picked=${picked} />`} />

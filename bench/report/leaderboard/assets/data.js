@@ -12,6 +12,7 @@ async function openData() {
   for (let index = 0; index < bytes.length; index += 1) bytes[index] = letters.charCodeAt(index);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   page = await new Response(stream).json();
+  page.encoders = page.encoders.map(readEncoder);
   tasks = page.tasks.map(readTask);
   boards = page.boards.map(readBoard);
 }
@@ -23,6 +24,18 @@ const readTask = (task, index) => ({
   kind: word(task.kind),
   primary: word(task.primary),
   lower: task.lower,
+});
+
+const readEncoder = (packed) => ({
+  name: word(packed.name),
+  given: word(packed.given),
+  normalisation: word(packed.normalisation),
+  source: word(packed.source),
+  sha256: word(packed.sha256),
+  pretraining: packed.pretraining.map(word),
+  bands: packed.bands.map(([band, sensor]) => [word(band), word(sensor)]),
+  channels: packed.channels.map(([channel, band]) => [word(channel), word(band)]),
+  unseen: packed.unseen.map(word),
 });
 
 // A column whose values are all equal is written as that value.
@@ -84,6 +97,9 @@ function readBoard(columns, index) {
   };
 }
 
+// Why a run that learnt from a part of the labels isn't ranked.
+const SUBSET = "label subset";
+
 function runName(board, index) {
   const run = at(board.columns.run, index);
   return run.startsWith(".")
@@ -99,12 +115,13 @@ function rowsOf(board) {
   const rows = Array.from({ length: columns.rows }, (_, index) => {
     const ranked = index < board.ranked;
     const place = {};
+    const why = ranked ? "" : columns.unranked[index - board.ranked];
     if (ranked) for (const name in columns.places) place[name] = columns.places[name][index];
     return {
       index,
       board,
-      status: ranked ? "ranked" : "partial",
-      why: ranked ? "" : columns.unranked[index - board.ranked],
+      status: ranked ? "ranked" : why === SUBSET ? "subset" : "partial",
+      why,
       key: at(columns.run, index),
       run: runName(board, index),
       entry: word(at(columns.entry, index)),
@@ -112,6 +129,9 @@ function rowsOf(board) {
       division: word(at(columns.division, index)),
       trust: word(at(columns.trust, index)),
       floor: at(columns.floor.marks, index),
+      encoder: page.encoders[at(columns.encoder, index)],
+      method: word(at(columns.method, index)),
+      saw: at(columns.saw, index) === 1,
       seeds: at(columns.seeds, index),
       seedError: at(columns.seedError, index),
       seed: at(columns.seed, index),
@@ -163,6 +183,9 @@ function factsOf(row) {
   for (const name of ["latency", "memory", "seconds", "entryDigest", "weights"]) {
     found[name] = at(row.board.columns[name], row.index);
   }
+  for (const name of ["labels", "learntIds", "learntData"]) found[name] = word(at(row.board.columns[name], row.index));
+  found.learnt = at(row.board.columns.learnt, row.index);
+  found.searched = row.board.columns.searched[row.index]?.map(([setting, value]) => [word(setting), value]) ?? [];
   const lines = word(at(row.board.columns.sheet, row.index)).split("\n");
   page.sheet.forEach((name, index) => { found[name] = lines[index]; });
   return found;

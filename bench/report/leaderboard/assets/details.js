@@ -11,7 +11,7 @@ class Opened extends Component {
   }
 
   render({ row, board }) {
-    const close = () => go({ run: "" });
+    const close = () => go({ run: "", on: "" });
     return html`<dialog ref=${this.dialog} onClose=${close} aria-labelledby="opened"
         onClick=${(event) => event.target === this.dialog.current && close()}>
       <div class="sheet">
@@ -66,6 +66,7 @@ function Publication({ row, board }) {
 const WHY = {
   partial: "A partial run: it was scored on a part of the split and is never ranked.",
   altered: "Its folder isn't as it was when the run was scored, so it isn't ranked.",
+  "label subset": "It learnt from a part of the training samples, so it isn't ranked: the label curves of its task show it.",
   "no score": "Its primary metric is undefined, so it isn't ranked.",
 };
 
@@ -90,6 +91,7 @@ function Facts({ row, board, facts }) {
     ["Note", facts.note],
     ["Architecture", facts.architecture],
     ["Entry digest, weights", html`<code>${facts.entryDigest}</code>, <code>${facts.weights || "–"}</code>`],
+    ...learntLines(row, board, facts),
     ["Inputs", row.inputs],
     ["Parameters, MACs", `${whole(row.parameters)}, ${short(row.macs)}`],
     ["Speed", `${short(row.speed)} samples/s, ${short(facts.latency)} ms for one`],
@@ -102,13 +104,38 @@ function Facts({ row, board, facts }) {
     ["Task digest", html`<code>${board.digest}</code>, version ${board.version}`],
     ["Split checked by", facts.checked],
     ["Samples, data", html`<code>${facts.ids}</code>, <code>${facts.data}</code> (${facts.layout || "layout unknown"})`],
-    ["Other runs of it", facts.others.length > 0 && html`<ul class="plain">${facts.others.map(([run, seed]) =>
+    [row.status === "subset" ? "Other draws of this size" : "Other runs of it", facts.others.length > 0 && html`<ul class="plain">${facts.others.map(([run, seed]) =>
       html`<li><code>${run}</code> (seed ${seed})</li>`)}</ul>
-      <span class="quiet">Of several trainings the median run stands on the board; of one model, the newest.</span>`],
+      ${row.status !== "subset" && html`<span class="quiet">Of several trainings the median run stands on the board; of one model, the newest.</span>`}`],
   ];
   return html`<dl class="facts">${lines
     .filter(([, value]) => value || value === 0)
     .map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd><bdi>${value}</bdi></dd></div>`)}</dl>`;
+}
+
+// Of an encoder under a method: its weights, what it is fed, and what its head learnt from.
+function learntLines({ encoder, method, saw }, board, facts) {
+  const known = facts.searched.map(([, value]) => value).filter((value) => value !== null);
+  const best = board.task.lower ? d3.min(known) : d3.max(known);
+  const learnt = facts.learnt ? `${plural(facts.learnt, "sample")} (${facts.labels.replace("%", " %").replace("-draw", ", draw ") || "all"})` : "";
+  return [
+    ["Encoder", encoder && html`${encoder.name}${!encoder.sha256 && html` <span class="badge">random weights</span>`}`],
+    ["Its weights", encoder?.sha256 && html`${encoder.source}, SHA-256 <code>${encoder.sha256}</code>`],
+    ["Pretrained on", encoder && html`${encoder.pretraining.join("; ") || (encoder.sha256 ? "not declared" : "nothing")}
+      ${saw && html` <span class="badge doubt wraps">includes the scored split</span>`}`],
+    ["Normalised by", encoder && `the ${NORMALISED[encoder.normalisation]}`],
+    ["Fed with", encoder && fedText(encoder)],
+    ["Channels", encoder && (encoder.channels.length
+      ? encoder.channels.map(([channel, band]) => `${channel} → ${band}`).join(", ")
+      : "one for each band, in that order")],
+    ["Bands not seen", encoder && (encoder.unseen.join(" ") || "none")],
+    ["Method", method],
+    ["Settings tried", facts.searched.length > 0 && html`<ul class="plain">${facts.searched.map(([setting, value]) => html`<li>
+      ${setting}: ${value !== null && value === best ? html`<b>${value}</b>` : value ?? "–"}</li>`)}</ul>
+      <span class="quiet">${board.task.primary} on the validation split, the best in bold</span>`],
+    ["Learnt from", learnt && html`${learnt}, fingerprint <code>${facts.learntIds}</code>`],
+    ["Training data", method && facts.learntData && html`fingerprint of training and validation samples <code>${facts.learntData}</code>`],
+  ];
 }
 
 function AllScores({ row, board }) {

@@ -103,7 +103,7 @@ class Still extends Component {
 
 function HeaderCell({ column, sorting, onSort, children }) {
   const sorted = sorting[0]?.id === column.id ? (sorting[0].desc ? "descending" : "ascending") : "none";
-  const { sortable = true, label, numeric, about } = column.columnDef.meta;
+  const { sortable = true, label, numeric, about, plain } = column.columnDef.meta;
   return html`<th scope="col" class="c-${column.id.replace(/\d+$/, "")} ${numeric ? "numeric" : ""}"
       aria-sort=${sortable ? sorted : undefined} title=${about}>
     ${sortable
@@ -111,7 +111,7 @@ function HeaderCell({ column, sorting, onSort, children }) {
           ${label}<span class="arrow" aria-hidden="true"
             >${{ ascending: "▲", descending: "▼", none: "" }[sorted]}</span>
         </button>`
-      : html`<span class="unseen">${label}</span>`}
+      : html`<span class=${plain ? "" : "unseen"}>${label}</span>`}
     ${children}
   </th>`;
 }
