@@ -13,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
+from bench.models.heads.captions import as_bytes, as_text
 from bench.models.heads.ridge import Ridge
 
 from .dates import CHANNELS, dates_of, described
@@ -223,16 +224,3 @@ def _most_typical(some: Sequence[str], counts: Counter[str]) -> str:
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, without punctuation."""
     return re.findall(r"[^\W_]+", text.lower())
-
-
-def as_bytes(caption: str, most: int) -> torch.Tensor:
-    """A caption in UTF-8, uint8 [most], filled with zeros; a longer one is cut between words."""
-    encoded = caption.encode().replace(b"\0", b" ")
-    if len(encoded) > most:
-        encoded = encoded[: most + 1].rpartition(b" ")[0]
-    return torch.tensor(list(encoded.ljust(most, b"\0")), dtype=torch.uint8)
-
-
-def as_text(row: torch.Tensor) -> str:
-    """The caption that `as_bytes` stored."""
-    return bytes(row.tolist()).rstrip(b"\0").decode(errors="replace")

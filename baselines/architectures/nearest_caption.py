@@ -9,9 +9,9 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 import bench.base.torch_setup  # noqa: F401
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
+from bench.models.heads.captions import as_bytes, as_text
 
 from .dates import dates_of, described
-from .floors_text import as_bytes, as_text
 from .networks import network
 
 _GRID = 4

@@ -70,6 +70,7 @@ class Captioning(Kind[Captioned, Settings]):
     """A sentence about an image, or about the change between two."""
 
     Settings = Settings
+    probes = "caption"
     interface = (
         "a module with caption(images float32 [N, channels, height, width]) -> list of N strings; "
         "to be trained, with loss(images, captions: a list of strings for each image) -> scalar"

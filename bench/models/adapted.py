@@ -9,12 +9,13 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate, one_hot
 
 import bench.base.torch_setup  # noqa: F401
 from bench.base import weights
-from bench.base.errors import RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.kinds.common.batch import FEATURES, Batch
 from bench.kinds.common.class_maps import VOID
 from bench.models import encoders, heads, methods
 from bench.models.extraction import extracted
 from bench.models.heads.base import Head
+from bench.models.heads.captions import NearestCaptions
 from bench.models.heads.steps import Attentive, Linear, UPerNet
 from bench.spec.contract import InputContract
 from bench.spec.encoder import Encoder, Level
@@ -48,7 +49,10 @@ def network(entry: Entry, outputs: int) -> "Adapted":
     level: Level = "map" if given["level"] == "map" else "pooled"
     features, targets = int(given["features"]), str(given["targets"])
     head: nn.Module
-    if method.fitted:
+    if targets == "caption":
+        stored = weights.shapes(entry.weights) if entry.weights else {}
+        head = NearestCaptions(features, stored.get("head.y", [0])[0])
+    elif method.fitted:
         stored = weights.shapes(entry.weights) if entry.weights else {}
         samples = stored.get("head.y", [0])[0]
         head = heads.find(entry.method)(features, outputs, targets, samples)  # type: ignore[arg-type]
@@ -105,6 +109,11 @@ class Adapted(nn.Module):
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Fit the head on features of the training split; of maps on up to 200,000 places."""
+        if isinstance(self.head, NearestCaptions):
+            seen = list(batches)
+            x = torch.cat([self._given(batch.inputs)[0].cpu() for batch in seen])
+            self.head.fit(x, [captions[0] for batch in seen for captions in batch.targets])
+            return
         parts = [self._sample(batch) for batch in batches]
         x, y, weight = (torch.cat(part) for part in zip(*parts, strict=True))
         used = weight > 0
@@ -116,10 +125,28 @@ class Adapted(nn.Module):
             x, y, weight = x[chosen], y[chosen], weight[chosen]
         self.head.fit(x, y, None if self._level == "pooled" else weight)  # type: ignore[operator]
 
+    def caption(self, inputs: Any) -> list[str]:
+        """The captions of the nearest training images.
+
+        Raises:
+            BenchError: the head doesn't hold captions.
+        """
+        if not isinstance(self.head, NearestCaptions):
+            raise BenchError("the head holds no captions", "use it on a task of kind captioning")
+        return self.head.caption(self._given(inputs)[0])
+
+    def every(self, inputs: Any) -> torch.Tensor:
+        """What each of the head's solutions makes of them, [choices, ...]."""
+        found = self._given(inputs)[0]
+        if self._level == "pooled":
+            answered: torch.Tensor = self.head.every(found)  # type: ignore[operator]
+            return answered
+        places: torch.Tensor = self.head.every(found.movedim(1, -1))  # type: ignore[operator]
+        return places.movedim(-1, 2)
+
     def forward(self, inputs: Any) -> torch.Tensor:
         """What the head makes of images, or of features that were extracted before."""
-        known = isinstance(inputs, Mapping) and FEATURES in inputs
-        found = inputs[FEATURES] if known else self.features(inputs)
+        found, known = self._given(inputs)
         if self._level == "pooled" or not self._fits:
             answered: torch.Tensor = self.head(found)
         else:
@@ -139,6 +166,12 @@ class Adapted(nn.Module):
         """
         return extracted(self._network(inputs), self._declared, inputs, self._level)
 
+    def _given(self, inputs: Any) -> tuple[torch.Tensor, bool]:
+        """The features of inputs, and whether they were extracted before."""
+        if isinstance(inputs, Mapping) and FEATURES in inputs:
+            return inputs[FEATURES], True
+        return self.features(inputs), False
+
     def _network(self, inputs: Any) -> nn.Module:
         if "encoder" in self._modules:
             return self.encoder
@@ -150,9 +183,7 @@ class Adapted(nn.Module):
 
     def _sample(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Features [M, F], targets [M, outputs] and weights [M] of images, or of places in them."""
-        inputs = batch.inputs
-        known = isinstance(inputs, Mapping) and FEATURES in inputs
-        x = (inputs[FEATURES] if known else self.features(inputs)).cpu()
+        x = self._given(batch.inputs)[0].cpu()
         y = batch.targets.cpu()
         if self._level == "pooled":
             target = y.float() if self._targets == "labels" else self._shares(y)[0]

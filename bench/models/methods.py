@@ -224,6 +224,11 @@ def _check_fits(method: str, kind: "Kind[Any, Any]") -> None:
             f"kinds that methods answer: {', '.join(fitting)}; leave --method away to run a model "
             "as it is",
         )
+    if kind.probes == "caption" and method != "knn":
+        raise RequestError(
+            f"--method {method} doesn't fit tasks of kind {kind.task.kind}, whose answers are text",
+            "use --method knn, the caption of the nearest training image",
+        )
     if chosen.dense is not None and chosen.dense != kind.dense:
         what = "every pixel has" if kind.dense else "an image as a whole has"
         fits = [name for name, other in METHODS.items() if other.dense in (None, kind.dense)]

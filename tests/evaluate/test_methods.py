@@ -262,6 +262,45 @@ def test_what_does_not_fit_is_refused_before_anything_is_loaded(results: Path) -
         methods.entry("timm:resnet18@a1_in1k", tasks.load(TASK), "ridge", given="s1")
 
 
+def test_the_caption_of_the_nearest_image(data_folder: Path, results: Path) -> None:
+    task = "rsicd-captioning"
+    found = stages.run(asked(results, "knn", task=task, limit=4))
+    assert found.primary is not None
+    with pytest.raises(RequestError, match="whose answers are text"):
+        methods.entry(ENCODER, tasks.load(task), "ridge")
+
+
+def test_a_remembered_image_gets_its_own_caption() -> None:
+    from bench.models.heads.captions import NearestCaptions
+
+    head = NearestCaptions(3)
+    with pytest.raises(BenchError, match="none"):
+        head.caption(torch.ones(1, 3))
+    x = torch.eye(3)
+    head.fit(x, ["a river", "zwei Häuser", "a field\0 and"])
+    assert head.caption(2 * x[[1, 0, 2]]) == ["zwei Häuser", "a river", "a field  and"]
+    again = NearestCaptions(3, 3)
+    again.load_state_dict(head.state_dict())
+    assert again.caption(x[1:2]) == ["zwei Häuser"]
+
+
+def test_all_solutions_at_once_are_those_one_by_one(ridge: Any, results: Path) -> None:
+    from bench.models.adapted import Adapted
+    from bench.models.heads.ridge import RidgeHead
+
+    encoder = encoders.find(ENCODER, tasks.load(TASK))
+    draw = torch.Generator().manual_seed(0)
+    for level, shape in (("pooled", (6,)), ("map", (6, 2, 3))):
+        head = RidgeHead(6, 4, "labels")
+        head.fit(torch.randn(30, 6, generator=draw), torch.rand(30, 4, generator=draw))
+        model = Adapted(encoder, head, level, "labels", "none")  # type: ignore[arg-type]
+        given = {FEATURES: torch.randn(5, *shape, generator=draw)}
+        every = model.every(given)
+        for index in range(model.choices):
+            model.choose(index)
+            torch.testing.assert_close(model(given), every[index], atol=1e-5, rtol=1e-5)
+
+
 def test_an_input_without_a_method_is_refused(results: Path) -> None:
     with pytest.raises(RequestError, match="for an encoder only"):
         asked(results, "", given="s1").find_model(tasks.load(TASK))

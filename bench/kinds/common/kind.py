@@ -107,7 +107,8 @@ class Kind(ABC, Generic[D, S]):
         scores_pixels: whether the input itself is the target.
         accepts: kinds for whose tasks an entry may have been made that is run on one of this kind.
         probes: how targets are learnt from features: ``labels``, each by itself, [N, outputs];
-            one ``class`` of several, an index [N]; a ``value``; empty where they can't be.
+            one ``class`` of several, an index [N]; a ``value``; a ``caption``, of which the nearest
+            is taken; empty where they can't be.
         dense: whether every pixel has a target, [N, height, width].
         drawn: how many samples are given to `draw`; they are spread evenly over those of a run.
         Settings: what a task of this kind may declare.
@@ -123,7 +124,7 @@ class Kind(ABC, Generic[D, S]):
     target: ClassVar[str] = ""
     scores_pixels: ClassVar[bool] = False
     accepts: ClassVar[Sequence[str]] = ()
-    probes: ClassVar[Literal["", "labels", "class", "value"]] = ""
+    probes: ClassVar[Literal["", "labels", "class", "value", "caption"]] = ""
     dense: ClassVar[bool] = False
     drawn: ClassVar[int] = 0
     Settings: type[S]
