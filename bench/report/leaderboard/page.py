@@ -30,7 +30,7 @@ _HERE = Path(__file__).parent
 PAGE = 1_000_000
 """The size a page stays below, in bytes, as long as primary scores alone fit into it."""
 
-_ROW, _SCORE = 60, 5
+_ROW, _SCORE = 60, 6
 """Bytes of a row and of a score once they are compressed, where nothing repeats itself."""
 
 _DATA = '<script type="text/plain" id="data">'

@@ -74,6 +74,8 @@ def test_rows_are_encoders_below_the_floors(chromium, encoded):
 
 
 def test_a_score_is_said_with_its_interval_to_eyes_and_ears(chromium, encoded):
+    from selenium.webdriver.common.keys import Keys
+
     chromium.open(encoded, f"{VIEW}&method=ridge")
     link = chromium.find(".matrix tbody tr:last-child a")
     said = link.get_attribute("aria-label")
@@ -86,10 +88,10 @@ def test_a_score_is_said_with_its_interval_to_eyes_and_ears(chromium, encoded):
         "bands not seen: NIR",
     ):
         assert part in said
-    chromium.run("arguments[0].focus()", link)
+    link.send_keys(Keys.SHIFT)
     tip = chromium.wait("return document.querySelector('.tip')?.innerText")
     assert "[0.659, 0.679]" in tip
-    link.send_keys("\ue00c")
+    link.send_keys(Keys.ESCAPE)
     chromium.wait("return !document.querySelector('.tip')")
 
 

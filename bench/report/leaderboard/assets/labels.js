@@ -88,11 +88,11 @@ function LabelTable({ board, curves }) {
     const names = curves.map((curve) => curve.name);
     go({ lines: (names.includes(name) ? names.filter((each) => each !== name) : [...names, name]).join(",") || "none" });
   };
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="Scores by number of training samples">
+  return html`<div class="scroll tall" role="region" tabindex="0" aria-label="Scores by number of training samples">
     <table class="by-labels"><caption class="unseen">${board.task.primary} of each entry by number of training samples</caption>
     <thead><tr><th scope="col"><span class="unseen">In the chart</span></th><th scope="col">Entry</th>
       ${columns.map(({ size, samples }) => html`<th scope="col" class="numeric">${size.replace("%", " %")}
-        <span class="under always">n ${whole(Math.round(samples))}</span></th>`)}
+        <span class="under always">n ${spanText(sizes.get(size), (each) => whole(Math.round(each)))}</span></th>`)}
       <th scope="col" class="numeric" title="Mean score over log10 of the number of samples">Area</th></tr></thead>
     <tbody>${firstOf(all).map((curve) => {
       const place = curves.indexOf(curve);
@@ -124,8 +124,8 @@ function LabelCurves({ board }) {
   const curves = drawnCurves(board);
   return html`<section class="label-curves" aria-labelledby="label-curves"><h3 id="label-curves">Label curves</h3>
     <div class="beside"><figure><${LabelChart} board=${board} curves=${curves} />
-      <figcaption class="quiet">Vertical lines are 95 % intervals over test samples and draws; the dashed line is the best
-        floor, which learnt from all samples. Entries are set a little apart so that none hides another.</figcaption></figure>
+      <figcaption class="quiet">Vertical lines are 95 % intervals over test samples and draws.${bestFloor(board) && html` The
+        dashed line is the best floor, <bdi>${bestFloor(board).entry}</bdi>, which learnt from all samples.`} Entries are set a little apart so that none hides another.</figcaption></figure>
     <div><${LabelTable} board=${board} curves=${curves} />
     <p class="quiet note">A score is the mean over draws of so many training samples; it opens the first draw. Area: the mean
       score over the logarithm of the number of samples, with its interval; areas of the same sizes can be compared.
