@@ -25,6 +25,7 @@ from bench.results.records import (
 )
 from bench.results.runs import Run
 from bench.spec.contract import InputContract, inputs_of
+from bench.spec.encoder import Encoder
 from bench.spec.entry import Entry, Model, Predicted
 from bench.spec.task import Division, Task
 
@@ -173,14 +174,30 @@ def scored(task: Task, run: Run, observations: pa.Table, manifest: Manifest) -> 
 def remarks(task: Task, observations: pa.Table, manifest: Manifest) -> list[str]:
     """What could not be computed or checked, and what the model doesn't see, in words."""
     own = kinds.of(task).remarks(observations)
-    return [*own, *_of_model(manifest.entry), *_unverified(manifest)]
+    return [*own, *_of_model(manifest), *_unverified(manifest)]
 
 
-def _of_model(entry: EntryRecord) -> list[str]:
+def _of_model(manifest: Manifest) -> list[str]:
+    entry = manifest.entry
     if entry.model is None or entry.input is None:
         return []  # It brought predictions.
     contract = InputContract.model_validate(entry.input.content())
-    return models.remarks(Model.model_validate(entry.model.content()), contract)
+    found = models.remarks(Model.model_validate(entry.model.content()), contract)
+    if entry.encoder is not None:
+        found += _of_encoder(Encoder.model_validate(entry.encoder), manifest)
+    return found
+
+
+def _of_encoder(encoder: Encoder, manifest: Manifest) -> list[str]:
+    """What an encoder doesn't see, and whether it may have seen what is scored, in words."""
+    found = []
+    if encoder.unseen:
+        found.append(f"{encoder.name} doesn't see {', '.join(encoder.unseen)}")
+    dataset = manifest.data.dataset
+    scored = {dataset, f"{dataset}/{manifest.data.split}"}
+    if saw := sorted(scored & set(encoder.pretraining)):
+        found.append(f"{encoder.name} was pretrained on {saw[0]}, of which this split is a part")
+    return found
 
 
 def _unverified(manifest: Manifest) -> list[str]:
