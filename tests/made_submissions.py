@@ -31,6 +31,17 @@ def declare(folder, declaration):
     return folder
 
 
+def embedded_entry(folder, content=None, **changes):
+    """Random embeddings for any task of a dataset."""
+    words_of = words("reben-mlc")
+    del words_of["task"], words_of["task_digest"]
+    declare(folder, words_of | {"embeddings": {"files": ["all.parquet"]}} | changes)
+    if content is None:
+        content = pa.table({"sample": ["a", "b"], "embedding": [[0.0, 1.0], [1.0, 0.0]]})
+    pq.write_table(content, folder / "all.parquet")
+    return folder
+
+
 def model_entry(folder, **changes):
     """A model of a few thousand random weights for reben-mlc."""
     tiny(folder)

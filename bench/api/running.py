@@ -321,7 +321,7 @@ def build(
     name = text(model) if isinstance(model, str | os.PathLike) else model
     found = models.find(name, asked) if isinstance(name, str) else name
     if not isinstance(found, entry.Entry):
-        raise RequestError(f"{name} holds predictions, not a model", "name a model")
+        raise RequestError(f"{name} holds no model", "name a model")
     found = entries.for_task(found, asked)
     outputs = kinds.of(asked).outputs()
     if found.weights is None:

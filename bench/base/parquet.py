@@ -98,6 +98,17 @@ def names(path: Path) -> list[str]:
         return list(opened(path).schema_arrow.names)
 
 
+def types(path: Path) -> list[tuple[str, pa.DataType]]:
+    """The columns that a file has by its footer with their types; nothing else is checked.
+
+    Raises:
+        BenchError: it is no Parquet file, or too large.
+    """
+    with reading(path):
+        found = opened(path).schema_arrow
+        return list(zip(found.names, found.types, strict=True))
+
+
 def rows(path: Path, schema: pa.Schema) -> int:
     """How many rows a file has by its footer, all of which is checked.
 

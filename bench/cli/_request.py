@@ -22,9 +22,9 @@ Task = Annotated[
 ]
 MODEL_HELP = (
     "A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], hf:OWNER/NAME[@REVISION], "
-    "blip2:OWNER/NAME, an entry's folder, predictions:FILE, or python:MODULE:FACTORY, called as "
-    "FACTORY(in_channels=, outputs=, size=, **arguments); with --method an encoder, such as "
-    "timm:NAME@WEIGHTS."
+    "blip2:OWNER/NAME, an entry's folder, predictions:FILE, embeddings:FOLDER (with --method), or "
+    "python:MODULE:FACTORY, called as FACTORY(in_channels=, outputs=, size=, **arguments); with "
+    "--method an encoder, such as timm:NAME@WEIGHTS."
 )
 Model = Annotated[str, typer.Option("--model", help=MODEL_HELP, autocompletion=complete.models)]
 Method = Annotated[

@@ -275,6 +275,8 @@ def _cost(cost: "CostRecord") -> str:
         (cost.latency_ms, 1, ".1f", "ms for one sample"),
         (cost.samples_per_second, 1, ".0f", "samples/s"),
         (cost.peak_memory, 2**30, ".2f", "GiB peak"),
+        (cost.bytes_per_sample, 1, ",.0f", "bytes for one sample"),
+        (cost.bytes_per_km2, 1, ",.0f", "bytes for a square kilometre"),
     ]
     return ", ".join(
         f"{value / unit:{form}} {what}" for value, unit, form, what in known if value is not None

@@ -163,6 +163,7 @@ def _floors(task: "Task") -> str:
 
 def _show_predictions(task: "Task", as_json: bool) -> None:
     from bench.evaluate import predictions
+    from bench.models import embeddings
 
     columns, example = list(predictions.columns(task)), predictions.example(task)
     if as_json:
@@ -176,6 +177,13 @@ def _show_predictions(task: "Task", as_json: bool) -> None:
         [[c["column"], c["type"], c["range"], c["about"]] for c in columns],
     )
     print_line(f"\na row: {json.dumps(example)}")
+    kind = predictions.kind_of(task)
+    if embeddings.answered(kind):
+        splits = ", ".join(dict.fromkeys((task.training, task.validation, task.split)))
+        print_line(
+            f"or embeddings of splits {splits}, by --model embeddings:FOLDER with --method; "
+            "docs/submit.md says what the folder holds"
+        )
     if predictions.claimed(task):
         print_line("nothing of it can be computed here: a result is marked as reported")
 

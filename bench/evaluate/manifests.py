@@ -25,12 +25,13 @@ from bench.results.records import (
 )
 from bench.results.runs import Run
 from bench.spec.contract import InputContract, inputs_of
+from bench.spec.embedded import AnyEntry, Embedded
 from bench.spec.encoder import Encoder
-from bench.spec.entry import Entry, Model, Predicted
+from bench.spec.entry import Entry, Model
 from bench.spec.task import Division, Task
 
 
-def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
+def bands_of(model: AnyEntry, task: Task) -> Sequence[str]:
     """Which bands decide a number: what a model gets, or what predictions are compared with."""
     if isinstance(model, Entry):
         return model.input.bands
@@ -40,7 +41,7 @@ def bands_of(model: Entry | Predicted, task: Task) -> Sequence[str]:
 def identity_of(
     request: Request,
     resolved: ResolvedRequest,
-    model: Entry | Predicted,
+    model: AnyEntry,
     samples: Sequence[str],
     known: Fingerprint,
 ) -> Identity:
@@ -60,7 +61,7 @@ def identity_of(
 def begun(
     request: Request,
     resolved: ResolvedRequest,
-    model: Entry | Predicted,
+    model: AnyEntry,
     samples: list[str],
     partial: bool,
     identity: Identity,
@@ -115,7 +116,7 @@ def begun(
     )
 
 
-def described(model: Entry | Predicted) -> EntryRecord:
+def described(model: AnyEntry) -> EntryRecord:
     """What a manifest says of an entry."""
     shown = model.model_dump(mode="json", exclude_none=True)
     return EntryRecord.model_validate(
@@ -134,14 +135,15 @@ def _checked(resolved: ResolvedRequest, samples: Sequence[str], partial: bool) -
     return resolved.checked if whole else verification.UNVERIFIED
 
 
-def _standing(task: Task, model: Entry | Predicted) -> tuple[Trust, Division, str]:
+def _standing(task: Task, model: AnyEntry) -> tuple[Trust, Division, str]:
     """How a number came to be, and what the model was fed with."""
     if isinstance(model, Entry):
         # How an object of the caller's was made, nobody knows.
         live = model.model.architecture.startswith("live:")
         division = "open" if live else task.division(model.input)
         return "rerun", division, inputs_of(model.input.bands, task.bands)
-    return "reported" if predictions.claimed(task) else "rescored", "open", "not declared"
+    claimed = not isinstance(model, Embedded) and predictions.claimed(task)
+    return "reported" if claimed else "rescored", "open", "not declared"
 
 
 def scored(task: Task, run: Run, observations: pa.Table, manifest: Manifest) -> Scored:

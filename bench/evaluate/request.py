@@ -13,12 +13,13 @@ from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
 from bench.evaluate.reporting import Report
-from bench.models import entries, methods
+from bench.models import embeddings, entries, methods
 from bench.results import verification
 from bench.results.records import FilesRecord, Held
 from bench.spec import task as tasks
+from bench.spec.embedded import AnyEntry, Embedded
 from bench.spec.encoder import Normalisation
-from bench.spec.entry import Entry, Predicted
+from bench.spec.entry import Entry
 from bench.spec.labels import Labels
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
@@ -107,13 +108,15 @@ class Request:
         ):
             object.__setattr__(self, name, value)
 
-    def find_model(self, task: Task) -> Entry | Predicted:
+    def find_model(self, task: Task) -> AnyEntry:
         """The entry that is asked for, as it is run on a task.
 
         Raises:
             RequestError: there is no such model, or it can't be run on this task.
         """
         found = self._named(task)
+        if isinstance(found, Embedded):
+            return embeddings.probed(found, task, self.method, self.labels)
         if self.recipe and isinstance(found, Entry):
             found = found.model_copy(
                 update={
@@ -127,21 +130,21 @@ class Request:
             )
         if self.labels is None:
             return found
-        if isinstance(found, Predicted) or found.weights is not None or not found.model.learns:
+        if not isinstance(found, Entry) or found.weights is not None or not found.model.learns:
             raise RequestError(
                 f"entry {found.name} isn't trained here", "leave --labels away, it learns nothing"
             )
         name = f"{found.name[:70]}-{self.labels.name.replace('%', 'pct')}"
         return found.model_copy(update={"labels": self.labels, "name": name})
 
-    def _named(self, task: Task) -> Entry | Predicted:
+    def _named(self, task: Task) -> AnyEntry:
         if isinstance(self.model, Entry):
             if self.method:
                 raise RequestError(
                     f"entry {self.model.name} is no encoder", "give --method with an encoder"
                 )
             return entries.for_task(self.model, task)
-        if not self.method:
+        if not self.method or self.model.startswith("embeddings:"):
             if self.given is not None or self.normalisation != "checkpoint":
                 raise RequestError(
                     "an input and a normalisation are chosen for an encoder only",
@@ -176,7 +179,7 @@ class ResolvedRequest:
 
 def resolve(
     request: Request, report: Report, *, announced: bool = False
-) -> tuple[ResolvedRequest, Entry | Predicted]:
+) -> tuple[ResolvedRequest, AnyEntry]:
     """What the names of a request stand for; says which track it is unless that was announced.
 
     Raises:

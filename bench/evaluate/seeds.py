@@ -9,7 +9,7 @@ from bench.evaluate import stages
 from bench.evaluate.reporting import SILENT, Report
 from bench.evaluate.request import Request, resolve
 from bench.results.manifest import Manifest
-from bench.spec.entry import Entry, Predicted
+from bench.spec.entry import Entry
 
 _LARGEST = 1 << 32
 _MOST = 1_000
@@ -85,8 +85,8 @@ def train(request: Request, seeds: Sequence[int], report: Report = SILENT) -> li
 def _check_learns(request: Request) -> None:
     """Refuse to take evaluations of the same weights for trainings."""
     _, model = resolve(request, SILENT, announced=True)
-    if isinstance(model, Predicted):
-        raise RequestError("predictions have no seed", "leave --seeds away")
+    if not isinstance(model, Entry):
+        raise RequestError("predictions and embeddings have no seed", "leave --seeds away")
     if model.weights is not None or not model.model.learns:
         why = "has its weights already" if model.model.learns else "learns nothing"
         raise RequestError(

@@ -26,6 +26,7 @@ from bench.results import integrity, recorded, runs, store
 from bench.results.manifest import Manifest, Scored
 from bench.results.records import CostRecord, DeterminismRecord
 from bench.results.runs import Run
+from bench.spec.embedded import AnyEntry, Embedded
 from bench.spec.entry import Entry, Predicted
 from bench.spec.task import Task
 
@@ -49,7 +50,7 @@ def run(request: Request, report: Report = SILENT) -> Manifest:
         BenchError: the run failed; what was finished is kept and continued by the next call.
     """
     resolved, model = resolve(request, report)
-    if isinstance(model, Predicted):
+    if not isinstance(model, Entry):
         return _rescore(request, resolved, model, report)
     samples, partial = samples_of(request, resolved, model)
     if model.weights is None and model.model.learns:
@@ -66,8 +67,8 @@ def train(request: Request, report: Report = SILENT) -> Entry:
         BenchError: training failed; it continues from its last epoch when called again.
     """
     resolved, model = resolve(request, report)
-    if isinstance(model, Predicted):
-        raise RequestError(f"{request.model} holds predictions, not a model", "train a model")
+    if not isinstance(model, Entry):
+        raise RequestError(f"{request.model} is not a model", "`bench run` scores it")
     if model.weights is not None or not model.model.learns:
         state = "its weights already" if model.model.learns else "nothing to learn"
         raise RequestError(f"entry {model.name} has {state}", "`bench run` evaluates it as it is")
@@ -141,12 +142,14 @@ def score(run: Run, results: Path | None = None) -> Manifest:
 
 
 def _rescore(
-    request: Request, resolved: ResolvedRequest, model: Predicted, report: Report
+    request: Request, resolved: ResolvedRequest, model: Predicted | Embedded, report: Report
 ) -> Manifest:
-    """Score predictions that were made elsewhere, and record the result."""
+    """Score predictions or embeddings that were made elsewhere, and record the result."""
     if request.limit is not None or request.ids is not None:
-        raise RequestError("predictions are scored as a whole", "leave --limit and --ids away")
-    predictions.kind_of(resolved.task)
+        what = "predictions" if isinstance(model, Predicted) else "embeddings"
+        raise RequestError(f"{what} are scored as a whole", "leave --limit and --ids away")
+    if isinstance(model, Predicted):
+        predictions.kind_of(resolved.task)
     samples = predictions.expected(resolved.task, resolved.dataset)
     unknown = dataclasses.replace(request, precision="not declared")
     elsewhere = dataclasses.replace(resolved, device="not declared")
@@ -156,7 +159,7 @@ def _rescore(
 def _evaluate(
     request: Request,
     resolved: ResolvedRequest,
-    model: Entry | Predicted,
+    model: AnyEntry,
     samples: list[str],
     partial: bool,
     report: Report,
@@ -174,11 +177,15 @@ def _evaluate(
     with run.lock():
         manifest = manifests.begun(request, resolved, model, samples, partial, identity, run, known)
         if run.complete():
+            if isinstance(model, Embedded):
+                from bench.evaluate import embeddings
+
+                manifest = embeddings.as_recorded(manifest, run.manifest())
             report.say(f"already recorded as {run.name}; --force repeats it")
             for line in recorded.refresh(run, manifest):
                 report.say(f"  {line}")
             manifest = run.manifest()
-        elif isinstance(model, Predicted):
+        elif not isinstance(model, Entry):
             manifest = _score_predictions(model, manifest, resolved, samples, run, report)
         else:
             whole = None if partial else features_of(request, resolved, model, task.split, report)
@@ -200,7 +207,7 @@ def _evaluate(
 
 
 def _score_predictions(
-    model: Predicted,
+    model: Predicted | Embedded,
     manifest: Manifest,
     resolved: ResolvedRequest,
     samples: Sequence[str],
@@ -208,8 +215,15 @@ def _score_predictions(
     report: Report,
 ) -> Manifest:
     begun = time.perf_counter()
+    cost = CostRecord()
+    if isinstance(model, Embedded):
+        from bench.evaluate import embeddings
+
+        found = embeddings.probe(model, resolved, samples, manifest.seed, report)
+        made, cost, manifest = found.observations, found.cost, found.noted(manifest)
+    else:
+        made = predictions.observations(model.file, resolved.task, resolved.dataset, samples)
     report.progress("score", 0, 1)
-    made = predictions.observations(model.file, resolved.task, resolved.dataset, samples)
     run.discard_parts()
     run.write_manifest(manifest)
     _write_attributes(run, resolved.dataset, samples)
@@ -217,7 +231,7 @@ def _score_predictions(
         run.write_part(index, made.slice(start, _PART))
     scored = _scored(run, manifest, resolved.task, samples)
     done = manifest.completed(
-        scored, seconds=time.perf_counter() - begun, predicted_here=0, cost=CostRecord()
+        scored, seconds=time.perf_counter() - begun, predicted_here=0, cost=cost
     )
     written = run.write_manifest(done)
     report.progress("score", 1, 1)

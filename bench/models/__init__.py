@@ -1,8 +1,8 @@
 """Models: from a name or a folder to an entry, and from an entry to something that computes.
 
 A source is a module of this room, but for those that find and run entries. One that can stand
-before the colon of ``--model SOURCE:REST`` offers ``entry(rest, task) -> Entry`` (or
-``Predicted``); one that can stand before the colon of an entry's ``architecture`` offers
+before the colon of ``--model SOURCE:REST`` offers ``entry(rest, task) -> Entry`` (or ``Predicted``
+or ``Embedded``); one that can stand before the colon of an entry's ``architecture`` offers
 ``build(rest, arguments, contract, outputs) -> torch.nn.Module``, and perhaps
 ``advice(rest) -> str``: what to do where an architecture doesn't take an input. The source of a
 plug-in may offer ``remarks(rest, arguments, contract) -> list[str]``, what users of a result must
@@ -21,7 +21,8 @@ from bench.base.errors import BenchError, RequestError, in_words, unknown
 from bench.models import _remarks, entries
 from bench.spec import floors
 from bench.spec.contract import InputContract
-from bench.spec.entry import Entry, Model, Predicted
+from bench.spec.embedded import AnyEntry
+from bench.spec.entry import Entry, Model
 from bench.spec.task import Task
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def sources() -> list[str]:
     return sorted([*own(), *plugins.offered("sources", own())])
 
 
-def find(name: str, task: Task) -> Entry | Predicted:
+def find(name: str, task: Task) -> AnyEntry:
     """The entry that ``--model`` names: a baseline, ``SOURCE:REST``, or the path of a folder.
 
     Raises:
@@ -73,8 +74,8 @@ def find(name: str, task: Task) -> Entry | Predicted:
 def absolute(name: str) -> str:
     """What ``--model`` names, its path absolute where it holds one."""
     source, colon, rest = name.partition(":")
-    if colon and source == "predictions":
-        return f"predictions:{paths.absolute(rest)}"
+    if colon and source in ("embeddings", "predictions"):
+        return f"{source}:{paths.absolute(rest)}"
     if colon and _is_source(source):
         return name
     folder = paths.absolute(name)
@@ -137,7 +138,7 @@ def remarks(model: Model, contract: InputContract) -> list[str]:
     return said(rest, model.arguments, contract) if said else []
 
 
-def plugins_of(task: Task, model: Entry | Predicted) -> dict[str, str]:
+def plugins_of(task: Task, model: AnyEntry) -> dict[str, str]:
     """The distributions whose plug-ins a run of a model on a task uses, with their versions.
 
     Raises:
@@ -151,7 +152,7 @@ def plugins_of(task: Task, model: Entry | Predicted) -> dict[str, str]:
     return {plugin.distribution: plugin.version for plugin in found if plugin}
 
 
-def _no_floor(found: Entry | Predicted) -> Entry | Predicted:
+def _no_floor(found: AnyEntry) -> AnyEntry:
     floors.check_name(found.name)
     return found
 

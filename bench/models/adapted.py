@@ -72,7 +72,7 @@ class Adapted(nn.Module):
     isn't part of the state: the entry says where its weights are from and their hash.
 
     Args:
-        encoder: its declaration.
+        encoder: its declaration; None where all that is seen are features that others computed.
         head: learnt on its features.
         level: of the features.
         targets: the form of the targets: ``labels``, ``class`` or ``value``.
@@ -80,14 +80,14 @@ class Adapted(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, head: nn.Module, level: Level, targets: str, learns: str
+        self, encoder: Encoder | None, head: nn.Module, level: Level, targets: str, learns: str
     ) -> None:
         super().__init__()
         self.head = head
         self._declared, self._level, self._targets = encoder, level, targets
         self._frozen: list[nn.Module] = []
         self._fits = isinstance(head, Head)
-        if learns != "none":
+        if encoder is not None and learns != "none":
             self.encoder = encoders.network(encoder, drawn=True)
             self.encoder.requires_grad_(True)
         if learns == "adapters":
@@ -163,8 +163,13 @@ class Adapted(nn.Module):
         Args:
             inputs: images, or series by name; an encoder of single images sees each date by itself,
                 and the features of the dates in each quarter of a year are averaged.
+
+        Raises:
+            BenchError: there is no encoder.
         """
-        return extracted(self._network(inputs), self._declared, inputs, self._level)
+        if self._declared is None:
+            raise BenchError("expected features that were computed before, found images")
+        return extracted(self._network(inputs, self._declared), self._declared, inputs, self._level)
 
     def _given(self, inputs: Any) -> tuple[torch.Tensor, bool]:
         """The features of inputs, and whether they were extracted before."""
@@ -172,12 +177,12 @@ class Adapted(nn.Module):
             return inputs[FEATURES], True
         return self.features(inputs), False
 
-    def _network(self, inputs: Any) -> nn.Module:
+    def _network(self, inputs: Any, declared: Encoder) -> nn.Module:
         if "encoder" in self._modules:
             return self.encoder
         if not self._frozen:
             # In a list it is no part of the state.
-            self._frozen.append(encoders.network(self._declared).requires_grad_(False))
+            self._frozen.append(encoders.network(declared).requires_grad_(False))
         first = next(iter(_tensors(inputs)))
         return self._frozen[0].to(first.device)
 

@@ -101,6 +101,11 @@ def load(folder: Path, task: Task) -> Entry:
         raise RequestError(
             f"{folder} holds predictions, not a model", f"write --model predictions:{folder}"
         )
+    if "embeddings" in raw:
+        raise RequestError(
+            f"{folder} holds embeddings, not a model",
+            f"write --model embeddings:{folder} --method ridge",
+        )
     return for_task(_entry(raw, path, task), task)
 
 

@@ -196,7 +196,9 @@ class EntryRecord(Record):
         encoder: that it builds on, as `bench.spec.encoder.Encoder` declares it.
         method: how it builds on it, such as ``ridge``.
         predictions: the file of predictions, for an entry that brings no model.
-        digest: the SHA-256 of architecture, arguments, input and weights, or of the predictions.
+        embeddings: the files of embeddings and their dtype, for an entry that brings these.
+        digest: the SHA-256 of architecture, arguments, input and weights, of the predictions, or of
+            embeddings, method and labels.
         weights_sha256: of the file of weights; empty without one.
     """
 
@@ -219,6 +221,7 @@ class EntryRecord(Record):
     encoder: dict[str, JsonValue] | None = None
     method: str = ""
     predictions: dict[str, JsonValue] | None = None
+    embeddings: dict[str, JsonValue] | None = None
     digest: Text
     weights_sha256: Text
 
@@ -324,7 +327,7 @@ class DeterminismRecord(Record):
 
 
 class CostRecord(Record):
-    """What the model costs; empty for predictions made elsewhere.
+    """What the model or its embeddings cost; empty for predictions made elsewhere.
 
     Attributes:
         parameters: on the executed path.
@@ -333,6 +336,8 @@ class CostRecord(Record):
         samples_per_second: of the model alone, at the evaluation's batch size.
         batch: that batch size, in samples.
         peak_memory: in bytes: of the device on CUDA, else of the process.
+        bytes_per_sample: of the embedding that was handed in, as it is stored.
+        bytes_per_km2: the same by area, where the ground that a sample covers is declared.
     """
 
     parameters: Count | None = None
@@ -341,3 +346,5 @@ class CostRecord(Record):
     samples_per_second: FiniteFloat | None = None
     batch: Count | None = None
     peak_memory: Count | None = None
+    bytes_per_sample: Count | None = None
+    bytes_per_km2: FiniteFloat | None = None

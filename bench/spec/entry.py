@@ -30,7 +30,12 @@ _Form = TypeVar("_Form", bound=BaseModel)
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
-def _no_device(name: str) -> str:
+def no_device(name: str) -> str:
+    """The name of a file, unless some systems keep it for a device.
+
+    Raises:
+        ValueError: they do.
+    """
     if _DEVICE.match(name):
         raise ValueError("some systems keep this name for a device")
     return name
@@ -73,7 +78,7 @@ class Model(BaseModel):
     weights: Annotated[
         str,
         Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}\.safetensors)?$"),
-        AfterValidator(_no_device),
+        AfterValidator(no_device),
     ] = ""
     learns: bool = True
     weights_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_]{1,64}\.){0,8}$")] = ""
@@ -203,7 +208,7 @@ class Predictions(BaseModel):
     file: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}\.parquet$"),
-        AfterValidator(_no_device),
+        AfterValidator(no_device),
     ]
 
 

@@ -14,13 +14,14 @@ from bench.base.errors import RequestError
 from bench.base.files import move, scratch, sha256_file
 from bench.base.paths import absolute
 from bench.models import entries
-from bench.spec.entry import Entry, Predicted
+from bench.spec.embedded import AnyEntry
+from bench.spec.entry import Entry
 from bench.spec.task import Task
 
 _WEIGHTS = "model.safetensors"
 
 
-def convert(file: Path, entry: Entry | Predicted, task: Task, out: Path) -> Entry:
+def convert(file: Path, entry: AnyEntry, task: Task, out: Path) -> Entry:
     """Put the weights of a pickle under the declaration of an entry.
 
     Args:
@@ -40,7 +41,7 @@ def convert(file: Path, entry: Entry | Predicted, task: Task, out: Path) -> Entr
 
     # A child reads and writes them.
     file, out = absolute(file), absolute(out)
-    if isinstance(entry, Predicted) or entry.weights is not None or not entry.model.learns:
+    if not isinstance(entry, Entry) or entry.weights is not None or not entry.model.learns:
         raise RequestError(f"entry {entry.name} needs no weights", "name an untrained one")
     if out.exists():
         raise RequestError(f"{out} exists already", "choose another --out")

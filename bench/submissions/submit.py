@@ -127,6 +127,11 @@ def plan(
         if not hub.REPOSITORY.fullmatch(name):
             raise RequestError(f"{name!r:.100} names no repository", "write OWNER/NAME")
     declared = bounded_toml.read(folder / "entry.toml", MAX_DECLARATION)
+    if "embeddings" in declared:
+        raise RequestError(
+            f"{shown(folder)} brings embeddings, which are scored but not handed in yet",
+            "publish the folder as it is; whoever has it scores it by --model embeddings:FOLDER",
+        )
     task = tasks.named(str(declared.get("task")))
     faults = [found for found in check.check(folder, task) if not found.passed]
     if faults:

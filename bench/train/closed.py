@@ -1,7 +1,7 @@
 """Training without steps: a fit in closed form, or nothing at all."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import torch
 import bench.base.torch_setup
 from bench.base.errors import BenchError, RequestError
 from bench.kinds.common.batch import Batch
+from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, observe, to_device
 from bench.metrics.scales import direction
 from bench.spec.entry import Entry, Searched
@@ -37,7 +38,8 @@ def fit(context: TrainingContext, recipe: Fit) -> Entry:
     if passes:
         _fit(network, context)
         if getattr(network, "choices", 0):
-            score, tried = _choose(network, context)
+            batches = _batches(context, context.validation, "choose")
+            score, tried = choose(network, context.kind, batches, torch.device(context.device))
     # Where nothing is chosen, nothing is validated.
     best = Best(score, network.state_dict(), epochs=passes)
     whole = context.finished(best, 1, len(context.training), searched=tried)
@@ -57,17 +59,29 @@ def _fit(network: torch.nn.Module, context: TrainingContext) -> None:
         network.fit(_batches(context, context.training, "fit"))  # type: ignore[operator]
 
 
-def _choose(network: Any, context: TrainingContext) -> tuple[float, list[Searched]]:
-    """Take the best of a network's choices.
+def choose(
+    network: Any, kind: Kind[Any, Any], batches: Iterable[Batch], device: torch.device
+) -> tuple[float, list[Searched]]:
+    """Take the best of a network's choices, of several as good the last.
+
+    Args:
+        network: with the attributes ``choices`` and ``choose(index)``, and perhaps
+            ``choices_named``.
+        kind: by whose primary score it is chosen.
+        batches: of the validation split.
+        device: of the network.
 
     Returns:
-        Its primary score on the validation split, and those of all choices that have names.
+        The primary score of the best, and those of all choices that have names.
+
+    Raises:
+        BenchError: the primary score is undefined on the validation split.
     """
-    kind, task, device = context.kind, context.task, torch.device(context.device)
+    task = kind.task
     observed: list[list[pa.Table]] = [[] for _ in range(network.choices)]
     network.eval()
     with torch.inference_mode():
-        for batch in _batches(context, context.validation, "choose"):
+        for batch in batches:
             # Where all solutions answer at once, what they share is computed once.
             answers = network.every(batch.inputs) if hasattr(network, "every") else None
             for index, tables in enumerate(observed):
@@ -77,6 +91,7 @@ def _choose(network: Any, context: TrainingContext) -> tuple[float, list[Searche
                 else:
                     one = _Answer(answers[index])
                 tables.append(observe(kind, one, [batch], device, kind.schema()))
+        samples = sum(table.num_rows for table in observed[0])
         scores = [
             float(kind.measure(pa.concat_tables(tables))[task.primary]) for tables in observed
         ]
@@ -87,7 +102,7 @@ def _choose(network: Any, context: TrainingContext) -> tuple[float, list[Searche
         )
         if best is None:
             raise BenchError(
-                f"{task.primary} is undefined on the {len(context.validation)} validation samples",
+                f"{task.primary} is undefined on the {samples} validation samples",
                 "no solution can be chosen by it: does the split hold any positive sample?",
             )
         network.choose(len(scores) - 1 - scores[::-1].index(best))

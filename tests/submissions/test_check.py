@@ -12,9 +12,10 @@ from bench.base.errors import BenchError, RequestError
 from bench.cli.check import verb
 from bench.spec import task as tasks
 from bench.spec.entry import MAX_DECLARATION
+from bench.submissions import submit
 from bench.submissions.check import check, every
 from tests import made_submissions as submissions
-from tests.made_submissions import declare, model_entry, predicted_entry, words
+from tests.made_submissions import declare, embedded_entry, model_entry, predicted_entry, words
 
 MODEL = {"architecture": "timm:test_resnet", "weights": "model.safetensors"}
 
@@ -25,7 +26,13 @@ def _data(sample_data, monkeypatch):
 
 
 def failed(folder, task=None, **options):
+    if task is None and (folder / "all.parquet").exists() and not names_tasks(folder):
+        task = tasks.load("reben-mlc")
     return {f.id: f for f in check(folder, task, **options) if not f.passed}
+
+
+def names_tasks(folder):
+    return "tasks" in (folder / "entry.toml").read_text(encoding="utf-8")
 
 
 def spoilt_weights(folder, change):
@@ -55,6 +62,10 @@ def spoilt_predictions(folder, change):
     values = submissions.logits(len(ids))
     ids, values = change(list(ids), values)
     return predicted_entry(folder, submissions.table(ids, values))
+
+
+def spoilt_embeddings(second):
+    return pa.table({"sample": ["a", "b"], "embedding": [[0.0, 1.0], second]})
 
 
 def reshape(tensors):
@@ -183,6 +194,11 @@ FAILING = [
     ("predictions.values", lambda p: spoilt_predictions(p, lambda i, v: (i, v[:, :18]))),
     ("predictions.values", nulls),
     ("predictions.fit", half_a_map),
+    ("embeddings.values", lambda p: embedded_entry(p, spoilt_embeddings([0.0, float("nan")]))),
+    ("embeddings.values", lambda p: embedded_entry(p, spoilt_embeddings([0.0]))),
+    ("embeddings.values", lambda p: put(embedded_entry(p), "all.parquet", b"PAR1PAR1")),
+    ("embeddings.task", lambda p: embedded_entry(p, tasks=["reben-pixel"])),
+    ("declaration.fields", lambda p: embedded_entry(p, method="knn")),
 ]
 
 
@@ -225,6 +241,18 @@ def test_a_good_submission_passes_everything(tmp_path, make):
     ids = {f.id for f in findings}
     assert ("model.runs" in ids) == (make is not predicted_entry)
     assert ("predictions.samples" in ids) == (make is predicted_entry)
+
+
+def test_good_embeddings_pass_everything_but_are_not_handed_in(tmp_path):
+    folder = embedded_entry(tmp_path / "e", tasks=["reben-mlc", "reben-cutmix"])
+    for task in (None, tasks.load("reben-cutmix")):
+        findings = {f.id: f for f in check(folder, task)}
+        assert [f for f in findings.values() if not f.passed] == []
+        assert findings["embeddings.values"].found == "2 embeddings of 2 dimensions in float32"
+        assert "embeddings.task" in findings
+    assert set(failed(folder, tasks.load("eurosat"))) == {"declaration.task"}
+    with pytest.raises(RequestError, match="scored but not handed in"):
+        submit.plan(folder, "", tmp_path, to=tmp_path / "submissions")
 
 
 def test_a_file_of_predictions_alone_needs_a_task(tmp_path):

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bench.base import bounded_toml, limits
 from bench.base.errors import BenchError, RequestError, unknown
 from bench.models import entries
+from bench.models.embeddings import declared as embedded
 from bench.models.predictions import entry as predicted
 from bench.spec import task as tasks
 from bench.spec.contract import InputContract
+from bench.spec.embedded import AnyEntry, Embedded
 from bench.spec.entry import MAX_DECLARATION, Entry, Predicted
 from bench.spec.task import Task
 
@@ -106,6 +108,11 @@ class Submission:
             BenchError: it is unknown, or not the one asked for.
         """
         named = None if self.alone else self.raw.get("task")
+        several = [] if self.alone else self.raw.get("tasks", [])
+        if not self.alone and "embeddings" in self.raw and isinstance(several, list):
+            # Embeddings may be for several tasks, or for any.
+            fits = self.asked is not None and (not several or self.asked.name in several)
+            named = named or (self.asked.name if self.asked and fits else next(iter(several), None))
         if self.asked is None:
             if not isinstance(named, str) or named not in tasks.names():
                 raise unknown("task", str(named)[:100], tasks.names(), "entry.toml asks for it")
@@ -142,7 +149,7 @@ class Submission:
         """What a model wants to be fed."""
         return _required(self.find_contract)
 
-    def declare(self) -> Entry | Predicted:
+    def declare(self) -> AnyEntry:
         """The whole declaration; another input stands for one that is at fault.
 
         Raises:
@@ -153,6 +160,8 @@ class Submission:
         path = self.path / "entry.toml"
         if "predictions" in self.raw:
             return entries.validated(Predicted, self.raw | {"folder": self.path}, path)
+        if "embeddings" in self.raw:
+            return embedded(self.raw, path)
         try:
             contract = self.contract
         except PreconditionError:
@@ -171,6 +180,12 @@ class Submission:
         """The entry, if it brings predictions."""
         found = _required(self.declare)
         return found if isinstance(found, Predicted) else None
+
+    @cached_property
+    def embedded(self) -> Embedded | None:
+        """The entry, if it brings embeddings."""
+        found = _required(self.declare)
+        return found if isinstance(found, Embedded) else None
 
     def build(self) -> "torch.nn.Module | None":
         """The network of a model with random weights, built once; None without a model.

@@ -23,7 +23,7 @@ def task(submission: Submission) -> str:
 
 def task_digest(submission: Submission) -> str | None:
     """It was made for what the task means today."""
-    if submission.alone:
+    if submission.alone or ("embeddings" in submission.raw and not submission.raw.get("task")):
         return None
     wanted, found = submission.task, submission.raw.get("task_digest")
     if found != wanted.digest:
@@ -83,7 +83,7 @@ def training_data(submission: Submission) -> str | None:
                 f'train on {scored.dataset}/{scored.training}, and write "{scored.dataset}/'
                 f'{scored.training}" rather than the dataset as a whole',
             )
-    model = None if "predictions" in submission.raw else submission.model
+    model = None if {"predictions", "embeddings"} & set(submission.raw) else submission.model
     if not named and (model is None or model.model.learns):
         raise BenchError(
             "no training data declared",

@@ -104,4 +104,4 @@ def runs(submission: Submission) -> str | None:
 
 
 def _brings_none(submission: Submission) -> bool:
-    return submission.alone or "predictions" in submission.raw
+    return submission.alone or bool({"predictions", "embeddings"} & set(submission.raw))
