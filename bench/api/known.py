@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from bench.spec.task import Task
 
 _RUN = (
-    *("run", "task", "task_version", "entry", "track", "partial", "altered", "checked"),
-    *("inputs", "division", "trust", "seed", "trained_seed", "model", "started"),
+    *("run", "task", "task_version", "entry", "track", "partial", "altered", "degradation"),
+    *("checked", "inputs", "division", "trust", "seed", "trained_seed", "model", "started"),
 )
 _SCORE = ("value", "low", "high", "samples", "unit", "higher_is_better")
 _LONG = ("metric", "average", "label", "slice", "primary", *_SCORE)
@@ -103,8 +103,9 @@ def results(
 ) -> "pd.DataFrame":
     """Read the recorded results.
 
-    Best first within a task, track and version; partial, altered and unverified runs come after
-    those that are ranked. Official and sample results aren't comparable: ``track`` parts them.
+    Best first within a task, track and version; partial, altered, degraded and unverified runs come
+    after those that are ranked. Official and sample results aren't comparable: ``track`` parts
+    them.
 
     Args:
         task: only of this task.

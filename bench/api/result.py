@@ -187,6 +187,9 @@ class Run:
         """What was run on what, and how much it counts, in one line."""
         manifest = self.manifest
         part = ", a part of the samples: never ranked" if manifest.partial else ""
+        part += (
+            f", images {manifest.degradation.name}: never ranked" if manifest.degradation else ""
+        )
         return plain(
             f"{manifest.entry.name} on {manifest.task.name} version "
             f"{manifest.task.version}, {manifest.track} track{part}, "

@@ -42,20 +42,21 @@ def print_results(
         group = (row["task"], row["task_version"], row["task_digest"], row["track"])
         unverified = row["checked"] == "unverified"
         subset = row["subset"] != ""
-        tables.setdefault((*group, unverified, row["partial"], row["altered"], subset), []).append(
-            row
-        )
+        apart = unverified, row["partial"], row["altered"], row["degradation"], subset
+        tables.setdefault((group, apart), []).append(row)
         primary[row["task"]] = row["metric"]
     if not rows and not beside:
         print_line("no results; `bench run --task reben-mlc --model resnet18` makes one")
-    for (task, version, digest, track, unverified, *unranked), members in tables.items():
+    for (group, apart), members in tables.items():
+        task, version, digest, track = group
+        unverified, partial, altered, degradation, subset = apart
         part = ", unverified split (not ranked with verified ones)" if unverified else ""
-        partial, altered, subset = unranked
         part += ", partial runs (not ranked)" if partial else ""
         part += ", altered runs (not ranked)" if altered else ""
         if subset:
             curves = f"`bench curves --labels --task {cut(task)}`"
             part += f", subsets of the labels (not ranked; {curves})"
+        part += f", images {cut(degradation)} (not ranked)" if degradation else ""
         print_line(f"\n{cut(task)} version {version} ({cut(digest)[:12]}), {track} track{part}")
         _print_ours(members, floors)
     by_task: dict[str, list[dict[str, Any]]] = {}

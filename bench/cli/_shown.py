@@ -191,7 +191,7 @@ def _floor(manifest: "Manifest", found: "FloorComparison | None", results: Path)
     """How a run compares with the best floor that is recorded, and what is expected of another."""
     from bench.report.floors import better, floors_of
 
-    if manifest.partial:
+    if manifest.partial or manifest.degradation:
         return ""
     known = floors_of(_task(manifest, results), manifest.data.data_sha256)
     first = known[0] if known else None
@@ -248,6 +248,7 @@ def _show_all(manifest: "Manifest", results: Path) -> None:
 def _what(manifest: "Manifest") -> str:
     """What was run on what, in one line."""
     part = " of a part of the samples: never ranked" if manifest.partial else ""
+    part += f", images {manifest.degradation.name}: never ranked" if manifest.degradation else ""
     return (
         f"{manifest.entry.name} on {manifest.task.name}, {manifest.track} track{part}: "
         f"{manifest.data.samples:,} samples, {manifest.inputs}, "

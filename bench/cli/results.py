@@ -45,7 +45,7 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
 _COLUMNS = [
     *("task", "entry", "track", "partial", "metric", "value", "low", "high", "samples", "inputs"),
     *("division", "trust", "seed", "task_version", "task_digest", "started", "altered"),
-    *("checked", "model", "trained_seed", "subset", "run"),
+    *("degradation", "checked", "model", "trained_seed", "subset", "run"),
 ]
 
 _ROWS = 200

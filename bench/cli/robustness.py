@@ -1,10 +1,11 @@
-"""``bench robustness``: what errors of maps cost."""
+"""``bench robustness``: what degraded images, or errors of maps, cost."""
 
 from typing import Annotated
 
 import typer
 
 from bench.base.errors import RequestError
+from bench.cli import _degraded
 from bench.cli import _request as options
 from bench.cli._console import (
     Json,
@@ -22,13 +23,26 @@ from bench.cli._console import (
 def verb(
     task: options.Task,
     model: options.Model,
-    noise: Annotated[
-        list[str],
+    degrade: Annotated[
+        list[str] | None,
         typer.Option(
-            help="A noise and its magnitudes, such as dilate=2,8 (pixels) or swap=0.1,0.3 (share);"
-            " may be repeated. Known: dilate, erode, shift, swap, flip."
+            help="A degradation of the images that are scored; may be repeated: drop=B8A,B11 "
+            "(these bands hold their mean), cloud=0.1,0.3 (share of the image under opaque "
+            "clouds), noise=0.5 (standard deviations of the band), gsd=20,60 (metres).",
+            metavar="KIND=VALUES",
         ),
-    ],
+    ] = None,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of training by maps: a noise and its magnitudes, such as dilate=2,8 (pixels) or "
+            "swap=0.1,0.3 (share); may be repeated. Known: dilate, erode, shift, swap, flip.",
+            metavar="KIND=VALUES",
+        ),
+    ] = None,
+    method: options.Method = None,
+    given: options.Input = None,
+    normalisation: options.Normalisation = "checkpoint",
     track: options.Track = None,
     device: options.Device = "auto",
     precision: options.Precision = "32-true",
@@ -37,16 +51,47 @@ def verb(
     results: Results = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train by maps with errors, and show the score against how wrong the labels became.
+    """Score a model on degraded images, or trained by maps with errors.
+
+    With --degrade the model is trained as ever and tested on images that are degraded before its
+    input contract; each run is paired with that on clean images. Such runs are never ranked.
+
+    bench robustness --task reben-mlc --model resnet18-s2 --degrade cloud=0.1,0.3
+
+    With --noise it is trained again by maps with errors, and its score shown against how wrong the
+    labels became.
 
     bench robustness --task reben-cutmix --model cutmix-lp-map-s2 --noise dilate=2,8
     """
+    if bool(degrade) == bool(noise):
+        raise RequestError(
+            f"--degrade and --noise are {'both' if noise else 'not'} given",
+            "--degrade cloud=0.3 tests on degraded images, --noise dilate=2 trains by maps with "
+            "errors",
+        )
+    asked = options.request(
+        task,
+        model,
+        track,
+        device,
+        1,
+        1,
+        precision,
+        seed,
+        False,
+        results,
+        method=method,
+        given=given,
+        normalisation=normalisation,
+    )
+    if degrade:
+        _degraded.run(asked, degrade, as_json=as_json, quiet=quiet)
+        return
     import dataclasses
 
     from bench.evaluate import robustness
 
-    grid = dict(map(_magnitudes, noise))
-    asked = options.request(task, model, track, device, 1, 1, precision, seed, False, results)
+    grid = dict(map(_magnitudes, noise or []))
     with reporting(quiet) as report:
         found = robustness.points(asked, grid, report)
     if as_json:

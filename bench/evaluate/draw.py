@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench import data, kinds
+from bench import kinds
 from bench.base.files import write_bytes
 from bench.kinds.common import pictures
 from bench.spec import task as tasks
@@ -30,7 +30,7 @@ def draw(job: "Job") -> dict[str, str]:
     kind = kinds.of(task)
     if not kind.drawn:
         return {}
-    dataset = data.reader(task.dataset).open_dataset(job.root)
+    dataset = job.dataset(task)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(), device)
     pipeline = InputPipeline(job.entry.input, task.bands)

@@ -10,11 +10,12 @@ from bench.base import provenance
 from bench.base.errors import BenchError
 from bench.evaluate import predictions
 from bench.evaluate.request import Fingerprint, Request, ResolvedRequest
-from bench.kinds.common import scoring
+from bench.kinds.common import degraded, scoring
 from bench.results import verification
 from bench.results.manifest import Manifest, Scored
 from bench.results.records import (
     DataRecord,
+    DegradationRecord,
     EntryRecord,
     HardwareRecord,
     HarnessRecord,
@@ -47,7 +48,7 @@ def identity_of(
 ) -> Identity:
     """What a run is recognised by; ``known`` is what stands for its data."""
     task = resolved.task
-    return Identity(
+    identity = Identity(
         task=(task.name, task.digest),
         track=resolved.track,
         data=(known["data_sha256"], data.ids_sha256(samples)),
@@ -56,6 +57,10 @@ def identity_of(
         device=resolved.device.partition(":")[0],
         precision=request.precision,
     )
+    if request.degradation is None or not isinstance(model, Entry):
+        return identity
+    known_by = degraded.fingerprint(task, model.input, request.degradation)
+    return identity.degraded_by(request.degradation.name, known_by)
 
 
 def begun(
@@ -73,7 +78,7 @@ def begun(
 
     task = resolved.task
     trust, division, inputs = _standing(task, model)
-    return Manifest(
+    manifest = Manifest(
         schema_version=1,
         run=run.name,
         status="predicting",
@@ -113,6 +118,17 @@ def begun(
         },
         hardware=HardwareRecord.model_validate(provenance.hardware(resolved.device)),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    done = request.degradation
+    if done is None or identity.degradation is None:
+        return manifest
+    return manifest.degraded_by(
+        DegradationRecord(
+            **done.model_dump(),
+            name=done.name,
+            meaning=done.meaning,
+            sha256=identity.degradation[1],
+        )
     )
 
 
@@ -176,7 +192,9 @@ def scored(task: Task, run: Run, observations: pa.Table, manifest: Manifest) -> 
 def remarks(task: Task, observations: pa.Table, manifest: Manifest) -> list[str]:
     """What could not be computed or checked, and what the model doesn't see, in words."""
     own = kinds.of(task).remarks(observations)
-    return [*own, *_of_model(manifest), *_unverified(manifest)]
+    done = manifest.degradation
+    degraded_by = [f"images were degraded, never ranked: {done.meaning}"] if done else []
+    return [*own, *degraded_by, *_of_model(manifest), *_unverified(manifest)]
 
 
 def _of_model(manifest: Manifest) -> list[str]:

@@ -27,6 +27,7 @@ from bench import kinds as all_kinds
 from bench.base.errors import BenchError
 from bench.data import Dataset
 from bench.kinds.common.batch import Batch
+from bench.kinds.common.degraded import degraded
 from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, arithmetic, observe, to_device
 from bench.models import encoders
@@ -35,6 +36,7 @@ from bench.models.running import load_model, place
 from bench.results.runs import Run
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
+from bench.spec.degradation import Degradation
 from bench.spec.encoder import Level
 from bench.spec.entry import Entry
 from bench.spec.task import Task
@@ -70,6 +72,7 @@ class Job:
         threads: of the processor, per process; part of the arithmetic.
         seed: of whatever a process draws.
         features: of the samples, where the entry builds on those of a frozen encoder.
+        degradation: of the images; None to leave them as they are.
     """
 
     task: str
@@ -82,6 +85,12 @@ class Job:
     threads: int
     seed: int
     features: Features | None = None
+    degradation: Degradation | None = None
+
+    def dataset(self, task: Task) -> Any:
+        """The dataset, its images degraded if the job says so."""
+        opened = data.reader(task.dataset).open_dataset(self.root)
+        return degraded(opened, task, self.entry.input, self.degradation)
 
 
 def predict(job: Job, devices: int, progress: Progress) -> None:
@@ -146,7 +155,7 @@ def work(job: Job, rank: int, world: int, progress: Progress) -> None:
     progress(done, len(job.samples))
     if not missing:
         return
-    dataset = data.reader(task.dataset).open_dataset(job.root)
+    dataset = job.dataset(task)
     device = place(job.device, rank)
     model = load_model(job.entry, kind.outputs(), device)
     pipeline = pipeline_of(job.entry, task, [job.features] if job.features else [])
@@ -200,7 +209,7 @@ def cost(job: Job) -> dict[str, Any]:
 
     task = tasks.load(job.task)
     kind = all_kinds.of(task)
-    dataset = data.reader(task.dataset).open_dataset(job.root)
+    dataset = job.dataset(task)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(), device)
     pipeline = pipeline_of(job.entry, task, [job.features] if job.features else [])

@@ -13,10 +13,12 @@ from bench.base.paths import absolute, results_root
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
 from bench.evaluate.reporting import Report
+from bench.kinds.common import degraded
 from bench.models import embeddings, entries, methods
 from bench.results import verification
 from bench.results.records import FilesRecord, Held
 from bench.spec import task as tasks
+from bench.spec.degradation import Degradation
 from bench.spec.embedded import AnyEntry, Embedded
 from bench.spec.encoder import Normalisation
 from bench.spec.entry import Entry
@@ -77,6 +79,7 @@ class Request:
         seed: of training.
         limit: only the first so many samples; the result is partial and never ranked.
         ids: only these samples of any split; partial as well.
+        degradation: of the images that the model is tested on; the result is never ranked.
         force: repeat what is there: the training in `train`, the prediction in `run`.
         results: the results folder.
     """
@@ -96,6 +99,7 @@ class Request:
     seed: int = 0
     limit: int | None = None
     ids: Sequence[str] | None = None
+    degradation: Degradation | None = None
     force: bool = False
     results: Path = Path("results")
 
@@ -193,6 +197,10 @@ def resolve(
         extras.require(task.extra, f"task {task.name}")
     kinds.of(task)
     model = request.find_model(task)
+    if request.degradation is not None:
+        if not isinstance(model, Entry):
+            raise RequestError(f"{request.model} sees no images here", "name a model")
+        degraded.check(kinds.of(task), model.input, request.degradation)
     device = _device(request.device, request.devices)
     there = data.is_there(data.official_root(task.dataset))
     track = request.track or ("official" if there else "sample")

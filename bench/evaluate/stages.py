@@ -188,7 +188,11 @@ def _evaluate(
         elif not isinstance(model, Entry):
             manifest = _score_predictions(model, manifest, resolved, samples, run, report)
         else:
-            whole = None if partial else features_of(request, resolved, model, task.split, report)
+            whole = (
+                None
+                if partial
+                else features_of(request, resolved, model, task.split, report, request.degradation)
+            )
             job = Job(
                 task=request.task,
                 entry=model,
@@ -200,6 +204,7 @@ def _evaluate(
                 threads=torch.get_num_threads(),
                 seed=request.seed,
                 features=whole,
+                degradation=request.degradation,
             )
             manifest = _predict_and_score(job, manifest, resolved, request.devices, report)
     store.record(request.results, run)

@@ -16,6 +16,7 @@ from bench.kinds.common.kind import Kind
 from bench.models import entries, methods
 from bench.results import verification
 from bench.spec import entry
+from bench.spec.degradation import Degradation
 from bench.spec.entry import Entry
 from bench.spec.recipe import Recipe
 
@@ -123,9 +124,17 @@ def trained(
 
 
 def features_of(
-    request: Request, resolved: ResolvedRequest, model: Entry, split: str, report: Report
+    request: Request,
+    resolved: ResolvedRequest,
+    model: Entry,
+    split: str,
+    report: Report,
+    degradation: Degradation | None = None,
 ) -> "Features | None":
-    """The features of a split, where a model builds on those of a frozen encoder."""
+    """The features of a split, where a model builds on those of a frozen encoder.
+
+    Those of training are of clean images, whatever a request says of those that are scored.
+    """
     method = methods.of(model)
     if method is None or not method.cached or model.encoder is None:
         return None
@@ -142,6 +151,7 @@ def features_of(
         root=request.results,
         device=resolved.device,
         precision=request.precision,
+        degradation=degradation,
         progress=lambda done, total: report.progress(f"features  {split}", done, total),
     )
 
@@ -177,7 +187,13 @@ def _teacher(
 def _plain(request: Request) -> Request:
     """A request without what is asked of an encoder."""
     return dataclasses.replace(
-        request, method="", given=None, normalisation="checkpoint", labels=None, recipe={}
+        request,
+        method="",
+        given=None,
+        normalisation="checkpoint",
+        labels=None,
+        recipe={},
+        degradation=None,
     )
 
 

@@ -76,6 +76,7 @@ class Captioning(Kind[Captioned, Settings]):
         "to be trained, with loss(images, captions: a list of strings for each image) -> scalar"
     )
     batch_size = 32
+    degradable = True
     sample_score = "CIDEr-D, with the document frequencies of the whole set"
 
     def outputs(self) -> int:

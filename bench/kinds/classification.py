@@ -51,6 +51,7 @@ class Classification(Kind[Labelled, NoSettings]):
     Settings = NoSettings
     interface = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
     batch_size = 64
+    degradable = True
     sample_score = "1 where the class of the image has the highest logit alone, else 0"
     probes = "class"
 

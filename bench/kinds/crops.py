@@ -84,6 +84,7 @@ class Crops(ClassMaps[Mapped, Settings]):
         "[N, classes, H, W]"
     )
     batch_size = 4
+    degradable = True
 
     def prediction_schema(self) -> pa.Schema:
         """``sample`` and ``map``: the pixels of the reference map, a byte each."""

@@ -73,6 +73,7 @@ class Depth(Kind[Sounded, Settings]):
         "positive below the surface"
     )
     batch_size = 8
+    degradable = True
     target = "depth"
     probes = "value"
     dense = True

@@ -98,6 +98,7 @@ class Retrieval(Kind[Captioned, Settings]):
     example = "open_clip:ViT-B-32/openai"
     accepts = ("retrieval",)
     batch_size = 64
+    degradable = True
     sample_score = "mean of the six recalls of its own queries"
 
     def outputs(self) -> int:

@@ -57,6 +57,7 @@ class Segmentation(ClassMaps[Mapped, Settings]):
         "images float32 [N, channels, size, size] -> logits float32 [N, classes, size, size]"
     )
     batch_size = 64
+    degradable = True
 
     def prediction_schema(self) -> pa.Schema:
         """``sample`` and ``map``: the scored pixels, a byte each."""

@@ -78,6 +78,7 @@ class Zeroshot(Kind[Labelled, Settings]):
     example = "open_clip:ViT-B-32/openai"
     accepts = ("retrieval", "zeroshot")
     batch_size = 64
+    degradable = True
     sample_score = (
         "1 where the class of the picture comes first, else 0; average precision of several"
     )

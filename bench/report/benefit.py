@@ -101,7 +101,7 @@ def _latest(results: Path, task: str, track: str) -> dict[str, Manifest]:
     """The latest complete run of every entry of a task, on all of its samples."""
     begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task}.")]
     known = [manifest for run in begun if (manifest := run.manifest()).status == "complete"]
-    whole = [m for m in known if m.track == track and not m.partial]
+    whole = [m for m in known if m.track == track and not (m.partial or m.degradation)]
     return {m.entry.name: m for m in sorted(whole, key=lambda m: m.started)}
 
 

@@ -113,12 +113,18 @@ def _named(competitors: Sequence[Competitor]) -> list[Competitor]:
 def _of_entry(name: str, task: Task, results: Path) -> list[Known]:
     """The complete runs of an entry on a task; a run's id begins with both.
 
+    Runs on degraded images are left out: they are named by their ids.
+
     ``NAME@HASH`` are those of one model of this name: HASH begins its digest or its weights' hash.
     """
     entry, _, mark = name.partition("@")
     begun = [run for run in runs.all_runs(results) if run.name.startswith(f"{task.name}.{entry}.")]
     known: list[Known] = [(run, run.manifest()) for run in begun]
-    found = [(r, m) for r, m in known if m.status == "complete" and m.entry.name == entry]
+    found = [
+        (r, m)
+        for r, m in known
+        if m.status == "complete" and m.entry.name == entry and m.degradation is None
+    ]
     if not mark:
         return found
     chosen = [(r, m) for r, m in found if any(one.startswith(mark) for one in _hashes(m))]
@@ -210,6 +216,13 @@ def _check_alike(competitors: Sequence[Competitor], task: Task) -> None:
                 f"{manifest.task.name}, expected {task.digest[:12]} of {task.name}",
                 "results of different digests can't be compared: repeat the run",
             )
+        if _degradation(manifest) != _degradation(reference):
+            raise RequestError(
+                f"images of {first.name} are {_degradation(reference) or 'clean'}, those of "
+                f"{run.name} {_degradation(manifest) or 'clean'}",
+                "compare runs on the same images; `bench robustness --degrade` compares an entry "
+                "with itself on clean ones",
+            )
         one, other = manifest.data, reference.data
         for what, ours, theirs, same in (
             ("samples", one.ids_sha256, other.ids_sha256, one.ids_sha256 == other.ids_sha256),
@@ -221,6 +234,11 @@ def _check_alike(competitors: Sequence[Competitor], task: Task) -> None:
                     f"{first.name} and {_described(one, ours)} in {run.name}",
                     "repeat one of them on what the other was run on",
                 )
+
+
+def _degradation(manifest: Manifest) -> str:
+    """What was done to the images of a run; empty where nothing was."""
+    return manifest.degradation.name if manifest.degradation else ""
 
 
 def _same_data(one: DataRecord, other: DataRecord) -> bool:

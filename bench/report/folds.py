@@ -74,9 +74,9 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
     Args:
         rows: primary scores, with ``task``, ``task_digest``, ``track``, ``entry``, ``inputs``,
             ``division``, ``trust``, ``model``, ``trained_seed``, ``started``, ``checked``,
-            ``partial``, ``altered``, ``subset``, ``metric`` (as a task's ``primary``) and
-            ``value``. Of the runs of one model the newest counts; those that aren't ranked, or are
-            of an earlier version of their task, don't.
+            ``partial``, ``altered``, ``subset``, ``degradation``, ``metric`` (as a task's
+            ``primary``) and ``value``. Of the runs of one model the newest counts; those that
+            aren't ranked, or are of an earlier version of their task, don't.
     """
     known = groups()
     first_of = {name: first for first, named in known.items() for name in named}
@@ -91,7 +91,8 @@ def summaries(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
     found: dict[_Common, dict[str, dict[Made, float]]] = defaultdict(dict)
     for row in ordered:
         name, value = row["task"], row["value"]
-        unranked = row["partial"] or row["altered"] or row["subset"] or value is None
+        apart = row["partial"] or row["altered"] or row["subset"] or row["degradation"]
+        unranked = apart or value is None
         if unranked or digests.get(name) != row["task_digest"]:
             continue
         fields = {

@@ -94,7 +94,8 @@ def curves(
     for one in sorted(manifests, key=lambda manifest: manifest.started):
         recorded = one.entry.labels
         same = (one.task.name, one.task.digest, one.track) == (task.name, task.digest, track)
-        if recorded is None or not same or one.partial or one.status != "complete":
+        left_out = one.partial or one.degradation or one.status != "complete"
+        if recorded is None or not same or left_out:
             continue
         found = Labels.model_validate(recorded)
         drawn.append(Drawn(base_name(one), found, _samples(one), one.run, of_manifest(one)))

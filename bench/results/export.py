@@ -30,7 +30,7 @@ case when r.trust = 'rerun' then r.entry_digest
 r.manifest ->> '$.entry.labels' as subset,
 try_cast(r.manifest ->> '$.entry.trained.seed' as bigint) as trained_seed, r.started,
 m.metric, m.average, m.label, m.slice, m.value, m.low, m.high, m.samples, m.is_primary, m.classes,
-m.units, m.sampling_unit
+m.units, m.sampling_unit, coalesce(r.manifest ->> '$.degradation.name', '') as degradation
 """
 
 _HUB_TASKS = {"multilabel": "image-classification", "segmentation": "image-segmentation"}
@@ -103,7 +103,7 @@ def worst_groups(results: Path, task: str, track: str) -> list[tuple[str, str, S
            m.classes, m.units, m.sampling_unit
     from metrics m join runs r using (run)
     where r.task = ? and r.track = ? and (ends_with(m.slice, ?) or ends_with(m.slice, ?))
-          and not r.partial and not r.altered
+          and not r.partial and not r.altered and (r.manifest ->> '$.degradation.name') is null
     order by r.entry, r.run, m.slice
     """
     with store.connect(results, write=False) as connection:
@@ -134,7 +134,8 @@ def _rank(row: Row) -> tuple[Any, ...]:
     value = sign * row["value"] if ranks else float("inf")
     unverified = row["checked"] == "unverified"
     track = (row["task"], row["track"], unverified, row["task_digest"])
-    group = (*track, row["partial"], row["altered"], row["subset"] != "")
+    apart = row["partial"], row["altered"], row["degradation"], row["subset"] != ""
+    group = (*track, *apart)
     named = (not row["is_primary"], row["slice"], row["metric"], row["average"])
     return (*group, *named, value, row["run"], row["label"])
 
@@ -172,6 +173,7 @@ def _run(row: Row) -> Row:
                 "checked",
                 "partial",
                 "altered",
+                "degradation",
                 "inputs",
                 "division",
                 "trust",
@@ -276,13 +278,14 @@ def _latest(found: Iterable[Row]) -> list[Row]:
         _legible(row)
         for row in found
         if row["is_primary"] and row["value"] is not None and row["track"] == "official"
-        if not row["partial"] and not row["altered"] and row["checked"] != "unverified"
+        if not (row["partial"] or row["altered"] or row["degradation"])
+        if row["checked"] != "unverified"
     ]
     names = sorted({row["entry"] for row in fit})
     if not names:
         raise RequestError(
             "no complete result on an official track to export",
-            "sample-track, partial, altered and unverified runs say too little and stay here",
+            "sample-track, partial, altered, degraded and unverified runs say too little",
         )
     if len(names) > 1:
         raise RequestError(

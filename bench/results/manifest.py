@@ -28,6 +28,7 @@ from bench.results.records import (
     CostRecord,
     Count,
     DataRecord,
+    DegradationRecord,
     DeterminismRecord,
     EntryRecord,
     HardwareRecord,
@@ -82,6 +83,8 @@ class Manifest(Record):
         inputs: the sensors a model was fed with, in words.
         entry: that was run.
         data: that was scored.
+        degradation: what was done to the images; None where nothing was. A run on degraded images
+            is never ranked.
         seed: of training.
         device: such as ``cpu`` or ``cuda:0``; ``not declared`` for predictions made elsewhere.
         precision: such as ``32-true``; ``not declared`` for predictions made elsewhere.
@@ -118,6 +121,7 @@ class Manifest(Record):
     inputs: Text
     entry: EntryRecord
     data: DataRecord
+    degradation: DegradationRecord | None = None
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
     device: Text
     precision: Text
@@ -204,6 +208,10 @@ class Manifest(Record):
         """The manifest of a submission's run under another name, with where its entry is from."""
         entry = self.entry.model_copy(update={"source": identity.source})
         return self.model_copy(update={"run": run, "identity": identity, "entry": entry})
+
+    def degraded_by(self, degradation: DegradationRecord) -> "Manifest":
+        """The manifest of a run on degraded images, which is of the open division."""
+        return self.model_copy(update={"degradation": degradation, "division": "open"})
 
     @property
     def primary(self) -> Score | None:

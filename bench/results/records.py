@@ -49,6 +49,8 @@ class Identity(Record):
         device: ``cpu`` or ``cuda``; ``not declared`` for predictions made elsewhere.
         precision: such as ``32-true``; ``not declared`` for predictions made elsewhere.
         source: the repository on the Hub and its commit, of a submission that was taken in.
+        degradation: the name and the fingerprint of what was done to the images; None where
+            nothing was.
     """
 
     task: Texts
@@ -59,10 +61,15 @@ class Identity(Record):
     device: str
     precision: str
     source: str | None = None
+    degradation: Texts | None = None
 
     def from_source(self, source: str) -> Self:
         """That of a submission from a repository."""
         return self.model_copy(update={"source": source})
+
+    def degraded_by(self, name: str, fingerprint: str) -> Self:
+        """That of a run on degraded images."""
+        return self.model_copy(update={"degradation": (name, fingerprint)})
 
 
 class TaskRecord(Record):
@@ -270,6 +277,27 @@ class DataRecord(Record):
     files: FilesRecord | None = None
     missing: str = ""
     checked: Held = "unverified"
+
+
+class DegradationRecord(Record):
+    """What was done to the images of a test of robustness before the model saw them.
+
+    Attributes:
+        name: such as ``cloud=0.3`` or ``drop=B8A,B11``.
+        kind: ``drop``, ``cloud``, ``noise`` or ``gsd``.
+        magnitude: in the unit of the kind: number of bands, share of the image, standard deviations
+            of the band, metres.
+        bands: that were dropped.
+        meaning: what was done, in words.
+        sha256: of all that decides it.
+    """
+
+    name: Text
+    kind: Text
+    magnitude: FiniteFloat
+    bands: Texts = ()
+    meaning: Text
+    sha256: Text
 
 
 class HarnessRecord(Record):

@@ -236,6 +236,26 @@ def _cropped(values: NDArray[Any], side: int, resampling: Resampling) -> NDArray
     return resized[top : top + side, left : left + side]
 
 
+def native_statistics(
+    contract: InputContract, bands: Mapping[str, Band]
+) -> dict[str, tuple[float, float]]:
+    """The mean and standard deviation of each band of a contract in the unit of the dataset.
+
+    Bands without statistics (mean 0 and std 1) are left out, as are those whose units no straight
+    line connects.
+    """
+    found = {}
+    for name, mean, std in zip(contract.bands, contract.mean, contract.std, strict=True):
+        wanted = contract.units[bands[name].sensor]
+        convert = _conversion(name, bands[name], contract.units)
+        curved = convert is not None and "linear power" in (wanted, bands[name].unit)
+        if (mean, std) == (0, 1) or curved:
+            continue
+        step = 1.0 if convert is None else float(convert(np.ones(1, np.float32))[0])
+        found[name] = (mean / step, std / step)
+    return found
+
+
 def inputs_of(bands: Sequence[str], available: Mapping[str, Band]) -> str:
     """The sensors behind ``bands`` in words, such as ``sentinel-1-grd + sentinel-2-l2a``."""
     return " + ".join(sorted({available[name].sensor for name in bands}))

@@ -205,7 +205,8 @@ def _claimed(found: Entry | Predicted, task: Task, results: Path) -> Run:
         )
         # What a sync fetched is somebody's submission already.
         fetched = manifest.entry.source
-        if same and not (fetched or manifest.partial or checked.altered):
+        unranked = manifest.partial or manifest.degradation or checked.altered
+        if same and not (fetched or unranked):
             fitting.append((manifest.track == "official", manifest.started, run.name, run))
     if not fitting:
         folder = shown(found.folder) if found.folder else found.name

@@ -23,12 +23,14 @@ from bench.base import locks, provenance
 from bench.base.errors import BenchError
 from bench.base.files import atomic_path, sha256_file, sha256_json, write_bytes
 from bench.data import Dataset, ids_sha256
+from bench.kinds.common import degraded
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, arithmetic, to_device
 from bench.models import encoders
 from bench.models.extraction import extracted
 from bench.spec.contract import InputPipeline
+from bench.spec.degradation import Degradation
 from bench.spec.encoder import Encoder, Level
 
 FOLDER = "features"
@@ -111,6 +113,7 @@ def extract(
     device: str,
     precision: str,
     progress: Progress,
+    degradation: Degradation | None = None,
 ) -> Features:
     """The features of samples; those that are on disk are found again.
 
@@ -125,11 +128,12 @@ def extract(
         device: ``cpu`` or ``cuda``, with ``:index`` for a certain one.
         precision: ``32-true``, ``16-mixed`` or ``bf16-mixed``.
         progress: called with samples done and all samples.
+        degradation: of the images that the encoder sees.
 
     Raises:
         BenchError: a sample is damaged, the encoder fails, or what is on disk was changed.
     """
-    identity = {
+    identity: dict[str, Any] = {
         "encoder": encoder.identity(),
         "level": level,
         "data": data,
@@ -141,6 +145,10 @@ def extract(
         "hardware": provenance.hardware(device),
         "threads": torch.get_num_threads(),
     }
+    if degradation is not None:
+        known_by = degraded.fingerprint(kind.task, encoder.input, degradation)
+        identity["degradation"] = [degradation.name, known_by]
+        dataset = degraded.degraded(dataset, kind.task, encoder.input, degradation)
     key = sha256_json(identity)
     plain = "".join(one if one.isalnum() or one in "._-" else "-" for one in encoder.name)[:80]
     folder = root / FOLDER / f"{plain}-{level}-{key[:16]}"

@@ -33,6 +33,7 @@ def row(task, value, **changes):
         "partial": False,
         "altered": False,
         "subset": "",
+        "degradation": "",
         "metric": "iou_macro",
         "value": value,
     } | changes

@@ -274,7 +274,7 @@ def test_the_committed_json_schema_is_that_of_the_model():
     committed = Path(module.__file__).with_name("manifest.schema.json").read_text()
     assert committed == made, "run `make schema`"
     described = json.loads(made)
-    assert described["properties"].keys() == stored().keys() | {"left_out"}
+    assert described["properties"].keys() == stored().keys() | {"left_out", "degradation"}
 
 
 def test_a_score_takes_less_memory_than_a_dictionary_of_its_fields():

@@ -109,6 +109,8 @@ class Kind(ABC, Generic[D, S]):
         probes: how targets are learnt from features: ``labels``, each by itself, [N, outputs];
             one ``class`` of several, an index [N]; a ``value``; a ``caption``, of which the nearest
             is taken; empty where they can't be.
+        degradable: whether the images that its models see come from the dataset's ``read`` or
+            ``series``, so that they can be degraded: `bench.kinds.common.degraded`.
         dense: whether every pixel has a target, [N, height, width].
         drawn: how many samples are given to `draw`; they are spread evenly over those of a run.
         Settings: what a task of this kind may declare.
@@ -125,6 +127,7 @@ class Kind(ABC, Generic[D, S]):
     scores_pixels: ClassVar[bool] = False
     accepts: ClassVar[Sequence[str]] = ()
     probes: ClassVar[Literal["", "labels", "class", "value", "caption"]] = ""
+    degradable: ClassVar[bool] = False
     dense: ClassVar[bool] = False
     drawn: ClassVar[int] = 0
     Settings: type[S]

@@ -57,6 +57,7 @@ class Multilabel(ClassLogits[Settings]):
     Settings = Settings
     Options = Options
     probes = "labels"
+    degradable = True
 
     def schema(self) -> pa.Schema:
         """``sample``, ``targets`` uint8 [classes], ``logits`` float32 [classes]."""

@@ -225,6 +225,7 @@ def _folds(found: Iterable[Result], names: Sequence[str], words: Words) -> list[
             "model": result.made.model,
             "trained_seed": result.made.seed,
             "subset": result.subset,
+            "degradation": result.facts.get("degradation", ""),
         }
         for result in found
         if result.primary

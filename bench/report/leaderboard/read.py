@@ -44,6 +44,7 @@ _FACTS = {
     "learnt_data": "$.entry.trained.data",
     "dataset": "$.data.dataset",
     "split": "$.data.split",
+    "degradation": "$.degradation.name",
 }
 
 _RUNS = """
@@ -171,6 +172,8 @@ class Result:
             return "partial"
         if self.altered:
             return "altered"
+        if done := self.facts.get("degradation"):
+            return f"degraded: {done}"
         if self.subset:
             return SUBSET
         if self.primary is None:

@@ -257,7 +257,7 @@ function Controls({ board, table, columns, visible }) {
     ${count("reported") > 0 && html`<label><input type="checkbox" checked=${!list("hide").includes("reported")}
       onChange=${(event) => go({ hide: event.target.checked ? "" : "reported" })} /> reported numbers</label>`}
     ${count("partial") > 0 && html`<label><input type="checkbox" checked=${Boolean(view.partial)}
-      onChange=${(event) => go({ partial: event.target.checked ? "1" : "" })} /> partial runs (${count("partial")})</label>`}
+      onChange=${(event) => go({ partial: event.target.checked ? "1" : "" })} /> unranked runs (${count("partial")})</label>`}
     <span class="push"></span>
     <${Columns} columns=${columns.filter((column) => column.id !== "entry")} visible=${visible}
       onToggle=${(id) => toggled("columns", USUAL, visible, columns, id)} />

@@ -67,11 +67,12 @@ const WHY = {
   partial: "A partial run: it was scored on a part of the split and is never ranked.",
   altered: "Its folder isn't as it was when the run was scored, so it isn't ranked.",
   "label subset": "It learnt from a part of the training samples, so it isn't ranked: the label curves of its task show it.",
+  degraded: "Its images were degraded on purpose, so it is never ranked.",
   "no score": "Its primary metric is undefined, so it isn't ranked.",
 };
 
 function placeText(row, board) {
-  if (row.status !== "ranked") return WHY[row.why];
+  if (row.status !== "ranked") return WHY[row.why.split(":")[0]];
   const open = row.best === row.worst
     ? "its interval leaves no other rank open"
     : `its interval leaves ranks ${row.best} to ${row.worst} open`;
