@@ -45,4 +45,10 @@ def run(request: Request, subsets: Sequence[Labels], report: Report = SILENT) ->
         BenchError: a run failed; those before are recorded, and the next call goes on.
     """
     report = report.without_repetition()
-    return [stages.run(dataclasses.replace(request, labels=one), report) for one in subsets]
+    found: list[Manifest] = []
+    for one in subsets:
+        # All on one track, even if data appear or vanish meanwhile.
+        track = found[0].track if found else request.track
+        asked = dataclasses.replace(request, labels=one, track=track)
+        found.append(stages.run(asked, report))
+    return found

@@ -65,7 +65,12 @@ def run(request: Request, seeds: Sequence[int], report: Report = SILENT) -> list
     """
     _check_learns(request)
     report = report.without_repetition()
-    return [stages.run(dataclasses.replace(request, seed=seed), report) for seed in seeds]
+    found: list[Manifest] = []
+    for seed in seeds:
+        # All on one track, even if data appear or vanish meanwhile.
+        track = found[0].track if found else request.track
+        found.append(stages.run(dataclasses.replace(request, seed=seed, track=track), report))
+    return found
 
 
 def train(request: Request, seeds: Sequence[int], report: Report = SILENT) -> list[Entry]:

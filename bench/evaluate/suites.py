@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import few_labels, stages
 from bench.evaluate.reporting import SILENT, Report
-from bench.evaluate.request import Request
+from bench.evaluate.request import Request, Track
 from bench.results.manifest import Manifest
 from bench.spec.suite import Row, Suite
 
@@ -50,6 +50,7 @@ def run(
         BenchError: a run failed; those before are recorded, and the next call goes on.
     """
     report = report.without_repetition()
+    tracks: dict[str, Track] = {}
     for row in rows:
         sizes = [few_labels.parse(size, row.draws) for size in row.labels] or [[]]
         asked = itertools.product(row.models, row.tasks or suite.tasks, row.methods or ("",), sizes)
@@ -59,6 +60,8 @@ def run(
                 task=task,
                 model=model,
                 method=method,
+                # All of a task on one track, even if data appear or vanish meanwhile.
+                track=tracks.get(task, request.track),
                 given=row.input if method else None,
                 recipe=row.recipe,
             )
@@ -75,4 +78,5 @@ def run(
                 report.say(f"{model} {method} on {task} failed: {error.message}")
                 yield dataclasses.replace(outcome, refused=error.message)
             else:
+                tracks[task] = manifests[0].track
                 yield dataclasses.replace(outcome, manifests=tuple(manifests))
