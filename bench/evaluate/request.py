@@ -86,11 +86,6 @@ class Request:
 
     task: str
     model: str | Entry
-    method: str = ""
-    given: str | None = None
-    normalisation: Normalisation = "checkpoint"
-    labels: Labels | None = None
-    recipe: Mapping[str, Any] = field(default_factory=dict)
     track: Track | None = None
     device: str = "auto"
     devices: int = 1
@@ -102,6 +97,11 @@ class Request:
     degradation: Degradation | None = None
     force: bool = False
     results: Path = Path("results")
+    method: str = ""
+    given: str | None = None
+    normalisation: Normalisation = "checkpoint"
+    labels: Labels | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         task = str(absolute(self.task)) if self.task.endswith(".toml") else self.task
