@@ -12,6 +12,9 @@ from bench.cli._console import (
     Json,
     Quiet,
     Results,
+    interval,
+    number,
+    p_value,
     print_json,
     print_line,
     print_table,
@@ -38,7 +41,11 @@ def verb(
     ] = None,
     labels: Annotated[
         bool,
-        typer.Option("--labels", help="Scores against the number of labels, of any kind of task."),
+        typer.Option(
+            "--labels",
+            help="Scores against the number of labels, of any kind of task; of several entries "
+            "also their differences to the first, paired by subset and sample.",
+        ),
     ] = False,
     rate: Annotated[
         str, typer.Option(help="actual (bytes of the streams) or nominal (float32 latents).")
@@ -135,7 +142,7 @@ def _of_labels(
     import dataclasses
 
     from bench.cli._shown import show_label_curves
-    from bench.report import label_curves
+    from bench.report import label_curves, label_differences
     from bench.spec import task as tasks
 
     asked = tasks.load(task)
@@ -144,10 +151,29 @@ def _of_labels(
     chosen = track or min(tracks, default="sample")
     shown = [one for one in manifests if one.track == chosen]
     found = label_curves.curves(shown, asked, chosen, names)
+    paired = label_differences.differences(shown, asked, chosen, names) if names[1:] else []
     if as_json:
-        print_json([dataclasses.asdict(one) for one in found])
+        curves = [dataclasses.asdict(one) for one in found]
+        differences = [dataclasses.asdict(one) for one in paired]
+        print_json({"curves": curves, "differences": differences})
         return
     show_label_curves(shown, names)
+    if paired:
+        print_table(
+            [f"above {names[0]}", "labels", "draws", "difference", "95 % interval", "p"],
+            [
+                [
+                    one.entry,
+                    one.size,
+                    str(one.draws),
+                    number(one.value),
+                    interval(one.low, one.high),
+                    p_value(one.p),
+                ]
+                for one in paired
+            ],
+            right=[2, 3],
+        )
 
 
 def _shown(number: "Interval", digits: int, unit: str) -> list[str]:

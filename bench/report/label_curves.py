@@ -90,15 +90,7 @@ def curves(
     Raises:
         RequestError: there is no such run.
     """
-    drawn = []
-    for one in sorted(manifests, key=lambda manifest: manifest.started):
-        recorded = one.entry.labels
-        same = (one.task.name, one.task.digest, one.track) == (task.name, task.digest, track)
-        left_out = one.partial or one.degradation or one.status != "complete"
-        if recorded is None or not same or left_out:
-            continue
-        found = Labels.model_validate(recorded)
-        drawn.append(Drawn(base_name(one), found, _samples(one), one.run, of_manifest(one)))
+    drawn = subsets_of(manifests, task, track)
     groups = {curve.entry: curve for curve in of_drawn(task.primary, drawn)}
     for name in names:
         if name not in groups:
@@ -109,6 +101,20 @@ def curves(
             f"bench run --task {task.name} --model MODEL --labels 1%,10%,100%",
         )
     return [groups[name] for name in names or sorted(groups)]
+
+
+def subsets_of(manifests: Sequence[Manifest], task: Task, track: str) -> list[Drawn]:
+    """The complete runs of a task that learnt from subsets, by rising date."""
+    drawn = []
+    for one in sorted(manifests, key=lambda manifest: manifest.started):
+        recorded = one.entry.labels
+        same = (one.task.name, one.task.digest, one.track) == (task.name, task.digest, track)
+        left_out = one.partial or one.degradation or one.status != "complete"
+        if recorded is None or not same or left_out:
+            continue
+        found = Labels.model_validate(recorded)
+        drawn.append(Drawn(base_name(one), found, _samples(one), one.run, of_manifest(one)))
+    return drawn
 
 
 def of_drawn(primary: str, drawn: Iterable[Drawn]) -> list[Curve]:

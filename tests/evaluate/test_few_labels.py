@@ -1,5 +1,6 @@
 """Few labels and suites, from the command line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_each_draw_is_a_run_with_the_fingerprint_of_its_samples(recorded: Any) -
 
 def test_a_curve_has_the_mean_over_draws(recorded: Any) -> None:
     prompt, manifests = recorded
-    shown = prompt.in_process("curves --task reben-mlc --labels --json").json()
+    shown = prompt.in_process("curves --task reben-mlc --labels --json").json()["curves"]
     values = [
         next(s["value"] for s in one["scores"] if (s["metric"], s["average"]) == ("ap", "macro"))
         for one in manifests
@@ -54,6 +55,35 @@ def test_a_curve_has_the_mean_over_draws(recorded: Any) -> None:
     np.testing.assert_allclose(points[0]["value"], np.mean(values[:2]))
     steps = [points[0]["value"], points[1]["value"]]
     np.testing.assert_allclose(shown[0]["area"], np.mean(steps))  # a trapezoid of one step
+
+
+def test_entries_are_paired_by_subset_and_sample(recorded: Any) -> None:
+    from bench.metrics import stats
+    from bench.results.manifest import Manifest
+
+    prompt, _ = recorded
+    prompt.in_process(
+        f"run --task reben-mlc --model {ENCODER} --method knn --labels 50%,100% --draws 2 --quiet"
+    )
+    names = "timm-test_resnet-s2-ridge timm-test_resnet-s2-knn"
+    found = prompt.in_process(f"curves {names} --task reben-mlc --labels --json").json()
+    first, last = found["differences"]
+    assert (first["size"], first["draws"], last["size"], last["draws"]) == ("50%", 2, "100%", 1)
+    points = {one["entry"]: one["points"] for one in found["curves"]}
+    one, other = (points[name] for name in names.split())
+    np.testing.assert_allclose(first["value"], other[0]["value"] - one[0]["value"])
+    assert first["low"] < first["value"] < first["high"]
+    # Of one draw it is what two runs are compared by.
+    ids = (one[1]["runs"][0], other[1]["runs"][0])
+    stored = [(prompt.folder / "results" / "runs" / run / "run.json").read_text() for run in ids]
+    runs = [Manifest.model_validate(json.loads(text)) for text in stored]
+    left_out = [np.array(run.left_out) for run in runs]
+    spread = stats.spread_over_units(left_out[1] - left_out[0])
+    np.testing.assert_allclose(last["p"], stats.p_value(last["value"], spread))
+    assert (
+        "above timm-test_resnet-s2-ridge"
+        in prompt.in_process(f"curves {names} --task reben-mlc --labels").stdout
+    )
 
 
 def test_sizes_that_cannot_be_are_refused(recorded: Any) -> None:
