@@ -63,6 +63,7 @@ def fed(
         input=contract,
         side=side if dense else None,
         normalisation="checkpoint" if own else "task",
+        series=stated.series,
         channels=channels,
         bands=known_bands,
         unseen=tuple(band for band in base.bands if band not in chosen),

@@ -37,7 +37,7 @@ def extracted(network: nn.Module, declared: Encoder, inputs: Any, level: Level) 
         return _checked(found, declared, level, len(inputs))
     series = _padded(inputs)
     count = len(next(iter(series.values()))[0])
-    if getattr(network, "series", False):
+    if declared.series:
         return _checked(network.features(series, level), declared, level, count)  # type: ignore[operator]
     parts = [_by_season(network, declared, pixels, days, level) for pixels, days in series.values()]
     return torch.cat(parts, dim=1)

@@ -63,6 +63,7 @@ class Encoder(BaseModel):
         side: pixels a side to which images of that contract are brought, bilinearly, in front of
             the network; None where they aren't changed.
         normalisation: whose statistics that contract has.
+        series: whether it takes image series with their dates; others see each date by itself.
         channels: the band behind each of its channels, by the name of the channel; empty where it
             takes any bands.
         bands: what is known of each band of its contract.
@@ -81,6 +82,7 @@ class Encoder(BaseModel):
     input: InputContract
     side: Annotated[int | None, Field(exclude_if=lambda side: side is None)] = None
     normalisation: Normalisation
+    series: Annotated[bool, Field(exclude_if=lambda series: not series)] = False
     channels: dict[str, str] = {}
     bands: dict[str, Seen] = {}
     unseen: tuple[str, ...] = ()

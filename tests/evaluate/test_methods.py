@@ -12,6 +12,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from bench import kinds
 from bench.base.errors import BenchError, RequestError
 from bench.evaluate import stages
 from bench.evaluate.request import Request
@@ -346,3 +347,21 @@ def test_a_module_of_the_caller_is_an_encoder(sample_data: Path, tmp_path: Path)
 def test_pairs_of_images_are_refused() -> None:
     with pytest.raises(RequestError, match=r"pair|nothing is learnt"):
         methods.entry("timm:resnet18@a1_in1k", tasks.load("levir-cc-captioning"), "knn")
+
+
+@pytest.mark.parametrize("model", ["galileo:nano-random", "presto:random", ENCODER])
+def test_encoders_of_series_and_of_images_on_crops(
+    data_folder: Path, results: Path, model: str
+) -> None:
+    task = tasks.load("pastis-r-crop-mapping")
+    entry = methods.entry(model, task, "ridge")
+    assert entry.encoder is not None
+    blank = kinds.of(task).blank(entry.input)
+    assert blank is not None
+    network = encoders.network(entry.encoder)
+    found = extraction.extracted(network, entry.encoder, blank.inputs, "map")
+    assert found.shape[:2] == (1, entry.model.arguments["features"])
+    assert bool(torch.isfinite(found).all())
+    # One that takes series is given the sensors together, another sees each date by itself.
+    assert entry.encoder.series == (model != ENCODER)
+    assert len(entry.input.bands) == (12 if entry.encoder.series else 10)
