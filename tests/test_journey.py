@@ -43,7 +43,7 @@ def test_from_an_empty_folder_to_a_row(bench: Prompt, hub: Hub, sample_data: Pat
         r"^run +reben-mlc\.my-test_resnet\.sample\.\w+ in results/runs$", shown.stdout, re.M
     )
 
-    begin, submit, _, take_in = blocks("docs/submit.md")
+    begin, submit, _, _, take_in = blocks("docs/submit.md")
     assert "next: fill them in, then bench check my-entry" in bench.shell(begin).stdout
     path = here / "my-entry" / "entry.toml"
     told = tomllib.loads(path.read_text(encoding="utf-8"))

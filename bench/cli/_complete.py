@@ -39,7 +39,10 @@ def models(context: typer.Context, incomplete: str) -> Offered:
     return _fitting({*found, *(f"{source}:" for source in sources)}, incomplete)
 
 
-SOURCES = ("blip2", "hf", "open_clip", "predictions", "python", "timm")
+SOURCES = (
+    *("blip2", "efficientnet_lite", "embeddings", "galileo", "hf", "open_clip", "predictions"),
+    *("presto", "python", "timm", "torchgeo", "transformers"),
+)
 
 
 def runs(context: typer.Context, incomplete: str) -> Offered:

@@ -24,7 +24,8 @@ MODEL_HELP = (
     "A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], hf:OWNER/NAME[@REVISION], "
     "blip2:OWNER/NAME, an entry's folder, predictions:FILE, embeddings:FOLDER (with --method), or "
     "python:MODULE:FACTORY, called as FACTORY(in_channels=, outputs=, size=, **arguments); with "
-    "--method an encoder, such as timm:NAME@WEIGHTS."
+    "--method an encoder: timm:NAME@WEIGHTS, torchgeo:NAME, transformers:OWNER/NAME, "
+    "open_clip:NAME, presto:default, galileo:nano, efficientnet_lite:NAME, or a trained entry."
 )
 Model = Annotated[str, typer.Option("--model", help=MODEL_HELP, autocompletion=complete.models)]
 Method = Annotated[

@@ -194,23 +194,22 @@ def remarks(task: Task, observations: pa.Table, manifest: Manifest) -> list[str]
     own = kinds.of(task).remarks(observations)
     done = manifest.degradation
     degraded_by = [f"images were degraded, never ranked: {done.meaning}"] if done else []
-    return [*own, *degraded_by, *_of_model(manifest), *_unverified(manifest)]
+    of_model = [*_of_model(manifest.entry), *_of_encoder(manifest)]
+    return [*own, *degraded_by, *of_model, *_unverified(manifest)]
 
 
-def _of_model(manifest: Manifest) -> list[str]:
-    entry = manifest.entry
+def _of_model(entry: EntryRecord) -> list[str]:
     if entry.model is None or entry.input is None:
         return []  # It brought predictions.
     contract = InputContract.model_validate(entry.input.content())
-    found = models.remarks(Model.model_validate(entry.model.content()), contract)
-    if entry.encoder is not None:
-        found += _of_encoder(Encoder.model_validate(entry.encoder), manifest)
-    return found
+    return models.remarks(Model.model_validate(entry.model.content()), contract)
 
 
-def _of_encoder(encoder: Encoder, manifest: Manifest) -> list[str]:
+def _of_encoder(manifest: Manifest) -> list[str]:
     """What an encoder doesn't see, and whether it may have seen what is scored, in words."""
-    found = []
+    if manifest.entry.encoder is None:
+        return []
+    encoder, found = Encoder.model_validate(manifest.entry.encoder), []
     if encoder.unseen:
         found.append(f"{encoder.name} doesn't see {', '.join(encoder.unseen)}")
     dataset = manifest.data.dataset

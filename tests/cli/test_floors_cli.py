@@ -59,6 +59,7 @@ def said(monkeypatch, found, *known, name="net", partial=False):
     monkeypatch.setattr("bench.report.floors.floors_of", lambda task, data: list(known))
     manifest = SimpleNamespace(
         partial=partial,
+        degradation="",
         task=SimpleNamespace(name="t", primary="ap_macro"),
         data=SimpleNamespace(data_sha256="d"),
         entry=SimpleNamespace(name=name),

@@ -262,6 +262,7 @@ def test_verified_and_unverified_never_share_a_board_nor_a_mean(tmp_path):
             "model": name,
             "trained_seed": None,
             "subset": "",
+            "degradation": "",
             "checked": checked,
         }
         for day, (name, checked) in enumerate(

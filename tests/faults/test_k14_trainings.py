@@ -134,6 +134,7 @@ def test_a_mean_over_folds_counts_each_model_once_and_says_where_a_name_has_seve
             **{"task": task, "task_digest": digest, "value": value, "model": model},
             **{"trained_seed": seed, "started": f"2026-01-0{day}", "track": "official"},
             "subset": "",
+            "degradation": "",
             **{"entry": "e", "inputs": "s2", "division": "open", "trust": "rerun"},
             **{"partial": False, "altered": False, "checked": "count", "metric": "iou_macro"},
         }

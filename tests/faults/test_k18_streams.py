@@ -8,7 +8,7 @@ from bench import api
 from tests.typed import PROGRAM
 
 _RUN = "run --task reben-mlc --model resnet18-s1"
-_INTERNAL = {"baseline", "live", "rounds"}
+_INTERNAL = {"adapted", "baseline", "live", "rounds"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from bench import kinds
 from bench.base.errors import BenchError, RequestError
-from bench.evaluate import stages as evaluate
+from bench.evaluate import training
 from bench.evaluate.reporting import SILENT
 from bench.evaluate.request import Request
 from bench.kinds.common.batch import mirrored, mirrors
@@ -271,12 +271,12 @@ def test_the_classifier_is_trained_first_with_the_same_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[Request] = []
-    monkeypatch.setattr(evaluate, "_first", lambda before, report: asked.append(before))
+    monkeypatch.setattr(training, "_first", lambda before, report: asked.append(before))
     for one in STRATEGIES:
         model = f"{one}-s2"
         recipe = entries.baseline(model, TASK).recipe["sample"]
         request = Request(task=TASK.name, model=model, seed=3, device="cpu")
-        evaluate._teacher(request, KIND, recipe, "sample", SILENT)
+        training._teacher(request, KIND, recipe, "sample", SILENT)
     (found,) = asked
     assert (found.model, found.seed, found.track) == ("none-s2", 3, "sample")
     assert (found.task, found.device) == (TASK.name, "cpu")
