@@ -10,7 +10,6 @@ from bench import kinds
 from bench.base.files import write_bytes
 from bench.kinds.common import pictures
 from bench.spec import task as tasks
-from bench.spec.contract import InputPipeline
 
 if TYPE_CHECKING:
     from bench.evaluate.predict import Job
@@ -25,6 +24,7 @@ def draw(job: "Job") -> dict[str, str]:
     """
     from bench.kinds.common.observing import arithmetic, to_device
     from bench.models.running import load_model, place
+    from bench.train.context import pipeline_of
 
     task = tasks.load(job.task)
     kind = kinds.of(task)
@@ -33,7 +33,7 @@ def draw(job: "Job") -> dict[str, str]:
     dataset = job.dataset(task)
     device = place(job.device, 0)
     model = load_model(job.entry, kind.outputs(), device)
-    pipeline = InputPipeline(job.entry.input, task.bands)
+    pipeline = pipeline_of(job.entry, task, [job.features] if job.features else [])
     chosen = pictures.spread(job.samples, kind.drawn)
     batch = to_device(kind.load(dataset, pipeline, chosen), device)
     with torch.inference_mode(), arithmetic(device, job.precision):

@@ -69,7 +69,8 @@ def find(
     Args:
         name: ``SOURCE:NAME``.
         task: whose data it is fed.
-        given: the input of the task whose bands it gets; by default the first that it can take.
+        given: the input of the task whose bands it gets; by default the first of which it
+            sees all, else the first that it can take.
         normalisation: ``task`` for the task's statistics even where the checkpoint has its own.
         dense: whether places in images count, which then keep their size in its contract.
 
@@ -87,14 +88,17 @@ def find(
     others = [one for one in task.declaration["inputs"] if one not in task.inputs]
     inputs = [given] if given else [*task.inputs, *others]
     refused: list[RequestError] = []
+    possible: list[Encoder] = []
     for one in inputs:
         try:
-            found = fed(name, stated, task, one, normalisation, dense=dense)
+            possible.append(fed(name, stated, task, one, normalisation, dense=dense))
         except RequestError as error:
             refused.append(error)
-            continue
-        return found.model_copy(update={"weights": _weights(name, stated)})
-    raise refused[0]
+    if not possible:
+        raise refused[0]
+    # One of which no band is left out, if there is any.
+    found = next((one for one in possible if not one.unseen), possible[0])
+    return found.model_copy(update={"weights": _weights(name, stated)})
 
 
 def convert(name: str, file: Path | None) -> Path:
