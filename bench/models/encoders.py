@@ -69,8 +69,8 @@ def find(
     Args:
         name: ``SOURCE:NAME``.
         task: whose data it is fed.
-        given: the input of the task whose bands it gets; by default the first of which it
-            sees all, else the first that it can take.
+        given: the input of the task whose bands it gets; by default the one of which it
+            sees most bands; the first for an encoder of any bands.
         normalisation: ``task`` for the task's statistics even where the checkpoint has its own.
         dense: whether places in images count, which then keep their size in its contract.
 
@@ -96,8 +96,10 @@ def find(
             refused.append(error)
     if not possible:
         raise refused[0]
-    # One of which no band is left out, if there is any.
-    found = next((one for one in possible if not one.unseen), possible[0])
+    found = possible[0]
+    if stated.channels:
+        own = [one for one in possible if one.given in task.inputs] or possible
+        found = max(own, key=lambda one: (len(one.input.bands), -len(one.unseen)))
     return found.model_copy(update={"weights": _weights(name, stated)})
 
 
