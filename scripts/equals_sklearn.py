@@ -100,9 +100,15 @@ def _predicted(manifest: Manifest, x: Any, y: Any, t: Any, classes: int) -> tupl
     value = float(setting.split()[-1])
     if manifest.entry.method == "knn":
         near = KNeighborsClassifier(min(int(value), len(x)), metric="cosine", algorithm="brute")
-        return setting, near.fit(x, y).predict(t)
+        votes = near.fit(x, y).predict_proba(t)
+        # Of classes with as many votes scikit-learn takes the first, the head that of the nearest.
+        order = y[near.kneighbors(t, return_distance=False)]
+        places = np.arange(order.shape[1])
+        for column, label in enumerate(near.classes_):
+            votes[:, column] += 1e-5 * ((order == label) / 2.0**places).sum(axis=1)
+        return setting, near.classes_[votes.argmax(axis=1)]
     mean, std = x.mean(axis=0), x.std(axis=0)
-    varies = std > 1e-6
+    varies = std > 0
     z, u = (((some - mean) / np.where(varies, std, 1))[:, varies] for some in (x, t))
     if manifest.entry.method == "ridge":
         fitted = Ridge(alpha=value * len(z)).fit(z, np.eye(classes)[y])

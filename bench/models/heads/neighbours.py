@@ -15,6 +15,9 @@ NEIGHBOURS = (1, 3, 5, 10, 20, 50)
 
 _AT_ONCE = 1 << 14
 _HALF = 0.5
+_TIE = 1e-5
+"""What the nearest neighbour adds to the logit of its class, the next half of that, and so on."""
+_DECIDING = 8
 
 
 def directions(x: Array) -> Vectors:
@@ -106,8 +109,28 @@ def smoothed_logits(mean: torch.Tensor, k: int, task: Form) -> torch.Tensor:
     return ((k * mean + _HALF) / (k + _HALF * mean.shape[-1])).log()
 
 
+def preference(nearest: NDArray[np.int64], y: torch.Tensor, k: int) -> torch.Tensor:
+    """What decides between classes with as many neighbours, float64 [Q, outputs]: the nearer ones.
+
+    1e-5 for the class of the nearest neighbour, half of that for the next one and so on: less than
+    any difference between two numbers of neighbours makes in a logit.
+
+    Args:
+        nearest: [Q, K] of `neighbours`.
+        y: [N, outputs] targets.
+        k: neighbours that count, none over K.
+    """
+    chosen = torch.from_numpy(nearest)
+    found = torch.zeros(len(nearest), y.shape[1], dtype=torch.float64)
+    for place in range(min(k, _DECIDING)):
+        found += _TIE / 2**place * y[chosen[:, place]].double()
+    return found
+
+
 class Neighbours(Head):
     """The mean target of the k nearest training samples by cosine; see `neighbours`.
+
+    Of classes with as many neighbours that of the nearer ones comes first; see `preference`.
 
     Choices are those of `NEIGHBOURS` that are no more than there are samples. The state holds unit
     vectors, targets and weights of the samples and k; samples of weight 0 are left out. What it is
@@ -170,5 +193,8 @@ class Neighbours(Head):
         nearest = neighbours(directions(rows), self.x.cpu().numpy(), max(ks))
         found = means(nearest, self.y.cpu(), ks, self.weight.cpu())
         outputs = [smoothed_logits(mean, k, self.task) for mean, k in zip(found, ks, strict=True)]
+        if self.task == "class":
+            y = self.y.cpu()
+            outputs = [one + preference(nearest, y, k) for one, k in zip(outputs, ks, strict=True)]
         shape = len(ks), *features.shape[:-1], self.outputs
         return torch.stack(outputs).float().reshape(shape).to(features.device)

@@ -102,3 +102,22 @@ def test_no_more_neighbours_than_samples(count, choices):
 def test_one_without_samples_says_so():
     with pytest.raises(BenchError, match="fit first"):
         Neighbours(4, 3, "labels")(torch.ones(1, 4))
+
+
+def test_of_classes_with_as_many_neighbours_the_nearest_comes_first():
+    """k = 5 with two votes for each of two classes: no tie is left, probabilities stay."""
+    angles = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    classes = np.array([2, 1, 1, 2, 0])
+    head = Neighbours(2, 3, "class")
+    head.fit(x, np.eye(3, dtype=np.float32)[classes])
+    for k, wanted in ((1, 2), (3, 1), (5, 2)):
+        head.choose(head.choices_named.index(f"k {k}"))
+        logits = head(torch.tensor([[1.0, 0.0]]))
+        assert int(logits.argmax()) == wanted
+        assert len(logits.unique()) == len({*np.bincount(classes[:k], minlength=3)} | {0}) + (
+            k == 5
+        )
+    assert len(logits.unique()) == 3
+    found = softmax(logits.numpy(), axis=1)[0]
+    np.testing.assert_allclose(found, softmax(np.log([1.5, 2.5, 2.5])), atol=1e-5)
