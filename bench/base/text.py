@@ -2,7 +2,9 @@
 
 import codecs
 import csv
+import hashlib
 import io
+import re
 from pathlib import Path
 
 from bench.base.errors import BenchError
@@ -118,3 +120,15 @@ def rows(text: str, name: str, *, hint: str = "") -> list[list[str]]:
             f"{name}: expected rows of cells, found {cause} in line {reader.line_num}", hint
         ) from cause
     return [row for row in found if any(row)]
+
+
+def plain_name(text: str, longest: int) -> str:
+    """A text as a name of a file or an entry, of ASCII letters, digits and ``._-``.
+
+    What is longer than so many characters ends in the beginning of its hash, so that two long texts
+    that begin alike keep different names.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", text)
+    if len(plain) <= longest:
+        return plain
+    return f"{plain[: longest - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -10,6 +10,7 @@ from bench import data, kinds, models
 from bench.base import extras
 from bench.base.errors import BenchError, RequestError
 from bench.base.paths import absolute, results_root
+from bench.base.text import plain_name
 from bench.data import Dataset, listing
 from bench.evaluate import data_contents as contents
 from bench.evaluate.reporting import Report
@@ -138,7 +139,7 @@ class Request:
             raise RequestError(
                 f"entry {found.name} isn't trained here", "leave --labels away, it learns nothing"
             )
-        name = f"{found.name[:70]}-{self.labels.name.replace('%', 'pct')}"
+        name = f"{plain_name(found.name, methods.LONGEST)}-{self.labels.name.replace('%', 'pct')}"
         return found.model_copy(update={"labels": self.labels, "name": name})
 
     def _named(self, task: Task) -> AnyEntry:

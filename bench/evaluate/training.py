@@ -97,13 +97,13 @@ def trained(
                         f"{folder.name} was trained by {found.trained.harness}, here is {now}; "
                         "`bench train --force` repeats it"
                     )
-                return _reworded(found, model)
+                return _with_encoder(_reworded(found, model), model)
             shutil.rmtree(folder)
         splits = (task.training, task.validation)
         extracted = (features_of(request, resolved, model, split, report) for split in splits)
         features = [one for one in extracted if one is not None]
         report.say(f"training {model.name} by its {track} recipe, seed {request.seed}")
-        return follow(
+        made = follow(
             model,
             task,
             kind,
@@ -121,6 +121,7 @@ def trained(
             features=features,
             checked=checked,
         )
+        return _with_encoder(made, model)
 
 
 def features_of(
@@ -154,6 +155,11 @@ def features_of(
         degradation=degradation,
         progress=lambda done, total: report.progress(f"features  {split}", done, total),
     )
+
+
+def _with_encoder(made: Entry, model: Entry) -> Entry:
+    """A trained entry whose encoder knows where its file of weights lies on this machine."""
+    return made.model_copy(update={"encoder": model.encoder})
 
 
 def _reworded(trained: Entry, model: Entry) -> Entry:

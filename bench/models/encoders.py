@@ -56,6 +56,10 @@ class Network(Protocol):
         ...
 
 
+ENTRY = "entry"
+"""What stands before the colon of the name of an encoder that is a trained entry."""
+
+
 def find(
     name: str,
     task: Task,
@@ -149,7 +153,7 @@ def of_entry(entry: Entry, task: Task) -> Encoder:
         )
     learnt = [f"{entry.trained.task}, {entry.trained.track} track"] if entry.trained else []
     return Encoder(
-        name=f"entry:{entry.name}",
+        name=f"{ENTRY}:{entry.name}",
         architecture=entry.model.architecture,
         arguments={k: v for k, v in entry.model.arguments.items() if k != "pretrained"},
         given=next((one for one in task.inputs if task.input(one) == entry.input), "own"),
@@ -299,6 +303,11 @@ def find_file(encoder: Encoder) -> Path:
     """
     assert encoder.weights is not None
     source, _, rest = encoder.name.partition(":")
+    if source == ENTRY:
+        raise BenchError(
+            f"the weights of encoder {rest} are those of an entry, {encoder.weights.source}",
+            "name that entry by --model, and the method by --method",
+        )
     stated: Checkpoint = models.module_of(source, "checkpoint", encoder.name).checkpoint(rest)
     found = _weights(encoder.name, stated)
     if found is None or found.file is None or found.sha256 != encoder.weights.sha256:

@@ -163,7 +163,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _entry(raw: dict[str, Any], path: Path, task: Task) -> Entry:
-    given = raw.get("input")
+    given, encoder = raw.get("input"), raw.get("encoder")
+    stored = encoder.get("weights") if isinstance(encoder, dict) else None
+    if isinstance(stored, dict) and "file" in stored:
+        raise RequestError(
+            f"{path} names a file for the weights of its encoder",
+            "leave it away: they are found by the encoder's name, and held to their hash",
+        )
     if isinstance(given, str):
         raw = raw | {"input": task.input(given).model_dump()}
     return validated(Entry, raw | {"folder": path.parent}, path)

@@ -7,10 +7,11 @@ split chooses one; others learn by steps.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench import kinds, models
 from bench.base.errors import RequestError, unknown
+from bench.base.text import plain_name
 from bench.models import encoders, entries
 from bench.spec.encoder import Encoder, Level, Normalisation
 from bench.spec.entry import Entry
@@ -20,17 +21,8 @@ from bench.spec.task import Task
 if TYPE_CHECKING:
     from bench.kinds.common.kind import Kind
 
-Name = Literal[
-    "scratch",
-    "finetune",
-    "lora",
-    "knn",
-    "ridge",
-    "logistic",
-    "linear",
-    "attentive",
-    "upernet",
-]
+LONGEST = 70
+"""The most characters in the name of such an entry; a number of labels may come behind."""
 
 SOURCE = "adapted"
 """What stands before the colon of the architecture of such an entry."""
@@ -240,11 +232,12 @@ def _check_fits(method: str, kind: "Kind[Any, Any]") -> None:
 
 def _name(encoder: Encoder, method: str, normalisation: str) -> str:
     """Such as ``timm-resnet18-a1_in1k-s2-ridge``."""
-    plain = "".join(one if one.isalnum() or one in "._-" else "-" for one in encoder.name)
-    parts = [plain, encoder.given, method]
+    rest = [encoder.given, method]
     if normalisation == "task" and encoder.channels:
-        parts.append("task-statistics")
-    return "-".join(parts)[:96]
+        rest.append("task-statistics")
+    suffix = "-".join(rest)
+    # The method is never cut off: entries of one name are taken for trainings of one.
+    return f"{plain_name(encoder.name, LONGEST - 1 - len(suffix))}-{suffix}"
 
 
 def _recipes(task: Task, method: Method) -> dict[str, Any]:
@@ -262,7 +255,3 @@ def _recipes(task: Task, method: Method) -> dict[str, Any]:
             own["options"] = {}
         found[track] = shared | own
     return found
-
-
-__all__ = ["METHODS", "SOURCE", "Method", "Name", "entry", "of"]
-assert set(get_args(Name)) == set(METHODS)

@@ -58,11 +58,6 @@ class Channel(BaseModel):
     std: Annotated[float, Field(gt=0)] = 1.0
 
 
-def sentinel_2(name: str, **given: float | str) -> Channel:
-    """A channel that sees what a band of Sentinel-2 does, such as ``B8A``."""
-    return Channel(name=name, wavelength=WAVELENGTHS[name], **given)  # type: ignore[arg-type]
-
-
 def wavelength_of(name: str, band: Band) -> float | None:
     """The central wavelength in nm of a dataset's band; None of radar and of what isn't known."""
     if band.wavelength is not None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bench.base import locks, provenance
 from bench.base.errors import BenchError
 from bench.base.files import atomic_path, sha256_file, sha256_json, write_bytes
+from bench.base.text import plain_name
 from bench.data import Dataset, ids_sha256
 from bench.kinds.common import degraded
 from bench.kinds.common.batch import Batch
@@ -150,8 +151,7 @@ def extract(
         identity["degradation"] = [degradation.name, known_by]
         dataset = degraded.degraded(dataset, kind.task, encoder.input, degradation)
     key = sha256_json(identity)
-    plain = "".join(one if one.isalnum() or one in "._-" else "-" for one in encoder.name)[:80]
-    folder = root / FOLDER / f"{plain}-{level}-{key[:16]}"
+    folder = root / FOLDER / f"{plain_name(encoder.name, 80)}-{level}-{key[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     with locks.held(folder.with_name(f".{folder.name}.lock"), f"extracts {folder.name}"):
         found = Features(folder, samples)

@@ -315,6 +315,9 @@ def test_a_trained_entry_is_an_encoder(sample_data: Path, results: Path, short: 
     assert encoder is not None
     assert encoder["weights"]["sha256"] == trained.weights_sha256()  # type: ignore[index,call-overload]
     assert encoder["pretraining"] == ["reben-mlc, sample track"]
+    # What is found trained already knows its encoder's file as well.
+    again = stages.run(asked(results, "ridge", model=str(trained.folder), limit=3))
+    assert again.entry.digest == found.entry.digest
     with pytest.raises(RequestError, match="has no weights yet"):
         methods.entry("resnet18-s2", tasks.load(TASK), "ridge")
     with pytest.raises(RequestError, match="gives no features"):
@@ -365,3 +368,27 @@ def test_encoders_of_series_and_of_images_on_crops(
     # One that takes series is given the sensors together, another sees each date by itself.
     assert entry.encoder.series == (model != ENCODER)
     assert len(entry.input.bands) == (12 if entry.encoder.series else 10)
+
+
+def test_long_names_keep_the_method_and_stay_different() -> None:
+    task = tasks.load(TASK)
+    encoder = encoders.find(ENCODER, task)
+    long = [encoder.model_copy(update={"name": f"timm:{'x' * 90}{end}"}) for end in "ab"]
+    names = [
+        methods.entry(one, task, method).name for one in long for method in ("ridge", "logistic")
+    ]
+    assert len(set(names)) == 4
+    assert all(name.endswith(("-s2-ridge", "-s2-logistic")) for name in names)
+    assert max(map(len, names)) <= methods.LONGEST
+
+
+def test_an_entry_from_elsewhere_names_no_file_of_this_machine(tmp_path: Path) -> None:
+    from bench.models import entries
+
+    task = tasks.load(TASK)
+    entries.save(methods.entry(ENCODER, task, "ridge"), tmp_path)
+    path = tmp_path / "entry.toml"
+    weights = f'[encoder.weights]\nsource = "x"\nsha256 = "{"0" * 64}"\n'
+    path.write_text(path.read_text() + weights + 'file = "/etc/passwd"\n')
+    with pytest.raises(RequestError, match="names a file"):
+        entries.load(tmp_path, task)
