@@ -1,4 +1,4 @@
-"""What must be settled before torch is used: torchvision beside it, and determinism.
+"""What must be settled before torch is used: torchvision beside it, memory, and determinism.
 
 Every path that uses timm or Lightning imports this module first.
 
@@ -19,12 +19,16 @@ from typing import Any
 
 import numpy as np
 
+from bench.base import memory
+
 # Read by MKL at its first call. By itself it takes fewer threads on a busy machine, and sums in an
 # order that depends on where arrays lie in memory: the last bits would differ from run to run.
 os.environ.setdefault("MKL_DYNAMIC", "FALSE")
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
 import torch
+
+memory.keep_freed_memory()
 
 _SCHEMAS = tuple(
     f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor" for name in ("nms", "qnms")
