@@ -14,6 +14,7 @@ from markupsafe import Markup
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import write_bytes
 from bench.metrics.scales import known
+from bench.metrics.titles import title, unit
 from bench.report.folds import groups, summaries
 from bench.report.leaderboard.boards import UNVERIFIED, Board, boards
 from bench.report.leaderboard.encoders import Encoders
@@ -34,6 +35,8 @@ _ROW, _SCORE = 60, 6
 """Bytes of a row and of a score once they are compressed, where nothing repeats itself."""
 
 _DATA = '<script type="text/plain" id="data">'
+
+_STYLES = ("style", "board")
 
 _SCRIPTS = (
     "data",
@@ -82,6 +85,8 @@ def render(results: Path) -> str:
                 "title": words(about["title"], 160),
                 "kind": words(about["kind"]),
                 "primary": words(about["primary"]),
+                "label": words(title(about["primary"])),
+                "unit": words(unit(about["primary"])),
                 "lower": _lower(about["primary"]),
             }
             for name, about in zip(names, shown_tasks, strict=True)
@@ -132,7 +137,7 @@ def _frame(**content: Any) -> str:
     scripts = [(_HERE / "vendor" / library["script"]).read_text() for library in libraries()]
     own = "\n".join((_HERE / "assets" / f"{name}.js").read_text() for name in _SCRIPTS)
     scripts.append(f'(() => {{\n"use strict";\n{own}}})();\n')
-    style = (_HERE / "assets" / "style.css").read_text()
+    style = "\n".join((_HERE / "assets" / f"{name}.css").read_text() for name in _STYLES)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,

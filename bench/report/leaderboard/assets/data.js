@@ -23,6 +23,8 @@ const readTask = (task, index) => ({
   title: word(task.title),
   kind: word(task.kind),
   primary: word(task.primary),
+  label: word(task.label),
+  unit: word(task.unit),
   lower: task.lower,
 });
 
