@@ -4,7 +4,7 @@ BENCH := $(VENV)/bin/bench
 READY := $(VENV)/.ready
 FEDERATED := $(VENV)-federated
 
-.PHONY: env federated-env run test soak lint types schema bench wheel clean
+.PHONY: env federated-env run test soak lint types docs schema bench wheel clean
 
 env: $(READY)
 
@@ -51,6 +51,12 @@ lint: env
 types: env
 	$(VENV)/bin/mypy
 
+# The documentation as a site, in site/: docs/, and pages made of tasks, commands and the API. A link
+# that leads nowhere is an error.
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
+	@echo site/index.html
+
 # The JSON Schema of run.json, from the model that reads and writes it.
 schema: env
 	$(VENV)/bin/python scripts/manifest_schema.py
@@ -63,4 +69,4 @@ wheel: env
 	$(VENV)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) $(FEDERATED) dist build
+	rm -rf $(VENV) $(FEDERATED) dist build site

@@ -221,6 +221,16 @@ def test_a_page_is_made_before_anything_was_submitted(
     assert (page.folder / "page" / "index.html").is_file()
 
 
+def test_the_documentation_is_built_as_its_job_says(runner: Runner, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for path in Path(__file__).parents[2].iterdir():
+        (checkout / path.name).symlink_to(path)
+    job = replace(runner, folder=checkout)
+    assert job.run("leaderboard", "docs") == {"Build the documentation": 0}
+    assert "<html" in (checkout / "documentation" / "index.html").read_text(encoding="utf-8")
+
+
 def test_every_manifest_of_a_request_is_looked_at(
     hub: Hub, data_folder: Path, origin: Origin, runner: Runner, tmp_path: Path
 ) -> None:
