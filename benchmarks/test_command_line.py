@@ -38,6 +38,20 @@ def test_start(benchmark, arguments):
     )
 
 
+def test_completion(benchmark):
+    """A tab behind the beginning of a model's name, as bash asks for it."""
+    words = "bench run --task reben-mlc --model re"
+    asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "5"}
+    assert "resnet50" in benchmark.pedantic(bench, (), asked, rounds=9, warmup_rounds=1)
+    benchmark.extra_info.update(
+        name="completion of a model's name",
+        peer="-",
+        value=f"{benchmark.stats.stats.median:.3f} s",
+        target="0.15 s",
+        limit="imports of typer; TOML files of the task's baselines",
+    )
+
+
 def test_main_job(benchmark, tmp_path):
     """`make run` once its environment exists: simulate, train, predict, score, record."""
     arguments = ["run", "--task", "reben-mlc", "--model", "resnet50", "--track", "sample"]

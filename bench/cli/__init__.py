@@ -43,7 +43,8 @@ def _global_options(
 
 
 @functools.cache
-def _command_line() -> typer.Typer:
+def _command_line(only: str = "") -> typer.Typer:
+    """All verbs, or the one whose values are completed: a tab shouldn't wait for the others."""
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -51,17 +52,18 @@ def _command_line() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_global_options)
-    for found in pkgutil.iter_modules(__path__):
-        if found.name.startswith("_"):
+    names = [found.name for found in pkgutil.iter_modules(__path__)]
+    for name in [only] if only in names else names:
+        if name.startswith("_"):
             continue
-        module = importlib.import_module(f"{__name__}.{found.name}")
+        module = importlib.import_module(f"{__name__}.{name}")
         if hasattr(module, "app"):
             for verb in (*module.app.registered_commands, module.app.registered_callback):
                 if verb is not None:
                     verb.callback = _absolute_paths(verb.callback)
-            app.add_typer(module.app, name=found.name)
+            app.add_typer(module.app, name=name)
         else:
-            app.command(found.name)(_absolute_paths(module.verb))
+            app.command(name)(_absolute_paths(module.verb))
     return app
 
 
@@ -83,7 +85,7 @@ def main() -> None:
         logging.disable(logging.WARNING)
     try:
         try:
-            _command_line()()
+            _command_line(_completed_verb())()
         finally:
             # What is still in the buffer may not fit on the device, which is to be said.
             sys.stdout.flush()
@@ -105,6 +107,15 @@ def main() -> None:
         first = (str(error).splitlines() or [""])[0]
         hint = "`bench --debug ...` shows where"
         _end(error, f"unexpected {type(error).__name__}: {first}", hint, 1)
+
+
+def _completed_verb() -> str:
+    """The verb behind which a shell completes a word; empty where the verb itself is typed."""
+    if _COMPLETING not in os.environ:
+        return ""
+    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    _, verb, rest = (*typed.split(maxsplit=2), "", "", "")[:3]
+    return verb if rest or typed[-1:].isspace() else ""
 
 
 def _open_streams() -> None:

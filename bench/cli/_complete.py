@@ -1,13 +1,18 @@
-"""What a shell offers for the values of options: names of tasks, models, datasets, runs.
+"""What a shell offers for the values of options: names of tasks, models, datasets, runs, metrics.
 
 Names are read from files; nothing that is slow to import is imported.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import typer
 
 Offered = list[str]
+
+_LARGEST = 8 << 20
+"""Bytes of a manifest that is read for names of metrics."""
 
 
 def tasks(incomplete: str) -> Offered:
@@ -56,6 +61,84 @@ def runs(context: typer.Context, incomplete: str) -> Offered:
 def entries(context: typer.Context, incomplete: str) -> Offered:
     """Names of the entries that have runs there."""
     return _fitting({run.split(".")[1] for run in runs(context, "") if "." in run}, incomplete)
+
+
+def entries_and_runs(context: typer.Context, incomplete: str) -> Offered:
+    """Names of the entries that have runs there; ids of these runs once a task is begun."""
+    named = entries(context, incomplete)
+    return named or runs(context, incomplete)
+
+
+def runs_and_tasks(context: typer.Context, incomplete: str) -> Offered:
+    """Ids of runs, and names of tasks."""
+    return [*tasks(incomplete), *runs(context, incomplete)]
+
+
+def metrics(context: typer.Context, incomplete: str) -> Offered:
+    """Metrics of the task that was typed: those of a run of it, or the one that ranks."""
+    from bench.base.paths import results_root
+    from bench.spec import declared
+
+    known = declared.tasks()
+    asked = context.params.get("task") or ""
+    found = {one["primary"] for name, one in known.items() if asked in ("", name)}
+    folder = results_root(context.params.get("results")) / "runs"
+    for path in sorted(folder.glob(f"{asked}.*/run.json") if asked in known else ()):
+        if of_run := _metrics_of(path):
+            return _fitting(found | of_run, incomplete)
+    return _fitting(found, incomplete)
+
+
+def _metrics_of(path: Path) -> set[str]:
+    """The names of the aggregate scores in a manifest; nothing where it can't be read."""
+    try:
+        with path.open("rb") as stream:
+            scores = json.loads(stream.read(_LARGEST))["scores"]
+        return {f"{one['metric']}_{one['average']}" for one in scores if not one["label"]}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return set()
+
+
+def kinds(incomplete: str) -> Offered:
+    """Names of the kinds of tasks."""
+    from bench.spec import declared
+
+    return _fitting({task["kind"] for task in declared.tasks().values()}, incomplete)
+
+
+def suites(incomplete: str) -> Offered:
+    """Names of the suites."""
+    from bench.base.paths import shipped
+
+    return _fitting((path.stem for path in shipped("tasks").glob("suites/*.toml")), incomplete)
+
+
+def inputs(context: typer.Context, incomplete: str) -> Offered:
+    """Names of the inputs of the task that was typed."""
+    from bench.spec import declared
+
+    task = declared.tasks().get(context.params.get("task") or "", {})
+    return _fitting(task.get("inputs", ()), incomplete)
+
+
+def one_of(*values: str) -> Callable[[str], Offered]:
+    """Values that never change."""
+
+    def offered(incomplete: str) -> Offered:
+        return _fitting(values, incomplete)
+
+    return offered
+
+
+METHODS = (
+    *("scratch", "finetune", "lora", "knn", "ridge", "logistic", "linear", "attentive"),
+    "upernet",
+)
+tracks = one_of("official", "sample")
+methods = one_of(*METHODS)
+devices = one_of("auto", "cpu", "cuda")
+precisions = one_of("32-true", "16-mixed", "bf16-mixed")
+normalisations = one_of("checkpoint", "task")
 
 
 def _fitting(names: Iterable[str], incomplete: str) -> Offered:

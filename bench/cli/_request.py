@@ -34,17 +34,24 @@ Method = Annotated[
         "--method",
         help="How --model, the name of an encoder, becomes an entry: scratch, finetune, lora, knn, "
         "ridge, logistic, linear, attentive or upernet.",
+        autocompletion=complete.methods,
     ),
 ]
 Input = Annotated[
     str | None,
-    typer.Option("--input", help="The input of the task that an encoder is fed.", metavar="NAME"),
+    typer.Option(
+        "--input",
+        help="The input of the task that an encoder is fed.",
+        metavar="NAME",
+        autocompletion=complete.inputs,
+    ),
 ]
 Normalisation = Annotated[
     str,
     typer.Option(
         "--normalisation",
         help="Whose statistics an encoder's images are normalised by: checkpoint or task.",
+        autocompletion=complete.normalisations,
     ),
 ]
 Labels = Annotated[
@@ -61,12 +68,26 @@ Draws = Annotated[
 ]
 Track = Annotated[
     str | None,
-    typer.Option("--track", help="official or sample.  [default: official where its data is]"),
+    typer.Option(
+        "--track",
+        help="official or sample.  [default: official where its data is]",
+        autocompletion=complete.tracks,
+    ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="auto, cpu, cuda or cuda:N.", autocompletion=complete.devices),
+]
 Devices = Annotated[int, typer.Option("--devices", help="How many devices share the work.")]
 Nodes = Annotated[int, typer.Option("--nodes", help="How many machines train together.")]
-Precision = Annotated[str, typer.Option("--precision", help="32-true, 16-mixed or bf16-mixed.")]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="32-true, 16-mixed or bf16-mixed.",
+        autocompletion=complete.precisions,
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of training.")]
 Seeds = Annotated[
     str | None,

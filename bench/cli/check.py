@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import _complete as complete
 from bench.cli._console import Json, print_json, print_line, print_table
 
 
@@ -13,7 +14,12 @@ def verb(
         Path, typer.Argument(metavar="ENTRY|FILE", help="An entry's folder, or predictions.")
     ],
     task: Annotated[
-        str | None, typer.Option("--task", help="Name of a task.  [default: what entry.toml says]")
+        str | None,
+        typer.Option(
+            "--task",
+            help="Name of a task.  [default: what entry.toml says]",
+            autocompletion=complete.tasks,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -31,16 +31,23 @@ def verb(
         list[str],
         typer.Argument(
             help="Two or more: entries with results on the task (NAME or NAME@HASH), or run ids.",
-            autocompletion=complete.entries,
+            autocompletion=complete.entries_and_runs,
         ),
     ],
     task: options.Task,
     track: Annotated[
         str | None,
-        typer.Option(help="official or sample.  [default: official where all have it]"),
+        typer.Option(
+            help="official or sample.  [default: official where all have it]",
+            autocompletion=complete.tracks,
+        ),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Such as f1_micro.  [default: the one that ranks]")
+        str | None,
+        typer.Option(
+            help="Such as f1_micro.  [default: the one that ranks]",
+            autocompletion=complete.metrics,
+        ),
     ] = None,
     as_json: Json = False,
     results: Results = None,

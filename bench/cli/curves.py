@@ -36,7 +36,7 @@ def verb(
         list[str] | None,
         typer.Argument(
             help="The anchor, then others: entries with results, or run ids.",
-            autocompletion=complete.entries,
+            autocompletion=complete.entries_and_runs,
         ),
     ] = None,
     labels: Annotated[
@@ -48,12 +48,25 @@ def verb(
         ),
     ] = False,
     rate: Annotated[
-        str, typer.Option(help="actual (bytes of the streams) or nominal (float32 latents).")
+        str,
+        typer.Option(
+            help="actual (bytes of the streams) or nominal (float32 latents).",
+            autocompletion=complete.one_of("actual", "nominal"),
+        ),
     ] = "actual",
-    method: Annotated[str, typer.Option(help="akima, pchip or cubic.")] = "akima",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="akima, pchip or cubic.",
+            autocompletion=complete.one_of("akima", "pchip", "cubic"),
+        ),
+    ] = "akima",
     track: Annotated[
         str | None,
-        typer.Option(help="official or sample.  [default: official where all have it]"),
+        typer.Option(
+            help="official or sample.  [default: official where all have it]",
+            autocompletion=complete.tracks,
+        ),
     ] = None,
     as_json: Json = False,
     results: Results = None,

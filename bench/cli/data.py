@@ -91,7 +91,9 @@ def prepare(
 def verify(
     name: Name,
     pixels: Annotated[int, typer.Option(help="Samples whose pixels are read.")] = 1000,
-    track: Annotated[str, typer.Option(help="official or sample.")] = "official",
+    track: Annotated[
+        str, typer.Option(help="official or sample.", autocompletion=complete.tracks)
+    ] = "official",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from bench.base.errors import RequestError
+from bench.cli import _complete as complete
 from bench.cli import _request as options
 from bench.cli._console import (
     Json,
@@ -29,7 +30,12 @@ def make(
     task: options.Task,
     model: options.Model,
     method: Annotated[
-        str, typer.Option("--method", help="What they are for, which says of pixels or images.")
+        str,
+        typer.Option(
+            "--method",
+            help="What they are for, which says of pixels or images.",
+            autocompletion=complete.methods,
+        ),
     ] = "ridge",
     given: options.Input = None,
     normalisation: options.Normalisation = "checkpoint",

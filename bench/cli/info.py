@@ -40,7 +40,11 @@ def verb(
     ] = None,
     track: Annotated[
         str | None,
-        typer.Option("--track", help="Of --ids.  [default: official where its data is]"),
+        typer.Option(
+            "--track",
+            help="Of --ids.  [default: official where its data is]",
+            autocompletion=complete.tracks,
+        ),
     ] = None,
     prompts: Annotated[
         bool,

@@ -5,11 +5,15 @@ from typing import Annotated
 import typer
 
 from bench.base.errors import unknown
+from bench.cli import _complete as complete
 from bench.cli._console import Json, print_json, print_line, print_table
 
 
 def verb(
-    kind: Annotated[str | None, typer.Option(help="Only the tasks of one kind.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Only the tasks of one kind.", autocompletion=complete.kinds),
+    ] = None,
     suites: Annotated[bool, typer.Option("--suites", help="The suites instead.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Only their names, a line each.")] = False,
     plugins: Annotated[

@@ -17,7 +17,12 @@ def verb(
         typer.Option("--task", help="Only of one task.", autocompletion=complete.tasks),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Only one baseline with its input: resnet18-s1.")
+        str | None,
+        typer.Option(
+            "--model",
+            help="Only one baseline with its input: resnet18-s1.",
+            autocompletion=complete.models,
+        ),
     ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Make what it gives now the expectation.")

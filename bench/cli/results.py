@@ -56,7 +56,10 @@ def show(
     context: typer.Context,
     task: Task = None,
     entry: Entry = None,
-    track: Annotated[str | None, typer.Option("--track", help="official or sample only.")] = None,
+    track: Annotated[
+        str | None,
+        typer.Option("--track", help="official or sample only.", autocompletion=complete.tracks),
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="DATE", help="Started on this day or later.")
     ] = None,
@@ -197,7 +200,10 @@ def export(
 @app.command()
 def benefit(
     context: typer.Context,
-    track: Annotated[str, typer.Option("--track", help="official or sample.")] = "sample",
+    track: Annotated[
+        str,
+        typer.Option("--track", help="official or sample.", autocompletion=complete.tracks),
+    ] = "sample",
     as_json: Json = False,
     results: Results = None,
 ) -> None:

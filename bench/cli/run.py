@@ -27,6 +27,7 @@ def verb(
         typer.Option(
             help="All tasks of a suite in place of one, with --model or the suite's own models.",
             metavar="NAME",
+            autocompletion=complete.suites,
         ),
     ] = None,
     method: options.Method = None,
