@@ -13,7 +13,9 @@ from bench.report.leaderboard.read import Result
 LARGEST = 20_000
 """Bytes of a picture that a page carries."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
+"""Of the files that hold pictures of a run."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -41,18 +43,19 @@ def embedded(results: Path, boards: Sequence[Board], most: int) -> list[dict[str
 
 def _first(results: Path, result: Result) -> bytes:
     """The picture as its run noted it; empty where there is none that may be shown."""
-    noted = _noted(result.facts.get("pictures", ""))
-    name = min(noted, default="")
+    named = noted(result.facts.get("pictures", ""))
+    name = min(named, default="")
     path = results / "runs" / result.run / "pictures" / name
-    if not _NAME.fullmatch(name) or "/" in result.run or not path.is_file():
+    if not NAME.fullmatch(name) or "/" in result.run or not path.is_file():
         return b""
     with path.open("rb") as stream:
         content = stream.read(LARGEST + 1)
     right = content.startswith(_PNG) and len(content) <= LARGEST
-    return content if right and hashlib.sha256(content).hexdigest() == noted[name] else b""
+    return content if right and hashlib.sha256(content).hexdigest() == named[name] else b""
 
 
-def _noted(text: str) -> dict[str, object]:
+def noted(text: str) -> dict[str, object]:
+    """The pictures that a run noted in its manifest: SHA-256 by name of the file."""
     try:
         noted = json.loads(text or "{}")
     except (ValueError, RecursionError):

@@ -17,12 +17,15 @@ from bench.metrics.scales import known
 from bench.metrics.titles import title, unit
 from bench.report.folds import groups, summaries
 from bench.report.leaderboard.boards import UNVERIFIED, Board, boards
+from bench.report.leaderboard.catalogue import described
 from bench.report.leaderboard.encoders import Encoders
+from bench.report.leaderboard.expectations import SOURCE, expectations
 from bench.report.leaderboard.images import embedded
 from bench.report.leaderboard.pack import SHEET, compressed, crossed, diagram, packed
 from bench.report.leaderboard.read import Result, read
-from bench.report.leaderboard.reported import published
+from bench.report.leaderboard.reported import published, published_alone
 from bench.report.leaderboard.text import NAME, link, shown
+from bench.report.leaderboard.thumbnails import thumbnails
 from bench.report.leaderboard.words import Words
 from bench.spec import task as tasks
 from bench.spec.task import Task
@@ -34,9 +37,12 @@ PAGE = 1_000_000
 _ROW, _SCORE = 60, 6
 """Bytes of a row and of a score once they are compressed, where nothing repeats itself."""
 
+_PICTURES = 400_000
+"""Most bytes of the pictures of cards."""
+
 _DATA = '<script type="text/plain" id="data">'
 
-_STYLES = ("style", "board")
+_STYLES = ("style", "board", "gallery")
 
 _SCRIPTS = (
     "data",
@@ -46,6 +52,8 @@ _SCRIPTS = (
     "details",
     "labels",
     "board",
+    "gallery",
+    "across",
     "overview",
     "encoders",
     "start",
@@ -67,16 +75,21 @@ def render(results: Path) -> str:
     encoders = Encoders(words)
     names = sorted({board.task for board in all_boards} | set(declared))
     shown_tasks = [_task(name, declared.get(name), all_boards) for name in names]
+    current = [board for board in all_boards if _current(board, declared, all_boards)]
+    folds = {name: first for first, named in groups().items() for name in named if name != first}
     frame = _frame(
         tasks=shown_tasks,
-        newest=max((result.started for result in found), default=None),
-        runs=len(found),
-        scores=sum(len(result.scores) for result in found),
+        figures=_figures(found, [one for one in shown_tasks if one["name"] not in folds], reported),
+        expectations=expectations(found, current, len(reported)),
+        expected_by=SOURCE,
     )
     room = _most(frame, all_boards)
     drawn = embedded(results, all_boards, room * _SCORE // 4)
+    pictures_of = thumbnails(results, current, min(_PICTURES, room * _SCORE // 4))
     spent = sum(len(text) for pictures in drawn for text in pictures.values())
+    spent += sum(len(picture["image"]) for picture in pictures_of.values())
     columns_of = packed(all_boards, words, encoders, room - spent // _SCORE)
+    unrun = published_alone(all_boards, reported, declared)
     across = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
     content = {
         "tasks": [
@@ -88,21 +101,21 @@ def render(results: Path) -> str:
                 "label": words(title(about["primary"])),
                 "unit": words(unit(about["primary"])),
                 "lower": _lower(about["primary"]),
+                "fold_of": names.index(folds[name]) if name in folds else None,
+                **described(declared.get(name), words),
             }
             for name, about in zip(names, shown_tasks, strict=True)
         ],
         "boards": [
-            {
-                "task": names.index(board.task),
-                "track": board.track,
-                "version": board.version,
-                "digest": board.digest[:12],
-                "data": board.data[:12],
-                "current": _current(board, declared, all_boards),
-                "pictures": pictures,
-                **columns,
-            }
+            _identity(board, names)
+            | {"current": _current(board, declared, all_boards)}
+            | columns
+            | {"pictures": pictures}
             for board, columns, pictures in zip(all_boards, columns_of, drawn, strict=True)
+        ],
+        "unrun": [
+            _identity(board, names) | {"current": True} | columns | {"pictures": {}}
+            for board, columns in zip(unrun, packed(unrun, words, encoders, 0), strict=True)
         ],
         "reported": published(reported, names, words),
         "folds": _folds(found, names, words),
@@ -115,8 +128,36 @@ def render(results: Path) -> str:
             for track, indices in across.items()
         },
     }
+    content["pictures"] = pictures_of
     content |= {"sheet": SHEET, "encoders": encoders.packed, "words": words.texts}
     return frame.replace(_DATA, _DATA + compressed(content), 1)
+
+
+def _identity(board: Board, names: Sequence[str]) -> dict[str, Any]:
+    """Which board it is."""
+    return {
+        "task": names.index(board.task),
+        "track": board.track,
+        "version": board.version,
+        "digest": board.digest[:12],
+        "data": board.data[:12],
+    }
+
+
+def _figures(
+    found: Sequence[Result], shown_tasks: Sequence[dict[str, Any]], reported: Sequence[object]
+) -> list[tuple[str, str]]:
+    """The size of it all: figures with what they count."""
+    entries = {result.base for result in found}
+    kinds = {about["kind"] for about in shown_tasks}
+    newest = max((result.started for result in found), default=None)
+    return [
+        (f"{len(shown_tasks):,}", f"tasks of {len(kinds)} kinds"),
+        (f"{len(entries):,}", "entries"),
+        (f"{len(found):,}", "runs scored here"),
+        (f"{len(reported):,}", "published numbers beside them"),
+        (newest.strftime("%Y-%m-%d") if newest else "none yet", "newest run"),
+    ]
 
 
 def _lower(primary: str) -> bool:
@@ -134,6 +175,7 @@ def write(results: Path, out: Path) -> int:
 
 def _frame(**content: Any) -> str:
     """The page without its data."""
+    first = (_HERE / "assets" / "first.js").read_text()
     scripts = [(_HERE / "vendor" / library["script"]).read_text() for library in libraries()]
     own = "\n".join((_HERE / "assets" / f"{name}.js").read_text() for name in _SCRIPTS)
     scripts.append(f'(() => {{\n"use strict";\n{own}}})();\n')
@@ -147,7 +189,7 @@ def _frame(**content: Any) -> str:
     )
     policy = {
         "default-src": ["'none'"],
-        "script-src": [_hash(script) for script in scripts],
+        "script-src": [_hash(script) for script in (first, *scripts)],
         "style-src": [_hash(style)],
         "img-src": ["data:"],
         "base-uri": ["'none'"],
@@ -157,6 +199,7 @@ def _frame(**content: Any) -> str:
         policy="; ".join(" ".join([name, *values]) for name, values in policy.items()),
         scripts=[_inline(script) for script in scripts],
         style=_inline(style),
+        first=_inline(first),
         libraries=libraries(),
         **content,
     )

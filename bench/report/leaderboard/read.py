@@ -45,6 +45,8 @@ _FACTS = {
     "dataset": "$.data.dataset",
     "split": "$.data.split",
     "degradation": "$.degradation.name",
+    "recipe": "$.entry.trained.recipe",
+    "training_data": "$.entry.training_data",
 }
 
 _RUNS = """

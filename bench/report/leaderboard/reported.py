@@ -1,10 +1,12 @@
 """Published numbers, shown beside what was measured here and never ranked with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bench.report.leaderboard.boards import Board
 from bench.report.leaderboard.text import NOTE, link
 from bench.report.leaderboard.words import Words
+from bench.spec.task import Task
 
 
 def published(
@@ -32,6 +34,22 @@ def published(
         }
         for row in rows
         if row["task"] in tasks
+    ]
+
+
+def published_alone(
+    boards: Sequence[Board], rows: Iterable[dict[str, Any]], declared: Mapping[str, Task]
+) -> list[Board]:
+    """A board without runs for each task that has published numbers and no official results.
+
+    It is official, where published numbers stand.
+    """
+    having = {(board.task, board.digest) for board in boards if board.track == "official"}
+    reported = sorted({row["task"] for row in rows} & set(declared))
+    return [
+        Board(task.name, task.version, task.digest, task.kind, "official", "")
+        for task in (declared[name] for name in reported)
+        if (task.name, task.digest) not in having
     ]
 
 

@@ -68,7 +68,8 @@ class Browser:
         for log in ("browser", "performance"):
             self.driver.get_log(log)
         self.driver.get(f"{path.as_uri()}{view}")
-        self.wait("return document.querySelector('main > .active table, main > .active .banner')")
+        shown = "main > .active table, main > .active .banner, main > .active .cards"
+        self.wait(f"return document.querySelector('{shown}')")
         return self
 
     def run(self, script, *arguments):

@@ -38,17 +38,8 @@ def press(browser, text):
     )
 
 
-def test_the_overview_keeps_tracks_apart(chromium, page):
-    chromium.open(page)
-    assert chromium.texts("#overview h2") == ["Official track", "Sample track"]
-    assert chromium.texts("#overview .banner.sample b") == ["Simulated data."]
-    chromium.find(".tasks tbody a").click()
-    assert chromium.wait("return document.querySelector('.board') && location.hash") == TASK
-    assert chromium.texts("section.active h2")[0].startswith("Multi-label land cover")
-
-
 def test_entries_across_tasks_have_a_critical_difference_diagram(chromium, page):
-    chromium.open(page)
+    chromium.open(page, "#view=across")
     for track in ("official", "sample"):
         labels = chromium.run(
             "const s = document.querySelector(`svg.difference[aria-labelledby^="
@@ -86,9 +77,9 @@ def test_entries_across_tasks_have_a_critical_difference_diagram(chromium, page)
 def test_a_diagram_that_cannot_be_drawn_says_why(chromium, tmp_path):
     runs = [manifest("t", "a", 0.5), manifest("u", "a", 0.6), manifest("u", "b", 0.7)]
     leaderboard.write(recorded(tmp_path, *runs), tmp_path / "page.html")
-    chromium.open(tmp_path / "page.html")
+    chromium.open(tmp_path / "page.html", "#view=across")
     assert not chromium.run("return document.querySelector('svg.difference')")
-    (said,) = [text for text in chromium.texts("#overview .note") if "diagram" in text]
+    (said,) = [text for text in chromium.texts("#across .note") if "diagram" in text]
     assert said.endswith("needs two entries that share two tasks; here no two entries do.")
 
 
@@ -432,4 +423,4 @@ def test_the_best_floor_is_marked_and_what_cant_be_told_from_it(chromium, tmp_pa
     }
     assert len(chromium.texts(".board tr.floor")) == 1
     assert chromium.run("return document.querySelectorAll('.bar line.floor').length") == 4
-    assert "Best floor: floor-statistics-s2, 0.500" in chromium.texts(".note")[0]
+    assert "Best floor: floor-statistics-s2, 0.500" in chromium.texts("main > .active .note")[0]

@@ -48,7 +48,7 @@ def test_encoders_have_a_view_of_their_own_and_the_back_button_leaves_it(chromiu
     assert chromium.run("return document.title").startswith("Encoders")
     assert chromium.find("#to-encoders").get_attribute("aria-current") == "page"
     chromium.run("history.back()")
-    chromium.wait("return document.querySelector('#overview.active .tasks')")
+    chromium.wait("return document.querySelector('#overview.active .cards')")
     assert chromium.complaints() == []
 
 

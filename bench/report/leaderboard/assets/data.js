@@ -12,6 +12,7 @@ async function openData() {
   for (let index = 0; index < bytes.length; index += 1) bytes[index] = letters.charCodeAt(index);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   page = await new Response(stream).json();
+  page.boards.push(...page.unrun);
   page.encoders = page.encoders.map(readEncoder);
   tasks = page.tasks.map(readTask);
   boards = page.boards.map(readBoard);
@@ -26,6 +27,11 @@ const readTask = (task, index) => ({
   label: word(task.label),
   unit: word(task.unit),
   lower: task.lower,
+  foldOf: task.fold_of,
+  question: word(task.question),
+  sensors: task.sensors.map(([key, name]) => [word(key), word(name)]),
+  dataset: word(task.dataset),
+  data: word(task.data),
 });
 
 const readEncoder = (packed) => ({

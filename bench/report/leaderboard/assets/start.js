@@ -4,28 +4,49 @@ const sections = new Map(
   [...document.querySelectorAll("main > section.task")].map((section) => [section.dataset.task, section]),
 );
 const home = document.getElementById("overview");
-const encodersHome = document.getElementById("encoders");
+const views = {
+  encoders: { home: document.getElementById("encoders"), title: "Encoders", draw: () => html`<${EncodersView} />` },
+  across: { home: document.getElementById("across"), title: "Across tasks", draw: () => html`<${AcrossView} />` },
+};
 let mounted = null;
 
 update = () => {
   chooseTheme();
   const task = tasks.find((each) => each.name === view.task);
   const section = task && sections.get(task.name);
-  const matrix = !section && view.view === "encoders";
-  const active = section ?? (matrix ? encodersHome : home);
+  const chosen = !section && Object.hasOwn(views, view.view) ? views[view.view] : null;
+  const active = section ?? chosen?.home ?? home;
   const target = section ? section.querySelector(".mount") : active;
   if (mounted && mounted !== target) render(null, mounted);
   mounted = target;
-  for (const other of [home, encodersHome, ...sections.values()]) other.classList.toggle("active", other === active);
-  document.getElementById("all").hidden = active === home;
-  const link = document.getElementById("to-encoders");
-  link.hidden = !page.encoders.length;
-  if (matrix) link.setAttribute("aria-current", "page");
-  else link.removeAttribute("aria-current");
-  document.title = section ? `${task.title} – rs-bench` : matrix ? "Encoders – rs-bench" : "rs-bench leaderboard";
-  render(section ? html`<${TaskView} key=${task.name} task=${task} />`
-    : matrix ? html`<${EncodersView} />` : html`<${Overview} />`, target);
+  for (const other of [home, ...Object.values(views).map((each) => each.home), ...sections.values()]) {
+    other.classList.toggle("active", other === active);
+  }
+  document.documentElement.classList.toggle("elsewhere", active !== home);
+  document.getElementById("to-encoders").hidden = !page.encoders.length;
+  document.getElementById("to-across").hidden = !page.standings.official.length && !page.standings.sample.length;
+  const at = section || view.view === "submit" ? "" : chosen ? view.view : "tasks";
+  for (const link of document.querySelectorAll("header.top nav a")) {
+    if (link.dataset.view === at) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = section ? `${task.title} – rs-bench` : chosen ? `${chosen.title} – rs-bench` : "rs-bench leaderboard";
+  render(section ? html`<${TaskView} key=${task.name} task=${task} />` : chosen ? chosen.draw() : html`<${Overview} />`, target);
 };
+
+// A link to the lines that submit a model: they are on the first screen.
+function showSubmit() {
+  const place = document.getElementById("submit");
+  place.scrollIntoView({ block: "nearest" });
+  place.focus({ preventScroll: true });
+}
+
+const copy = document.getElementById("copy-submit");
+copy.hidden = !navigator.clipboard;
+copy.addEventListener("click", async () => {
+  await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+  copy.textContent = "Copied";
+});
 
 for (const event of ["hashchange", "popstate"]) {
   window.addEventListener(event, () => { readAddress(); update(); });
@@ -36,13 +57,16 @@ document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
   document.getElementById("main").focus();
 });
-document.getElementById("to-encoders").addEventListener("click", (event) => follow({ view: "encoders" }).onClick(event));
-for (const link of document.querySelectorAll("a[data-home]")) {
-  link.addEventListener("click", (event) => follow({}).onClick(event));
+for (const link of document.querySelectorAll("header.top [data-view]")) {
+  const wanted = link.dataset.view === "tasks" ? {} : { view: link.dataset.view };
+  link.addEventListener("click", (event) => {
+    follow(wanted).onClick(event);
+    if (event.defaultPrevented && wanted.view === "submit") showSubmit();
+  });
 }
 
 readAddress();
-openData().then(update, (error) => {
+openData().then(() => { update(); if (view.view === "submit") showSubmit(); }, (error) => {
   home.classList.add("active");
   home.textContent = `This browser can't open the results (${error}); bench results prints them in a terminal.`;
 });
