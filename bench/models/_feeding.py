@@ -153,12 +153,13 @@ def _own(
             raise RequestError(
                 f"channels of one sensor are stated in {units[sensor]} and in {channel.unit}"
             )
+    side = _side(stated, base.size)
     contract = InputContract(
         bands=tuple(chosen),
         units=units,
-        size=base.size,
+        size=side,
         resampling=stated.resampling,
-        fit=stated.fit if base.size or stated.size else "stretch",
+        fit=stated.fit if side else "stretch",
         mean=tuple(channel.mean for channel in fed),
         std=tuple(channel.std for channel in fed),
         statistics=stated.statistics,

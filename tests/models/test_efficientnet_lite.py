@@ -81,3 +81,10 @@ def test_it_takes_any_bands_without_weights_and_radar_never_with_them() -> None:
             assert network.features(torch.randn(1, 12, 120, 120), "map").shape[2:] == (8, 8)
     with pytest.raises(RequestError, match="needs red"):
         encoders.find(NAME, REBEN, given="s1")
+
+
+def test_images_of_a_series_keep_their_size(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(weights))
+    # Its weights were learnt from pictures cut to 224 px; maps of a series stay whole.
+    found = encoders.find(NAME, tasks.load("pastis-r-crop-mapping"), given="s2", dense=True)
+    assert (found.input.size, found.input.fit) == (None, "stretch")
