@@ -3,7 +3,7 @@
 Nothing counts against an entry for a task that it has no result on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,27 @@ from bench.metrics.stats import (
     win_rates,
 )
 from bench.report.leaderboard.boards import Board, Row
+from bench.report.leaderboard.read import Result
 
 Floats = NDArray[np.float64]
+Name = Callable[[Result], str]
+
+
+def _entry(result: Result) -> str:
+    return result.entry
+
+
+@dataclass(frozen=True)
+class Group:
+    """Entries that have results on the same tasks, so that they may be ranked across them.
+
+    Attributes:
+        boards: positions of at least two boards.
+        entries: names of at least two entries, each of which stands on all of these boards.
+    """
+
+    boards: tuple[int, ...]
+    entries: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -48,9 +67,17 @@ class Standing:
     rows: dict[int, int]
 
 
-def standings(boards: Sequence[Board]) -> list[Standing]:
-    """Entries across boards, highest win rate first. A board without an entry doesn't touch it."""
-    rows = _rows(boards)
+def standings(
+    boards: Sequence[Board], name: Name = _entry, only: Collection[str] | None = None
+) -> list[Standing]:
+    """Entries across boards, highest win rate first. A board without an entry doesn't touch it.
+
+    Args:
+        boards: one for each task.
+        name: what an entry is called on all of them.
+        only: of these names; of all where it is None.
+    """
+    rows = entry_rows(boards, name, only)
     if not rows:
         return []
     tiers, scores = _tiers(boards, rows), _scores(boards, rows)
@@ -77,15 +104,35 @@ def standings(boards: Sequence[Board]) -> list[Standing]:
     return sorted(found, key=lambda s: (-(s.win_rate or 0.0), -len(s.rows), s.entry))
 
 
-def difference(boards: Sequence[Board]) -> tuple[list[str], CriticalDifference] | None:
+def difference(
+    boards: Sequence[Board], name: Name = _entry, only: Collection[str] | None = None
+) -> tuple[list[str], CriticalDifference] | None:
     """The `comparable` entries of some boards with what tells them apart; None without any."""
-    rows = _rows(boards)
+    rows = entry_rows(boards, name, only)
     scores = _scores(boards, rows)
     together = comparable(scores)
     if not together.any():
         return None
     names = [entry for entry, chosen in zip(rows, together, strict=True) if chosen]
     return names, critical_difference(scores[together])
+
+
+def shared_sets(boards: Sequence[Board], name: Name = _entry, most: int = 8) -> list[Group]:
+    """The largest sets of tasks and of entries that have results on all of them.
+
+    The first has the most results; each further one the most that stand in none before it.
+    """
+    rows = entry_rows(boards, name)
+    there = ~np.isnan(_scores(boards, rows))
+    names, new, found = list(rows), there.copy(), list[Group]()
+    while len(found) < most:
+        tasks, entries = _largest(there, new)
+        if not entries.any():
+            break
+        new[np.ix_(entries, tasks)] = False
+        chosen = frozenset(names[index] for index in np.flatnonzero(entries))
+        found.append(Group(tuple(np.flatnonzero(tasks).tolist()), chosen))
+    return found
 
 
 def comparable(scores: Floats) -> NDArray[np.bool_]:
@@ -102,28 +149,47 @@ def comparable(scores: Floats) -> NDArray[np.bool_]:
         Nobody where no two entries share two tasks.
     """
     there = ~np.isnan(scores)
+    return _largest(there, there)[1]
+
+
+def _largest(
+    there: NDArray[np.bool_], new: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The tasks [T] and entries [E] of the part without gaps that has the most new results.
+
+    Args:
+        there: [E, T], where an entry has a result.
+        new: [E, T], which of these count.
+    """
     patterns = np.unique(there, axis=0)
     # Products of floats are much faster than those of truth values.
-    counted = there.T.astype(np.float32)
-    chosen, most = np.zeros(len(scores), dtype=np.bool_), 0
+    counted, worth = there.T.astype(np.float32), new.astype(np.float32)
+    tasks_of = np.zeros(there.shape[1], dtype=np.bool_)
+    chosen, most = np.zeros(len(there), dtype=np.bool_), 0
     for index, pattern in enumerate(patterns):
-        shared = (pattern & patterns[index:]).astype(np.float32)
+        sets = pattern & patterns[index:]
+        shared = sets.astype(np.float32)
         tasks = shared.sum(axis=1)
         having = shared @ counted == tasks[:, None]
         entries = having.sum(axis=1)
-        results = np.where((tasks > 1) & (entries > 1), tasks * entries, 0)
+        counts = ((having.astype(np.float32) @ worth) * shared).sum(axis=1)
+        results = np.where((tasks > 1) & (entries > 1), counts, 0)
         best = int(results.argmax())
         if results[best] > most:
-            chosen, most = having[best], int(results[best])
-    return chosen
+            tasks_of, chosen, most = sets[best], having[best], int(results[best])
+    return tasks_of, chosen
 
 
-def _rows(boards: Sequence[Board]) -> dict[str, dict[int, int]]:
+def entry_rows(
+    boards: Sequence[Board], name: Name = _entry, only: Collection[str] | None = None
+) -> dict[str, dict[int, int]]:
     """By entry: its best row on each board; a later one has another input or trust."""
     rows: dict[str, dict[int, int]] = {}
     for index, board in enumerate(boards):
         for position, row in enumerate(board.ranked):
-            rows.setdefault(row.result.entry, {}).setdefault(index, position)
+            entry = name(row.result)
+            if only is None or entry in only:
+                rows.setdefault(entry, {}).setdefault(index, position)
     return rows
 
 

@@ -14,7 +14,6 @@ from bench.report.leaderboard import label_curves as labelled
 from bench.report.leaderboard.boards import Board, Row
 from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.floors import best_floor, compared
-from bench.report.leaderboard.overall import difference, standings
 from bench.report.leaderboard.read import Result, Score
 from bench.report.leaderboard.text import NOTE, link, pinned, shown
 from bench.report.leaderboard.words import HASH, Words, constant
@@ -37,9 +36,6 @@ SHEET = (
     ),
 )
 """The facts of a run that others often share, in the order in which the page has them."""
-
-_DRAWN = 20
-"""Entries in a critical-difference diagram; more of them can't be read."""
 
 _POINT = 4
 """As many scores weigh as much as a point of a label curve."""
@@ -91,64 +87,6 @@ def _row_of_run(board: Board) -> dict[str, int]:
     for index, row in enumerate(board.rows):
         found |= {other.run: index for other in row.others if other.run not in found}
     return found | {row.result.run: index for index, row in enumerate(board.rows)}
-
-
-def crossed(boards: Sequence[Board], indices: Sequence[int], words: Words) -> list[dict[str, Any]]:
-    """Entries across boards, as the page carries them.
-
-    Args:
-        boards: one for each task.
-        indices: their positions among all boards of the page.
-        words: where texts go.
-    """
-    return [
-        {
-            "entry": words(standing.entry),
-            "rate": _share(standing.win_rate),
-            "opponents": standing.opponents,
-            "rank": _share(standing.mean_rank),
-            "borda": _share(standing.borda),
-            "normalised": _share(standing.normalised),
-            "rows": [[indices[board], row] for board, row in sorted(standing.rows.items())],
-        }
-        for standing in standings(boards)
-    ]
-
-
-def diagram(boards: Sequence[Board], words: Words) -> dict[str, Any] | None:
-    """A critical-difference diagram of some boards; None where no two entries share two tasks.
-
-    All comparable entries count; of them the best are drawn, with the bars among these. A bar is
-    the positions of its first and last entry.
-    """
-    found = difference(boards)
-    if found is None:
-        return None
-    names, tested = found
-    order = sorted(range(len(names)), key=lambda entry: (tested.ranks[entry], names[entry]))
-    position = {entry: place for place, entry in enumerate(order)}
-    groups: list[list[int]] = []
-    for group in tested.groups:
-        places = sorted(position[entry] for entry in group)
-        last = min(places[-1], _DRAWN - 1)
-        # Bars that go on beyond the drawn entries would only repeat the first of them.
-        if last > (groups[-1][1] if groups else places[0]):
-            groups.append([places[0], last])
-    return {
-        "compared": len(names),
-        "tasks": tested.tasks,
-        "friedman": float(f"{tested.friedman:.4g}"),
-        "p": float(f"{tested.p:.3g}"),
-        "difference": round(tested.difference, 4),
-        "entries": [
-            [words(names[entry]), round(float(tested.ranks[entry]), 4)] for entry in order[:_DRAWN]
-        ],
-        "groups": groups,
-    }
-
-
-def _share(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _board(board: Board, words: Words) -> dict[str, Any]:

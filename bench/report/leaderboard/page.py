@@ -16,12 +16,13 @@ from bench.base.files import write_bytes
 from bench.metrics.scales import known
 from bench.metrics.titles import title, unit
 from bench.report.folds import groups, summaries
+from bench.report.leaderboard.across import across
 from bench.report.leaderboard.boards import UNVERIFIED, Board, boards
 from bench.report.leaderboard.catalogue import described
 from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.expectations import SOURCE, expectations
 from bench.report.leaderboard.images import embedded
-from bench.report.leaderboard.pack import SHEET, compressed, crossed, diagram, packed
+from bench.report.leaderboard.pack import SHEET, compressed, packed
 from bench.report.leaderboard.read import Result, read
 from bench.report.leaderboard.reported import published, published_alone
 from bench.report.leaderboard.text import NAME, link, shown
@@ -42,7 +43,7 @@ _PICTURES = 400_000
 
 _DATA = '<script type="text/plain" id="data">'
 
-_STYLES = ("style", "board", "gallery")
+_STYLES = ("style", "board", "gallery", "across")
 
 _SCRIPTS = (
     "data",
@@ -90,7 +91,7 @@ def render(results: Path) -> str:
     spent += sum(len(picture["image"]) for picture in pictures_of.values())
     columns_of = packed(all_boards, words, encoders, room - spent // _SCORE)
     unrun = published_alone(all_boards, reported, declared)
-    across = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
+    shared = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
     content = {
         "tasks": [
             {
@@ -119,13 +120,9 @@ def render(results: Path) -> str:
         ],
         "reported": published(reported, names, words),
         "folds": _folds(found, names, words),
-        "standings": {
-            track: crossed([all_boards[index] for index in indices], indices, words)
-            for track, indices in across.items()
-        },
-        "differences": {
-            track: diagram([all_boards[index] for index in indices], words)
-            for track, indices in across.items()
+        "across": {
+            track: across([all_boards[index] for index in indices], indices, declared, words)
+            for track, indices in shared.items()
         },
     }
     content["pictures"] = pictures_of

@@ -38,51 +38,6 @@ def press(browser, text):
     )
 
 
-def test_entries_across_tasks_have_a_critical_difference_diagram(chromium, page):
-    chromium.open(page, "#view=across")
-    for track in ("official", "sample"):
-        labels = chromium.run(
-            "const s = document.querySelector(`svg.difference[aria-labelledby^="
-            "difference-${arguments[0]}]`); return s.getAttribute('aria-labelledby').split(' ')"
-            ".map((id) => document.getElementById(id).textContent)",
-            track,
-        )
-        assert labels[0] == "Critical-difference diagram of 10 entries on 2 tasks"
-        assert labels[1].startswith("Mean ranks, best first: convnextv2_base 1.00, ")
-        assert "Not told apart: convnextv2_base to" in labels[1]
-    script = (
-        "return [...document.querySelectorAll('svg.difference .name')].map((e) => e.textContent)"
-    )
-    names = chromium.run(script)
-    assert len(names) == 20
-    assert names[0] == "convnextv2_base"
-    caption = chromium.texts("figcaption")[0]
-    for said in (
-        "Friedman p = 0.035",
-        "critical difference 9.58 (Nemenyi",
-        "1 entry without a result",
-    ):
-        assert said in caption
-    headings = [
-        "Entry",
-        "Win rate\N{BLACK DOWN-POINTING TRIANGLE}",
-        "Mean rank",
-        "Borda",
-        "Normalised",
-        "Tasks",
-    ]
-    assert chromium.texts(".across thead button")[:6] == headings
-
-
-def test_a_diagram_that_cannot_be_drawn_says_why(chromium, tmp_path):
-    runs = [manifest("t", "a", 0.5), manifest("u", "a", 0.6), manifest("u", "b", 0.7)]
-    leaderboard.write(recorded(tmp_path, *runs), tmp_path / "page.html")
-    chromium.open(tmp_path / "page.html", "#view=across")
-    assert not chromium.run("return document.querySelector('svg.difference')")
-    (said,) = [text for text in chromium.texts("#across .note") if "diagram" in text]
-    assert said.endswith("needs two entries that share two tasks; here no two entries do.")
-
-
 def test_the_board_is_ranked_with_tiers(board):
     assert entries(board)[0] == "convnextv2_base"
     assert board.texts(".board tr.tier .tier-mark") == ["tier 1", "tier 2", "tier 3", "tier 4"]

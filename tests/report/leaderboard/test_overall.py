@@ -5,10 +5,13 @@ import pytest
 
 from bench.metrics import stats
 from bench.report import leaderboard
+from bench.report.leaderboard.across import diagram, name_across
 from bench.report.leaderboard.boards import boards
-from bench.report.leaderboard.overall import comparable, difference, standings
-from bench.report.leaderboard.pack import Words, diagram
+from bench.report.leaderboard.overall import comparable, difference, shared_sets, standings
 from bench.report.leaderboard.read import read
+from bench.report.leaderboard.words import Words
+from bench.spec import task as tasks
+from tests.report.leaderboard.encoded import adapted, declared
 from tests.report.leaderboard.fabricated import manifest, recorded, score
 from tests.report.leaderboard.test_page import content
 
@@ -127,11 +130,67 @@ def test_a_diagram_of_many_entries_draws_the_best(tmp_path):
     assert len({last for _, last in drawn["groups"]}) == len(drawn["groups"])
 
 
-def test_the_page_carries_them_for_each_track(tmp_path):
+def test_the_page_carries_each_set_of_tasks_that_entries_share(tmp_path):
     found = content(leaderboard.render(results(tmp_path, SCORES, ENTRIES)))
-    lines = {found["words"][line["entry"]]: line for line in found["standings"]["official"]}
-    shown = [lines[entry]["borda"] for entry in ENTRIES]
-    assert shown == pytest.approx(stats.borda(SCORES), abs=1e-4)
-    assert lines["once"]["rank"] is None
-    assert found["differences"]["official"]["compared"] == 3
-    assert found["differences"]["sample"] is None
+    words = found["words"]
+    first, second = found["across"]["official"]
+    named = {words[line["entry"]]: line for line in first["lines"]}
+    ranked = SCORES[:3]
+    wins = np.nanmean(stats.win_rates(ranked), axis=1)
+    for index, entry in enumerate("abc"):
+        assert named[entry]["rate"] == pytest.approx(wins[index], abs=1e-4)
+        assert named[entry]["rank"] == pytest.approx(stats.mean_ranks(ranked)[index], abs=1e-4)
+    # It has two of the three tasks: shown, and not ranked.
+    assert named["short"]["rate"] is None
+    assert named["short"]["rows"][2] == -1
+    assert "once" not in named
+    assert first["difference"]["compared"] == 3
+    assert {words[line["entry"]] for line in second["lines"]} == set("abc") | {"short"}
+    assert len(second["boards"]) == 2
+    assert found["across"]["sample"] == []
+
+
+def test_disjoint_tasks_make_sets_of_their_own(tmp_path):
+    scores = np.full((4, 4), NONE)
+    scores[:2, :2], scores[2:, 2:] = [[0.5, 0.6], [0.4, 0.7]], [[0.2, 0.3], [0.8, 0.9]]
+    groups = shared_sets(made(tmp_path, scores, "abcd", "tuvw"))
+    assert {(group.boards, group.entries) for group in groups} == {
+        ((0, 1), frozenset("ab")),
+        ((2, 3), frozenset("cd")),
+    }
+
+
+def test_every_set_is_without_gaps_and_brings_something_new(tmp_path):
+    chance = np.random.default_rng(0)
+    scores = np.where(chance.random((9, 6)) < 0.6, chance.random((9, 6)), NONE)
+    names = [f"e{index}" for index in range(9)]
+    groups = shared_sets(made(tmp_path, scores, names, "abcdef"))
+    seen = set()
+    for group in groups:
+        rows = [names.index(entry) for entry in group.entries]
+        assert not np.isnan(scores[np.ix_(rows, group.boards)]).any()
+        cells = {(row, task) for row in rows for task in group.boards}
+        assert cells - seen
+        seen |= cells
+    assert len(groups) > 1
+
+
+def test_floors_alone_are_no_set(tmp_path):
+    scores = np.array([[0.5, 0.6], [0.4, 0.7]])
+    page = leaderboard.render(results(tmp_path, scores, ("floor-a", "floor-b"), "tu"))
+    assert content(page)["across"]["official"] == []
+
+
+def test_an_entry_is_one_across_tasks_whatever_it_is_fed(tmp_path):
+    known = declared("timm:a", None, [])
+    runs = [
+        manifest("reben-mlc", "net-s1s2", 0.5),
+        manifest("rsscn7", "net-rgb", 0.5),
+        manifest("elsewhere", "net-rgb", 0.5),
+        adapted("rsscn7", known, "ridge", 0.4),
+    ]
+    name = name_across({task: tasks.load(task) for task in ("reben-mlc", "rsscn7")})
+    found = {result.task: name(result) for result in read(recorded(tmp_path, *runs))[0]}
+    names = sorted(name(result) for result in read(tmp_path)[0])
+    assert found["reben-mlc"] == "net"
+    assert names == ["net", "net", "net-rgb", "timm:a, ridge"]

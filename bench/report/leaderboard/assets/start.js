@@ -24,7 +24,7 @@ update = () => {
   }
   document.documentElement.classList.toggle("elsewhere", active !== home);
   document.getElementById("to-encoders").hidden = !page.encoders.length;
-  document.getElementById("to-across").hidden = !page.standings.official.length && !page.standings.sample.length;
+  document.getElementById("to-across").hidden = !page.across.official.length && !page.across.sample.length;
   const at = section || view.view === "submit" ? "" : chosen ? view.view : "tasks";
   for (const link of document.querySelectorAll("header.top nav a")) {
     if (link.dataset.view === at) link.setAttribute("aria-current", "page");
