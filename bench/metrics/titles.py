@@ -52,6 +52,7 @@ _AVERAGES = {
     "nominalcurve": ("", ", mean over the curve of nominal rates"),
     "t2i": ("", ", text to image"),
     "i2t": ("", ", image to text"),
+    "actual": ("", " by rate"),
     "worst": ("worst ", ""),
     "samples": ("", ", mean over samples"),
     "retrieved": ("", " of what was retrieved"),

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from bench.metrics.titles import title, unit
 from bench.report.leaderboard import encoders
 from bench.report.leaderboard import label_curves as labelled
 from bench.report.leaderboard.boards import Board, Row
 from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.floors import best_floor, compared
 from bench.report.leaderboard.read import Result, Score
-from bench.report.leaderboard.text import NOTE, link, pinned, shown
+from bench.report.leaderboard.text import NOTE, in_order, link, pinned, shown
 from bench.report.leaderboard.words import HASH, Words, constant
 
 _LARGEST = 0xD7FF - 35
@@ -242,9 +243,14 @@ def _scores(rows: Sequence[Sequence[Score]], words: Words, depth: int) -> list[d
             "metric": words(metric),
             "average": words(average),
             "label": words(label, 120),
+            "title": words(title(f"{metric}_{average}")),
+            "unit": words(unit(f"{metric}_{average}")),
+            "classes": max((one.classes or 0 for one in scores if one), default=0),
             **numbers(scores, 20),
         }
-        for (part, metric, average, label), scores in by_column.items()
+        for (part, metric, average, label), scores in sorted(
+            by_column.items(), key=lambda item: tuple(map(in_order, item[0]))
+        )
     ]
 
 

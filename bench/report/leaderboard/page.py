@@ -14,11 +14,12 @@ from markupsafe import Markup
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import write_bytes
 from bench.metrics.scales import known
-from bench.metrics.titles import title, unit
+from bench.metrics.titles import meaning, title, unit
 from bench.report.folds import groups, summaries
 from bench.report.leaderboard.across import across
 from bench.report.leaderboard.boards import UNVERIFIED, Board, boards
 from bench.report.leaderboard.catalogue import described
+from bench.report.leaderboard.citations import bibtex
 from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.expectations import SOURCE, expectations
 from bench.report.leaderboard.images import embedded
@@ -52,9 +53,12 @@ _SCRIPTS = (
     "charts",
     "details",
     "labels",
+    "published",
     "board",
     "gallery",
     "across",
+    "download",
+    "task",
     "overview",
     "encoders",
     "start",
@@ -101,6 +105,7 @@ def render(results: Path) -> str:
                 "primary": words(about["primary"]),
                 "label": words(title(about["primary"])),
                 "unit": words(unit(about["primary"])),
+                "bibtex": words.keep(_citation(declared.get(name))),
                 "lower": _lower(about["primary"]),
                 "fold_of": names.index(folds[name]) if name in folds else None,
                 **described(declared.get(name), words),
@@ -155,6 +160,13 @@ def _figures(
         (f"{len(reported):,}", "published numbers beside them"),
         (newest.strftime("%Y-%m-%d") if newest else "none yet", "newest run"),
     ]
+
+
+def _citation(task: Task | None) -> str:
+    if task is None:
+        return ""
+    declared = task.declaration
+    return bibtex(task.dataset, str(declared["citation"]), link(declared["url"]))
 
 
 def _lower(primary: str) -> bool:
@@ -311,6 +323,8 @@ def _task(name: str, task: Task | None, all_boards: Iterable[Board]) -> dict[str
         "title": shown(task.title, 160),
         "kind": task.kind,
         "primary": task.primary,
+        "label": title(task.primary),
+        "meaning": meaning(task.primary),
         "declared": {
             "version": task.version,
             "digest": task.digest,

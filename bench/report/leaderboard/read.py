@@ -60,7 +60,7 @@ from runs where ? in ('', task) order by task, run
 
 _SCORES = """
 select run, metric, average, label, slice, value, low, high, samples, is_primary, units,
-       sampling_unit
+       sampling_unit, classes
 from metrics where run in (select run from runs where ? in ('', task))
 order by run, is_primary desc, slice, average, metric, label
 """
@@ -80,6 +80,7 @@ class Score(NamedTuple):
     is_primary: bool
     units: int | None = None
     sampling_unit: str = "sample"
+    classes: int | None = None
 
     @property
     def column(self) -> tuple[str, str, str, str]:

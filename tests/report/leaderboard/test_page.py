@@ -136,7 +136,7 @@ def test_hostile_words_reach_the_markup_only_escaped(tmp_path):
 def test_megabytes_of_words_stay_small(tmp_path):
     about = {"note": "n" * 3_000_000, "title": "t" * 3_000_000, "url": "https://a/" + "u" * 10**6}
     text = leaderboard.render(recorded(tmp_path, manifest("t", "e", 0.5, about=about)))
-    (line,) = [word for word in content(text)["words"] if word.count("\n") > 5]
+    (line,) = [word for word in content(text)["words"] if word.count("\n") > 5 and "@" not in word]
     assert len(line) < 2 * 600 + 300
 
 

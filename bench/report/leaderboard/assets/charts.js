@@ -6,7 +6,7 @@ const COSTS = {
   speed: { label: "Samples per second", better: "more" },
 };
 
-const FRAME = { width: 640, height: 380, left: 64, right: 24, top: 16, bottom: 48 };
+const FRAME = { width: 520, height: 300, left: 52, right: 18, top: 22, bottom: 44 };
 
 // The entries that no other beats in score and cost at once, from cheap to costly.
 function paretoFront(points, better, lower) {
@@ -53,7 +53,6 @@ function CostChart({ board, cost, picks }) {
   const points = rowsOf(board)
     .filter((row) => row.status === "ranked" && row[cost] > 0)
     .map((row) => ({ row, x: row[cost], y: row.score.value, score: row.score }));
-  if (!points.length) return html`<p class="quiet">No ranked entry has this cost on record.</p>`;
   const { label, better } = COSTS[cost];
   const front = paretoFront(points, better, board.task.lower);
   const onFront = new Set(front);
@@ -74,9 +73,9 @@ function CostChart({ board, cost, picks }) {
   const placed = [];
   const order = [...points].sort((a, b) => onFront.has(a) - onFront.has(b));
   return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img"
-      aria-label=${`${board.task.primary} against ${label}. Pareto front: ${says.join("; ")}.`}>
+      aria-label=${`${board.task.label} against ${label}. Pareto front: ${says.join("; ")}.`}>
     <${Axes} xTicks=${logTicks(domain)} yTicks=${yTicks} x=${x} y=${y} xText=${short}
-      yText=${(tick) => fixed(tick, digits)} yLabel=${board.task.primary}
+      yText=${(tick) => fixed(tick, digits)} yLabel=${board.task.label}
       xLabel=${`${label} (log; ${better} is cheaper)`} />
     <path class="front" d=${steps.join("")} />
     ${order.map((point) => {
@@ -109,44 +108,50 @@ function CostChart({ board, cost, picks }) {
   </svg>`;
 }
 
-// Bars with intervals for up to three entries: one line for each class or slice.
+// Bars with intervals for up to three entries: one line for each class or slice. All numbers have the
+// digits that the intervals of most lines need.
 function BarTable({ caption, lines, rows, heading }) {
   const all = lines.flatMap((line) => line.scores);
+  const known = all.filter((score) => score && score.low !== null);
+  const digits = known.length ? Math.floor(d3.median(known, (score) => score.digits)) : rows[0].digits;
   const extent = extentOf(all);
   const from = Math.min(0, extent[0]);
   const to = extent[1] > 0.5 && extent[1] <= 1.1 && from === 0 ? 1 : Math.max(0, extent[1]);
-  const x = linear([from, to], 0, 220);
-  const zero = x(0);
+  const scale = linear([from, to], 0, 100);
+  const x = (value) => `${scale(value).toFixed(2)}%`;
   const thick = rows.length > 1 ? 8 : 12;
   const tall = rows.length * (thick + 3) + 3;
+  const classes = lines.some((line) => line.classes > 0);
+  const counts = lines.some((line) => (line.count ?? null) !== null);
   return html`<div class="scroll" role="region" tabindex="0" aria-label=${caption}>
     <table class="bars">
     <caption class="unseen">${caption}</caption>
-    <thead><tr><th scope="col">${heading}</th><th scope="col"><span class="unseen">Bars</span></th>
+    <thead><tr><th scope="col">${heading}</th><th scope="col" class="c-bars"><span class="unseen">Bars</span></th>
       ${rows.map((row, index) => html`<th scope="col" class="numeric"><span
-        class="key pick${index}" aria-hidden="true"></span>${row.entry}</th>`)}
-      <th scope="col" class="numeric">n</th></tr></thead>
+        class="key pick${index}" aria-hidden="true"></span>${rows.length > 1 ? row.entry : "value"}</th>`)}
+      ${classes && html`<th scope="col" class="numeric" title="Classes that occur in these samples">classes</th>`}
+      ${counts && html`<th scope="col" class="numeric">n</th>`}</tr></thead>
     <tbody>${lines.map((line) => html`<tr key=${line.name}>
       <th scope="row"><bdi>${line.name}</bdi></th>
-      <td><svg width="224" height=${tall} viewBox="0 0 224 ${tall}" aria-hidden="true">
-        <line class="tick" x1=${zero} x2=${zero} y1="0" y2=${tall} />
+      <td class="c-bars"><svg width="100%" height=${tall} aria-hidden="true">
+        <line class="tick" x1=${x(0)} x2=${x(0)} y1="0" y2=${tall} />
         ${line.scores.map((score, index) => {
           if (!score) return null;
           const top = 3 + index * (thick + 3);
-          const end = x(score.value);
+          const [left, right] = [Math.min(0, score.value), Math.max(0, score.value)].map(scale);
           return html`<g class="pick${index}">
-            <rect class="fill" x=${Math.min(zero, end)} y=${top} height=${thick}
-              width=${Math.abs(end - zero)} />
+            <rect class="fill" x="${left.toFixed(2)}%" y=${top} height=${thick} width="${(right - left).toFixed(2)}%" />
             ${score.low !== null && html`<line class="whisker" x1=${x(score.low)}
               x2=${x(score.high)} y1=${top + thick / 2} y2=${top + thick / 2} />`}
           </g>`;
         })}
       </svg></td>
       ${line.scores.map((score) => html`<td class="numeric">${score
-        ? html`<b>${fixed(score.value, score.digits)}</b>${" "}
-          <span class="quiet">${intervalText(score, score.digits)}</span>`
+        ? html`<b>${fixed(score.value, digits)}</b>${" "}
+          <span class="quiet">${intervalText(score, digits)}</span>`
         : "–"}</td>`)}
-      <td class="numeric quiet">${whole(line.scores.find(Boolean)?.samples)}</td>
+      ${classes && html`<td class="numeric quiet">${line.classes || "–"}</td>`}
+      ${counts && html`<td class="numeric quiet">${whole(line.count)}</td>`}
     </tr>`)}</tbody>
   </table></div>`;
 }
@@ -154,13 +159,19 @@ function BarTable({ caption, lines, rows, heading }) {
 // Scores whose label is a rate, such as bpppc=2.06, are points of a curve.
 const RATE = /^([A-Za-z][\w .-]*)=([0-9.]+(?:e-?\d+)?)$/;
 
+// What a rate is called on an axis; any other by its own name.
+const RATES = { bpppc: "bits per pixel and channel" };
+
 function curvesOf(board) {
   const found = new Map();
   for (const score of scoresOf(board)) {
     const match = score.slice ? null : RATE.exec(score.label);
     if (!match) continue;
-    const key = `${score.metric} against ${match[1]}`;
-    if (!found.has(key)) found.set(key, { key, metric: score.metric, rate: match[1], points: [] });
+    const metric = score.title.replace(/ by .*/, "");
+    const rateTitle = RATES[match[1]] ?? spaced(match[1]);
+    const key = `${metric} against ${rateTitle}`;
+    const called = score.unit ? `${metric}, ${score.unit}` : metric;
+    if (!found.has(key)) found.set(key, { key, metric: called, rate: match[1], rateTitle, points: [] });
     found.get(key).points.push({ rate: Number(match[2]), column: score.column });
   }
   return [...found.values()];
@@ -186,7 +197,7 @@ function CurveChart({ curve, rows, board }) {
       aria-label=${`${curve.key}: ${lines.map((line) => `${line.row.entry} ${line.points.map((p) =>
         `${fixed(p.score.value, digits)} at ${p.rate}`).join(", ")}`).join("; ")}`}>
     <${Axes} xTicks=${d3.ticks(...domain, 6)} yTicks=${d3.ticks(...extent, 6)} x=${x} y=${y}
-      xText=${String} yText=${(tick) => String(tick)} xLabel=${curve.rate} yLabel=${curve.metric} />
+      xText=${String} yText=${(tick) => String(tick)} xLabel=${curve.rateTitle} yLabel=${curve.metric} />
     ${lines.map((line, index) => html`<g key=${line.row.key} class="line pick${index}">
       <path class="stroke" d=${line.points.map((p, i) =>
         `${i ? "L" : "M"}${x(p.rate).toFixed(1)} ${y(p.score.value).toFixed(1)}`).join("")} />
@@ -197,7 +208,8 @@ function CurveChart({ curve, rows, board }) {
         <circle class="dot" cx=${x(p.rate)} cy=${y(p.score.value)} r="4" /></g>`)}
     </g>`)}
   </svg><figcaption class="quiet">${lines.map((line, index) => html`<span key=${line.row.key}><span
-      class="key pick${index}" aria-hidden="true"></span><bdi>${line.row.entry}</bdi>; </span>`)}vertical lines are 95 % intervals.</figcaption></figure>`;
+      class="key pick${index}" aria-hidden="true"></span><bdi>${line.row.entry}</bdi>; </span>`)}vertical lines are 95 % intervals.
+      ${" "}<${ChartTools} name=${`${board.task.name}-${curve.key}`} /></figcaption></figure>`;
 }
 
 // A critical-difference diagram (Demsar 2006), one line for each entry: names keep their size on a

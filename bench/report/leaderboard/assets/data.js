@@ -26,6 +26,7 @@ const readTask = (task, index) => ({
   primary: word(task.primary),
   label: word(task.label),
   unit: word(task.unit),
+  bibtex: word(task.bibtex),
   lower: task.lower,
   foldOf: task.fold_of,
   question: word(task.question),
@@ -179,6 +180,9 @@ function scoresOf(board) {
     metric: word(column.metric),
     average: word(column.average),
     label: word(column.label),
+    title: word(column.title),
+    unit: word(column.unit),
+    classes: column.classes,
     column,
   }));
   return board.scores;

@@ -30,7 +30,7 @@ function RunSheet({ row, board }) {
   return html`
     <p class="lead"><b>${fixed(row.score?.value, row.digits)}</b>${" "}
       ${intervalText(row.score, row.digits)}${" "}
-      <span class="quiet">${board.task.primary}, 95 % interval, n = ${whole(row.samples)},
+      <span class="quiet">${board.task.label}, 95 % interval, n = ${whole(row.samples)},
       ${" "}${board.track} track, ${row.division} division, ${row.trust}</span></p>
     <p>${placeText(row, board)}</p>
     ${facts.picture && h("img", {
@@ -56,7 +56,7 @@ function Publication({ row, board }) {
   ];
   return html`
     <p class="lead"><b>${reportedValue(source)}</b>${" "}
-      <span class="quiet">${board.task.primary}, trust level ${row.trust}${source.spread === null
+      <span class="quiet">${board.task.label}, trust level ${row.trust}${source.spread === null
         ? ", no interval" : ", ± standard deviation over seeds"}</span></p>
     <p>A publication's number: nobody ran or scored it here, so it is never ranked.</p>
     <dl class="facts">${lines.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}>
@@ -133,7 +133,7 @@ function learntLines({ encoder, method, saw }, board, facts) {
     ["Method", method],
     ["Settings tried", facts.searched.length > 0 && html`<ul class="plain">${facts.searched.map(([setting, value]) => html`<li>
       ${setting}: ${value !== null && value === best ? html`<b>${value}</b>` : value ?? "–"}</li>`)}</ul>
-      <span class="quiet">${board.task.primary} on the validation split, the best in bold</span>`],
+      <span class="quiet">${board.task.label} on the validation split, the best in bold</span>`],
     ["Learnt from", learnt && html`${learnt}, fingerprint <code>${facts.learntIds}</code>`],
     ["Training data", method && facts.learntData && html`fingerprint of training and validation samples <code>${facts.learntData}</code>`],
   ];
@@ -149,7 +149,7 @@ function AllScores({ row, board }) {
       first ${depth} rows only; <code>bench results --json</code> has them all.</p>`;
   }
   return html`<table class="plain-table"><caption>Other metrics, with 95 % intervals</caption><tbody>
-    ${scores.map((score) => html`<tr key=${score.id}><th scope="row">${score.metric} ${score.average}</th>
+    ${scores.map((score) => html`<tr key=${score.id}><th scope="row">${score.title}</th>
       <td class="numeric"><b>${fixed(score.found.value, score.found.digits)}</b></td>
       <td class="quiet">${intervalText(score.found, score.found.digits)}</td></tr>`)}
   </tbody></table>`;
@@ -157,9 +157,9 @@ function AllScores({ row, board }) {
 
 function Comparison({ board, rows }) {
   const metrics = [
-    { name: board.task.primary, of: (row) => row.score, digits: rows[0].digits },
+    { name: board.task.label, of: (row) => row.score, digits: rows[0].digits },
     ...scoresOf(board).filter((score) => !score.slice && !score.label).map((score) => ({
-      name: `${score.metric} ${score.average}`,
+      name: score.title,
       of: (row) => number(score.column, row.index),
       digits: score.column.digits,
     })),

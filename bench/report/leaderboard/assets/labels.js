@@ -52,9 +52,9 @@ function LabelChart({ board, curves }) {
   const says = curves.map((curve) => `${curve.name} ${curve.points.map((point) =>
     `${fixed(point.score?.value, fine)} at ${whole(Math.round(point.samples))}`).join(", ")}`);
   return html`<svg class="chart labels" viewBox="0 0 ${width} ${height}" role="img"
-      aria-label=${`${board.task.primary} against the number of training samples: ${says.join("; ")}.${floor ? ` Best floor, ${floor.entry}: ${fixed(floor.score?.value, fine)}.` : ""} The table has the intervals.`}>
+      aria-label=${`${board.task.label} against the number of training samples: ${says.join("; ")}.${floor ? ` Best floor, ${floor.entry}: ${fixed(floor.score?.value, fine)}.` : ""} The table has the intervals.`}>
     <${Axes} xTicks=${xTicks} yTicks=${yTicks} x=${x} y=${y} xText=${(samples) => whole(Math.round(samples))}
-      yText=${(tick) => fixed(tick, digits)} yLabel=${board.task.primary}
+      yText=${(tick) => fixed(tick, digits)} yLabel=${board.task.label}
       xLabel="Training samples (log)" />
     ${floor?.score && html`<g class="floor-line"><line x1=${left} x2=${width - right}
       y1=${y(floor.score.value).toFixed(1)} y2=${y(floor.score.value).toFixed(1)} />
@@ -89,7 +89,7 @@ function LabelTable({ board, curves }) {
     go({ lines: (names.includes(name) ? names.filter((each) => each !== name) : [...names, name]).join(",") || "none" });
   };
   return html`<div class="scroll tall" role="region" tabindex="0" aria-label="Scores by number of training samples">
-    <table class="by-labels"><caption class="unseen">${board.task.primary} of each entry by number of training samples</caption>
+    <table class="by-labels"><caption class="unseen">${board.task.label} of each entry by number of training samples</caption>
     <thead><tr><th scope="col"><span class="unseen">In the chart</span></th><th scope="col">Entry</th>
       ${columns.map(({ size, samples }) => html`<th scope="col" class="numeric">${size.replace("%", " %")}
         <span class="under always">n ${spanText(sizes.get(size), (each) => whole(Math.round(each)))}</span></th>`)}
@@ -125,7 +125,8 @@ function LabelCurves({ board }) {
   return html`<section class="label-curves" aria-labelledby="label-curves"><h3 id="label-curves">Label curves</h3>
     <div class="beside"><figure><${LabelChart} board=${board} curves=${curves} />
       <figcaption class="quiet">Vertical lines are 95 % intervals over test samples and draws.${bestFloor(board) && html` The
-        dashed line is the best floor, <bdi>${bestFloor(board).entry}</bdi>, which learnt from all samples.`} Entries are set a little apart so that none hides another.</figcaption></figure>
+        dashed line is the best floor, <bdi>${bestFloor(board).entry}</bdi>, which learnt from all samples.`} Entries are set a little apart so that none hides another.
+        ${" "}<${ChartTools} name=${`${board.task.name}-labels`} /></figcaption></figure>
     <div><${LabelTable} board=${board} curves=${curves} />
     <p class="quiet note">A score is the mean over draws of so many training samples; it opens the first draw. Area: the mean
       score over the logarithm of the number of samples, with its interval; areas of the same sizes can be compared.

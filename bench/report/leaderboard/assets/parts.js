@@ -40,21 +40,37 @@ function extentOf(scores) {
 const linear = ([from, to], left, right) => (value) =>
   left + ((value - from) / (to - from || 1)) * (right - left);
 
-// A value with its interval on the scale that all rows share.
-function IntervalBar({ score, extent, tone, floor }) {
+// A value with its interval on the scale that all rows share, over the whole width of its cell.
+function IntervalBar({ score, extent, tone, floor, published }) {
   if (!score) return null;
-  const x = linear(extent, 4, 116);
-  const middle = x(score.value).toFixed(1);
-  return html`<svg class="bar ${tone}" viewBox="0 0 120 14" width="120" height="14"
-      aria-hidden="true">
-    <line class="rail" x1="0" x2="120" y1="7" y2="7" />
-    ${floor !== undefined && html`<line class="floor" x1=${x(floor).toFixed(1)} x2=${x(floor).toFixed(1)} y1="0" y2="14" />`}
+  const scale = linear(extent, 1, 99);
+  const x = (value) => `${Math.min(100, Math.max(0, scale(value))).toFixed(2)}%`;
+  return html`<svg class="bar ${tone}" width="100%" height="18" aria-hidden="true">
+    <line class="rail" x1="0" x2="100%" y1="9" y2="9" />
+    ${floor !== undefined && html`<line class="floor" x1=${x(floor)} x2=${x(floor)} y1="-6" y2="24" />`}
     ${score.low !== null &&
-    html`<line class="range" x1=${x(score.low).toFixed(1)} x2=${x(score.high).toFixed(1)}
-      y1="7" y2="7" />`}
+    html`<line class="range" x1=${x(score.low)} x2=${x(score.high)} y1="9" y2="9" />`}
+    ${published?.map((each) => html`<svg x=${x(each.score.value)} y="9" class="other"><path d="M0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z" /></svg>`)}
     ${tone === "reported"
-      ? html`<path class="dot" d="M${middle} 3l4 4l-4 4l-4 -4z" />`
-      : html`<circle class="dot" cx=${middle} cy="7" r="3.2" />`}
+      ? html`<svg x=${x(score.value)} y="9" class="other"><path d="M0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z" /></svg>`
+      : html`<circle class="dot" cx=${x(score.value)} cy="9" r="4.5" />`}
+  </svg>`;
+}
+
+// Enough digits for the ticks of an axis, and no more.
+const tickDigits = (extent, count) => Math.max(0, -Math.floor(Math.log10(d3.tickStep(...extent, count)) + 1e-9));
+
+// The scale of the bars below it, with the floor's name at its line.
+function IntervalAxis({ board, extent }) {
+  const scale = linear(extent, 1, 99);
+  const ticks = d3.ticks(...extent, 5);
+  const digits = tickDigits(extent, 5);
+  const floor = bestFloor(board)?.score;
+  return html`<svg class="axis" width="100%" height="30" aria-hidden="true">
+    ${floor && html`<text class="floor-text" x="${scale(floor.value).toFixed(2)}%" y="9"
+      text-anchor=${scale(floor.value) > 80 ? "end" : scale(floor.value) < 20 ? "start" : "middle"}>floor</text>`}
+    ${ticks.map((tick) => html`<text x="${scale(tick).toFixed(2)}%" y="27"
+      text-anchor=${scale(tick) < 4 ? "start" : scale(tick) > 96 ? "end" : "middle"}>${fixed(tick, digits)}</text>`)}
   </svg>`;
 }
 
