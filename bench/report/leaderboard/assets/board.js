@@ -209,7 +209,7 @@ function BoardTable({ board, table, picks, extent }) {
       return html`<${BoardRow} key=${id} row=${row} columns=${columns} extent=${extent}
         begins=${begins} chosen=${chosen} full=${picks.length >= PICKS} />`;
     })}</tbody>
-    <${PublishedRows} board=${board} columns=${columns} extent=${extent} open=${view.published === "1"} search=${view.search ?? ""} />
+    <${PublishedRows} board=${board} columns=${columns} extent=${extent} open=${isUnfolded(board)} search=${view.search ?? ""} />
     </table></div>
     <${MoreRows} count=${table.getSortedRowModel().rows.length} />`;
 }

@@ -74,7 +74,7 @@ function PublishedRows({ board, columns, extent, open, search }) {
   const some = sources.flat().slice(0, 3).map((row) => `${row.entry} ${publishedText(row)}`).join(", ");
   return html`<tbody class="published-rows"><tr class="fold"><th colspan=${columns.length} scope="rowgroup">
       <button type="button" aria-expanded=${open ? "true" : "false"}
-        onClick=${() => go({ published: open ? "" : "1" })}><span aria-hidden="true">${open ? "▾" : "▸"}</span>
+        onClick=${() => go({ published: open === !board.ranked ? (open ? "0" : "1") : "" })}><span aria-hidden="true">${open ? "▾" : "▸"}</span>
         ${" "}Published elsewhere (${count})</button>
       <span class="quiet"> ${!open && `${some}${count > 3 ? " … " : "; "}`}other protocols: never ranked</span></th></tr>
     ${open && sources.map((group) => html`<tr class="source" key=${group[0].key}><th colspan=${columns.length} scope="colgroup"><span
@@ -83,22 +83,5 @@ function PublishedRows({ board, columns, extent, open, search }) {
   </tbody>`;
 }
 
-// Published numbers of a task where no board of official results shows them.
-function PublishedOnly({ task, folded = false }) {
-  const rows = page.reported.filter((row) => row.task === task.index && word(row.metric) === task.primary && !word(row.label));
-  if (!rows.length) return null;
-  const sorted = [...rows].sort((a, b) => (task.lower ? a.value - b.value : b.value - a.value));
-  const content = () => html`<p class="quiet note">${task.label}${task.unit && ` in ${task.unit}`}, as published: nobody ran or scored them here.</p>
-    <div class="scroll" role="region" tabindex="0" aria-label="Published numbers"><table>
-    <thead><tr>${["Model", task.label, "Inputs", "Source", "What differs"].map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-    <tbody>${sorted.map((row) => html`<tr><th scope="row"><bdi>${word(row.entry)}</bdi>
-      <span class="under always">${word(row.setting)}</span></th>
-      <td class="numeric">${reportedValue(row)}</td><td>${word(row.inputs)}</td>
-      <td><${External} url=${word(row.url)}>${word(row.cite)}<//>${word(row.place) && `, ${word(row.place)}`}</td>
-      <td>${word(row.differs) || "–"}</td></tr>`)}</tbody></table></div>`;
-  if (!folded) return html`<section><h3>Published numbers</h3>${content()}</section>`;
-  const open = view.real === "1";
-  return html`<details class="real-data" open=${open} onToggle=${(event) =>
-    event.currentTarget.open !== (view.real === "1") && go({ real: event.currentTarget.open ? "1" : "" })}>
-    <summary>Published numbers on the real data (${rows.length})</summary>${open && content()}</details>`;
-}
+// Where nothing is ranked, published numbers are all there is to see.
+const isUnfolded = (board) => (view.published ? view.published === "1" : !board.ranked);

@@ -2,10 +2,10 @@
 
 // Curves of the chosen entries, or of the three best.
 function Curves({ board, picked }) {
-  const rows = picked.length ? picked : rowsOf(board).slice(0, 3);
+  const rows = picked.length ? picked : rowsOf(board).slice(0, Math.min(3, board.columns.rows));
   return curvesOf(board)
     .filter((curve) => rows.some((row) => curve.points.filter((point) => number(point.column, row.index)).length > 1))
-    .map((curve) => html`<section class="card" key=${curve.key}><h3>${curve.key}</h3>
+    .map((curve) => html`<section class="panel" key=${curve.key}><h3>${curve.key}</h3>
       <${CurveChart} curve=${curve} rows=${rows} board=${board} /></section>`);
 }
 
@@ -26,7 +26,7 @@ function WorstGroups({ carried, rows }) {
   const cell = (score) => html`<td class="numeric">${score
     ? html`<b>${fixed(score.value, score.digits)}</b> <span class="quiet">${intervalText(score, score.digits)}</span>`
     : "–"}</td>`;
-  return html`<section class="card"><h3>Worst groups</h3>
+  return html`<section class="panel"><h3>Worst groups</h3>
     <div class="scroll" role="region" tabindex="0" aria-label="Worst groups"><table>
       <thead><tr><th scope="col">By</th><th scope="col">Entry</th><th scope="col">Worst</th>
         <th scope="col" class="numeric">Value</th><th scope="col" class="numeric">Less the rest</th>
@@ -96,20 +96,21 @@ function partsOf(board, rows) {
 }
 
 function Parts({ board, rows }) {
+  if (!rows.length) return null;
   const { classes, slices } = partsOf(board, rows);
   const whose = rows.length > 1 ? "the chosen entries" : rows[0]?.entry;
   const label = curvesOf(board).length ? "rate point" : "class";
   const title = scoresOf(board).find((s) => !s.slice && s.label && !RATE.test(s.label))?.title.replace(/ by .*/, "") ?? "";
   return html`
-    ${classes.length > 0 && html`<section class="card"><h3>By ${label}</h3>
+    ${classes.length > 0 && html`<section class="panel"><h3>By ${label}</h3>
       <p class="quiet note">${title} of <bdi>${whose}</bdi>; whiskers are 95 % intervals${
         classes.some((line) => line.count !== null) && `, n the samples in which the ${label} occurs`}. Choose up to
         three entries in the table to see them side by side.</p>
       <${BarTable} caption=${`Scores by ${label}`} heading=${label} lines=${inOrder(classes, board)} rows=${rows} /></section>`}
-    ${slices.filter(([, lines]) => hasIntervals(lines)).map(([attribute, lines]) => html`<section class="card" key=${attribute}><h3>By ${spaced(attribute)}</h3>
+    ${slices.filter(([, lines]) => hasIntervals(lines)).map(([attribute, lines]) => html`<section class="panel" key=${attribute}><h3>By ${spaced(attribute)}</h3>
       <p class="quiet note">${board.task.label}${board.task.unit && ` in ${board.task.unit}`} of <bdi>${whose}</bdi> on the samples of each ${spaced(attribute)}.</p>
       <${BarTable} caption=${`Scores by ${spaced(attribute)}`} heading=${spaced(attribute)} rows=${rows} lines=${inOrder(lines, board)} /></section>`)}
-    ${slices.filter(([, lines]) => !hasIntervals(lines)).map(([attribute, lines]) => html`<details class="card" key=${attribute}>
+    ${slices.filter(([, lines]) => !hasIntervals(lines)).map(([attribute, lines]) => html`<details class="panel" key=${attribute}>
       <summary>By ${spaced(attribute)}: ${plural(lines.length, "group")}, too small for intervals</summary>
       <${BarTable} caption=${`Scores by ${spaced(attribute)}`} heading=${spaced(attribute)} rows=${rows} lines=${inOrder(lines, board)} /></details>`)}
     <${WorstGroups} carried=${scoresOf(board)} rows=${rows} />`;
@@ -125,7 +126,7 @@ function Cost({ board, picks }) {
   const there = costsOf(board);
   if (!there.length) return null;
   const cost = there.includes(view.cost) ? view.cost : there.includes("macs") ? "macs" : there[0];
-  return html`<section class="card cost"><h3>Score against cost</h3>
+  return html`<section class="panel cost"><h3>Score against cost</h3>
     <label>Cost <select value=${cost} onChange=${(event) => go({ cost: event.target.value === "macs" ? "" : event.target.value })}>
       ${there.map((id) => html`<option key=${id} value=${id}>${COSTS[id].label}</option>`)}
     </select></label>
@@ -157,7 +158,7 @@ function Reported({ board }) {
 function Folds({ board }) {
   if (!board.folds.length) return null;
   const names = ["Entry", "Inputs", "Trust", "Mean", "Std", "Folds"];
-  return html`<section class="folds card"><h3>Over all folds</h3>
+  return html`<section class="folds panel"><h3>Over all folds</h3>
     <div class="scroll" role="region" tabindex="0" aria-label="Means over folds"><table>
     <thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
     <tbody>${board.folds.map((row) => html`<tr><th scope="row"><bdi>${word(row.entry)}</bdi></th>
@@ -176,16 +177,23 @@ function Question({ board }) {
     ${board.visible !== null && ` Differences below ${fixed(board.visible, rows[0]?.digits ?? 3)}${task.unit && ` ${task.unit}`} can't be seen here (power 0.8).`}</p>`;
 }
 
+// The board that a task opens with: the first with ranked rows.
+const usualOf = (own) => own.find((board) => board.ranked) ?? own[0];
+
+const publishedCount = (board) => rowsOf(board).filter((row) => row.status === "reported").length;
+
 function Tabs({ own, board }) {
   return html`<nav class="tabs" aria-label="Tracks and versions">${own.map((each) => html`<a key=${each.key}
-      ...${follow({ task: board.task.name, ...(each === own[0] ? {} : { board: each.key }) })}
+      ...${follow({ task: board.task.name, ...(each === usualOf(own) ? {} : { board: each.key }) })}
       aria-current=${each === board ? "page" : undefined}>${each.track}${each.current ? "" : `, version ${each.version}`}
       ${each.key.includes(".") && html`<code> ${each.key.split(".").slice(1).join(" ")}</code>`}
-      <span class="quiet"> ${each.ranked}</span></a>`)}</nav>`;
+      <span class="quiet"> ${each.ranked || `${publishedCount(each)} published`}</span></a>`)}</nav>`;
 }
 
 function Banners({ board }) {
-  return html`${board.track === "sample" && html`<p class="banner sample"><b>Sample track: simulated data.</b>${" "}
+  return html`${!board.columns.rows && html`<p class="banner">No results on this track yet. The first one:${" "}
+      <code>bench run --task ${board.task.name} --model ENTRY --track ${board.track}</code></p>`}
+    ${board.track === "sample" && html`<p class="banner sample"><b>Sample track: simulated data.</b>${" "}
       These numbers show that entries run; they say nothing about real images and are never ranked
       with official ones.</p>`}
     ${board.track === "unverified" && html`<p class="banner"><b>Unverified split.</b>${" "}No fingerprint or count of
@@ -196,7 +204,7 @@ function Banners({ board }) {
 
 // The scale of the intervals: all rows that are shown, the best floor, and what is unfolded.
 function extentOfBoard(board) {
-  const open = view.published === "1";
+  const open = isUnfolded(board);
   if (board.measured !== board.data || board.unfolded !== open) {
     board.measured = board.data;
     board.unfolded = open;
@@ -210,17 +218,17 @@ function extentOfBoard(board) {
 function TaskView({ task }) {
   const own = boards.filter((board) => board.task === task);
   if (!own.length) {
-    return html`<p class="banner">No results yet. The first one: <code>bench run --task ${task.name} --model ENTRY</code></p>
-      <${PublishedOnly} task=${task} />`;
+    return html`<p class="banner">No results yet. The first one: <code>bench run --task ${task.name} --model ENTRY</code></p>`;
   }
-  const board = own.find((each) => each.key === view.board) ?? own[0];
+  const usual = usualOf(own);
+  const board = own.find((each) => each.key === view.board) ?? usual;
   const table = tableOf(board);
   const columns = table.getAllLeafColumns();
   const visible = new Set(table.getVisibleLeafColumns().map((column) => column.id));
   const picked = pickedRows(board);
   const picks = picked.map((row) => row.key);
   const extent = extentOfBoard(board);
-  const charted = picked.length ? picked : rowsOf(board).slice(0, 1);
+  const charted = picked.length ? picked : rowsOf(board).slice(0, Math.min(1, board.columns.rows));
   const opened = view.run && rowsOf(board).find((row) => row.key === view.run);
   return html`
     <${Question} board=${board} />
@@ -228,13 +236,13 @@ function TaskView({ task }) {
     <${Banners} board=${board} />
     <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
     <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />
-    <${FloorNote} board=${board} />
+    ${board.columns.rows > 0 && html`<${FloorNote} board=${board} />
     <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of a tier can't be
       told from its first one (the paired tests of <code>bench compare</code>, corrected for all pairs); the small
       numbers beside a rank are the ranks that stay open. Intervals are 95 % intervals over test samples, or over
-      tiles and scenes of them; a score of one training says nothing of other seeds.</p>
+      tiles and scenes of them; a score of one training says nothing of other seeds.</p>`}
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
-    <div class="cards">
+    <div class="panels">
       <${Cost} board=${board} picks=${picks} />
       <${Still} of=${[board, picks.join()]} draw=${() => html`<${Curves} board=${board} picked=${picked} />`} />
       <${Still} of=${[board, picks.join()]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
@@ -242,6 +250,5 @@ function TaskView({ task }) {
     </div>
     <${LabelCurves} board=${board} />
     <${Reported} board=${board} />
-    ${!board.reported.length && html`<${PublishedOnly} task=${task} folded=${true} />`}
     ${opened && html`<${Opened} key=${opened.key} row=${opened} board=${board} />`}`;
 }
