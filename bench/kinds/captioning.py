@@ -76,6 +76,7 @@ class Captioning(Kind[Captioned, Settings]):
         "to be trained, with loss(images, captions: a list of strings for each image) -> scalar"
     )
     batch_size = 32
+    drawn = 3
     degradable = True
     sample_score = "CIDEr-D, with the document frequencies of the whole set"
 
@@ -221,6 +222,19 @@ class Captioning(Kind[Captioned, Settings]):
             }
             start = end
         return {name: found[name] for name in wanted}
+
+    def draw(
+        self, dataset: Captioned, model: torch.nn.Module, batch: Batch
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Images above one of people's captions and the model's."""
+        from bench.kinds.common import photographs
+
+        given = self.observe(model, batch)["hypothesis"]
+        lines = {
+            sample: [f"reference: {several[0]}", f"model: {caption}"]
+            for sample, several, caption in zip(batch.samples, batch.targets, given, strict=True)
+        }
+        return photographs.described(self.task, dataset, lines)
 
     def sample_scores(self, observations: pa.Table) -> Floats:
         """CIDEr-D of each image, [N]."""

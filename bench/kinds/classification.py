@@ -54,6 +54,7 @@ class Classification(Kind[Labelled, NoSettings]):
     degradable = True
     sample_score = "1 where the class of the image has the highest logit alone, else 0"
     probes = "class"
+    drawn = 3
 
     def schema(self) -> pa.Schema:
         """``sample``, ``target`` int32, an index into the classes, ``logits`` float32 [classes]."""
@@ -181,6 +182,21 @@ class Classification(Kind[Labelled, NoSettings]):
             f"several classes share the highest logit of {shared:,} of {observations.num_rows:,} "
             "images: they count as wrong where the right class is one of these",
         )
+
+    def draw(
+        self, dataset: Labelled, model: torch.nn.Module, batch: Batch
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Images above their class and the predicted one with its probability."""
+        from bench.kinds.common import photographs
+
+        likely = self._of(model, batch).float().softmax(1).max(1)
+        names = self.task.classes
+        said = zip(batch.targets.tolist(), *(part.tolist() for part in likely), strict=True)
+        lines = {
+            sample: [f"reference: {names[target]}", f"predicted: {names[guess]} ({share:.2f})"]
+            for sample, (target, share, guess) in zip(batch.samples, said, strict=True)
+        }
+        return photographs.described(self.task, dataset, lines)
 
     @property
     def _logits(self) -> pa.DataType:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.kinds.common import pictures, returned
+from bench.kinds.common import photographs, pictures, returned
 from bench.kinds.common.batch import Batch, grid, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.kind import Kind, Metrics
@@ -276,6 +276,7 @@ class Depth(Kind[Sounded, Settings]):
             reach = max(0.1, float(np.nanquantile(np.abs(error), 0.98)))
             found[f"sample-{batch.samples[row]}"] = pictures.panels(
                 {
+                    **photographs.panel(self.task, dataset, batch.samples[row]),
                     f"true, {bounds[0]:.1f} to {bounds[1]:.1f} m": pictures.shades(depth, *bounds),
                     "predicted": pictures.shades(guess, *bounds),
                     f"error, -{reach:.1f} to {reach:.1f} m": pictures.differences(error, reach),

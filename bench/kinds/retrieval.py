@@ -98,6 +98,7 @@ class Retrieval(Kind[Captioned, Settings]):
     example = "open_clip:ViT-B-32/openai"
     accepts = ("retrieval",)
     batch_size = 64
+    drawn = 3
     degradable = True
     sample_score = "mean of the six recalls of its own queries"
 
@@ -272,9 +273,7 @@ class Retrieval(Kind[Captioned, Settings]):
             asked = observations.column("changed").to_numpy()
         i2t, t2i = query_ranks(pictures, texts, number, owner)
         share = shares(number, owner, asked)
-        ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(
-            np.int32
-        )
+        ends = np.append(0, np.cumsum(np.bincount(owner, minlength=count))).astype(np.int32)
         columns = {
             "sample": observations.column("sample"),
             "asked": pa.array(asked),
@@ -322,6 +321,16 @@ class Retrieval(Kind[Captioned, Settings]):
         if wants_medians:
             found |= dict(zip(middle, np.concatenate(middles, axis=1), strict=True))
         return {name: values for name, values in found.items() if not names or name in names}
+
+    def draw(
+        self, dataset: Captioned, model: torch.nn.Module, batch: Batch
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Images above one of the captions that are to be found, where there are captions."""
+        from bench.kinds.common.photographs import described
+
+        if self.settings.composites:
+            return described(self.task, dataset, dict.fromkeys(batch.samples, ()))
+        return described(self.task, dataset, {s: dataset.captions(s)[:1] for s in batch.samples})
 
     def sample_scores(self, observations: pa.Table) -> NDArray[np.float64]:
         """Recall at 1, 5 and 10 of each picture's own queries, mean of both directions, [N].

@@ -78,6 +78,7 @@ class Zeroshot(Kind[Labelled, Settings]):
     example = "open_clip:ViT-B-32/openai"
     accepts = ("retrieval", "zeroshot")
     batch_size = 64
+    drawn = 3
     degradable = True
     sample_score = (
         "1 where the class of the picture comes first, else 0; average precision of several"
@@ -324,6 +325,20 @@ class Zeroshot(Kind[Labelled, Settings]):
             found.sum(axis=1), count, out=np.full(len(count), np.nan), where=count > 0
         )
         return scores
+
+    def draw(
+        self, dataset: Labelled, model: torch.nn.Module, batch: Batch
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Pictures above what they show and the class that the first prompts find."""
+        from bench.kinds.common import photographs
+
+        classes = self.task.classes
+        similar = self.observe(model, batch)["similarities"][:, : len(classes)].argmax(1).tolist()
+        lines = {}
+        for sample, guess, shown in zip(batch.samples, similar, batch.targets, strict=True):
+            there = [name for name, occurs in zip(classes, shown.tolist(), strict=True) if occurs]
+            lines[sample] = [f"reference: {', '.join(there)}", f"first: {classes[guess]}"]
+        return photographs.described(self.task, dataset, lines)
 
     def _targets(self, dataset: Labelled, samples: Sequence[str]) -> NDArray[np.uint8]:
         """Which classes samples show, [N, classes]."""

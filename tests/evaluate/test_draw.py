@@ -101,7 +101,7 @@ def test_a_name_of_a_picture_stays_in_its_folder():
 
 def test_a_kind_without_pictures_draws_none(tmp_path):
     job = predict.Job(
-        task="reben-mlc",
+        task="augmentation-consistency",
         entry=None,
         root=tmp_path,
         samples=[],

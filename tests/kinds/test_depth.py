@@ -227,17 +227,24 @@ def test_nan_is_refused_whether_the_depth_is_known_or_not(task, value, true):
         kinds.of(task).observe(Constant(), given)
 
 
+class Grey:
+    """A dataset whose samples are grey."""
+
+    def read(self, sample, bands):
+        return {band: np.full((16, 16), 100, np.uint8) for band in bands}
+
+
 @torch.no_grad()
 def test_it_draws_what_it_knows(task):
     given = batch(3)
     given.targets[1] = torch.nan
-    drawn = kinds.of(task).draw(None, Constant(), given)
+    drawn = kinds.of(task).draw(Grey(), Constant(), given)
     assert list(drawn) == ["depth", "sample-p0", "sample-p2"]
     assert all(p.dtype == np.uint8 and p.ndim == 3 and p.shape[2] == 3 for p in drawn.values())
     given.targets[:] = torch.nan
-    assert kinds.of(task).draw(None, Constant(), given) == {}
+    assert kinds.of(task).draw(Grey(), Constant(), given) == {}
     # Points of all images, maps of the first, the middle and the last.
-    many = kinds.of(task).draw(None, Constant(), batch(9))
+    many = kinds.of(task).draw(Grey(), Constant(), batch(9))
     assert list(many) == ["depth", "sample-p0", "sample-p4", "sample-p8"]
 
 

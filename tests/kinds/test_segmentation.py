@@ -180,13 +180,22 @@ def test_maps_and_earlier_runs_are_scored_without_calibration(task):
         assert not CALIBRATION & set(kind.replicate(table, [np.ones((2, 1), np.uint16)]))
 
 
+class Grey:
+    """A dataset whose samples are grey."""
+
+    def read(self, sample, bands):
+        return {band: np.full((16, 16), 100, np.uint16) for band in bands}
+
+
 @torch.no_grad()
 def test_maps_are_drawn_in_the_declared_colours(task):
     true = torch.tensor([[0, 1], [VOID, 3]], dtype=torch.uint8).repeat_interleave(8, dim=0)
     true = true.repeat_interleave(8, dim=1)[None]
     images = torch.full((1, 3, 16, 16), 2.0)
-    drawn = kinds.of(task).draw(None, Echo(), Batch(["9"], images, true))
+    drawn = kinds.of(task).draw(Grey(), Echo(), Batch(["9"], images, true))
     (picture,) = drawn.values()
+    # The image, of 128 px with a gap of 8, comes first.
+    picture = picture[:, 136:]
     assert list(drawn) == ["sample-9"]
     colours = task.declaration["colours"]
     expected = [[colours["seagrass"], colours["rock"]], [[255, 255, 255], colours["sand"]]]

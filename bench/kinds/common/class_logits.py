@@ -48,6 +48,7 @@ class ClassLogits(Kind[Labelled, S]):
 
     interface = "images float32 [N, channels, size, size] -> logits float32 [N, classes]"
     batch_size = 64
+    drawn = 3
     sample_score = "minus binary cross-entropy, mean over classes"
 
     @property
@@ -84,6 +85,30 @@ class ClassLogits(Kind[Labelled, S]):
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         return binary_cross_entropy_with_logits(logits(model, batch, training=True), batch.targets)
+
+    def draw(
+        self, dataset: Labelled, model: torch.nn.Module, batch: Batch
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Images above the classes that occur and those that are predicted."""
+        from bench.kinds.common import photographs
+
+        found = logits(model, batch).float().cpu().numpy() >= self.threshold
+        there = batch.targets.cpu().numpy() > 0
+        return photographs.described(
+            self.task,
+            dataset,
+            {
+                sample: [
+                    f"reference: {self._listed(shown)}",
+                    f"predicted: {self._listed(guessed)}",
+                ]
+                for sample, shown, guessed in zip(batch.samples, there, found, strict=True)
+            },
+        )
+
+    def _listed(self, there: NDArray[np.bool_]) -> str:
+        names = [name for name, occurs in zip(self.task.classes, there, strict=True) if occurs]
+        return ", ".join(names) or "none"
 
     def check_scale(self, observations: pa.Table) -> None:
         """Refuse probabilities and decisions; see `bench.kinds.common.logits.check_logits`."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from bench.data import Dataset
-from bench.kinds.common import pictures
+from bench.kinds.common import photographs, pictures
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.kind import Kind, Metrics
 from bench.kinds.common.tables import matrix
@@ -168,6 +168,7 @@ class ClassMaps(Kind[D, S]):
         return {
             f"sample-{name}": pictures.panels(
                 {
+                    **photographs.panel(self.task, dataset, name),
                     "reference": pictures.enlarged(pictures.classes(reference, table)),
                     "predicted": pictures.enlarged(pictures.classes(guess, table)),
                     "white: not labelled": pictures.legend(colours),

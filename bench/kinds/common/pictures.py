@@ -5,6 +5,7 @@ A picture is uint8 [height, width, 3].
 
 import io
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -32,6 +33,7 @@ _SHADES = ((253, 231, 37), (94, 201, 98), (33, 145, 140), (59, 82, 139), (68, 1,
 _DIVERGING = ((33, 102, 172), (146, 197, 222), (247, 247, 247), (244, 165, 130), (178, 24, 43))
 _LEFT, _TOP, _BOTTOM, _GAP, _TITLE = 26, 6, 16, 8, 14
 _BINS = 24
+_LINES = 5
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:
@@ -64,6 +66,20 @@ def panels(titled: Mapping[str, Picture]) -> Picture:
         column[_TITLE : _TITLE + len(picture), : picture.shape[1]] = picture
         columns.append(_drawn(column, partial(_write, place=(0, 0), text=title)))
     return np.concatenate(columns, axis=1)
+
+
+def captioned(picture: Picture, lines: Sequence[str]) -> Picture:
+    """A picture above lines of text, each broken where it is wider than the picture."""
+    wide = max(picture.shape[1], SIDE // 2)
+    broken = [part for line in lines for part in _broken(line, wide)]
+    sheet = _paper(len(picture) + _TITLE * len(broken), wide)
+    sheet[: len(picture), : picture.shape[1]] = picture
+
+    def draw(pen: ImageDraw.ImageDraw) -> None:
+        for row, text in enumerate(broken):
+            _write(pen, (0, len(picture) + 2 + row * _TITLE), text)
+
+    return _drawn(sheet, draw)
 
 
 def shades(values: Floats, low: float, high: float) -> Picture:
@@ -226,6 +242,12 @@ def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str) -> N
 
 def _length(text: str) -> int:
     return math.ceil(_font().getlength(_latin(text)))
+
+
+def _broken(text: str, wide: int) -> list[str]:
+    """A text in lines of so many pixels, `_LINES` at most."""
+    letters = wide // _length("m")
+    return textwrap.wrap(text, letters, max_lines=_LINES, placeholder=" ...")
 
 
 def _latin(text: str) -> str:
