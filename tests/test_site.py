@@ -1,0 +1,168 @@
+"""The pages of the site that are generated, and what is committed of them."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+import bench
+from bench import cli
+from bench.models import entries
+from bench.results import reported
+from bench.spec import task as tasks
+from bench.spec.floors import is_floor
+from scripts.docs import (
+    addition_pages,
+    api_pages,
+    command_pages,
+    diagrams,
+    gallery_page,
+    generated,
+    links,
+    task_pages,
+)
+from tests import pages
+
+NUMBERS = reported.load()[0]
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    return task_pages.pages(NUMBERS)
+
+
+def test_every_task_has_a_page_with_what_it_declares(made: dict[str, str]) -> None:
+    for task in map(tasks.load, tasks.names()):
+        page = made[task_pages.address(task)]
+        declared = task.declaration
+        assert declared["url"] in page
+        assert f"`{task.primary}`" in page
+        assert all(f"`{name}`" in page for name in task.inputs)
+        known = [task.published(name) for name in task.splits]
+        assert all(f"{one.size:,}" in page for one in known if one.size)
+        assert all(f"`{one.ids_sha256}`" in page for one in known if one.ids_sha256)
+        if not task.folds_of:
+            assert f"# {task.name}\n" in page
+            assert f"`{task.digest}`" in page
+            assert "### Floors" in page
+            assert f"bench run --task {task.name} --model" in page
+
+
+def test_a_task_shows_expected_scores_and_published_numbers(made: dict[str, str]) -> None:
+    page = made["tasks/reben-mlc.md"]
+    (row,) = (line for line in page.splitlines() if line.startswith("| `floor-statistics` "))
+    assert "`s2` 0.396" in row
+    shown = [one for one in NUMBERS if one.task == "reben-mlc" and not one.label]
+    assert shown
+    assert all(f"{one.value:.4g}" in page for one in shown)
+    assert all(one.url in page for one in shown)
+
+
+def test_the_first_model_of_a_task_is_no_floor_where_there_is_another(
+    made: dict[str, str],
+) -> None:
+    page = made["tasks/eurosat.md"]
+    (line,) = (line for line in page.splitlines() if line.startswith("bench run --task"))
+    assert not is_floor(line.split()[-1])
+
+
+def test_the_reference_of_commands_has_each_with_its_options() -> None:
+    text = command_pages.reference()
+    group = typer.main.get_command(cli._command_line())
+    for names, command in command_pages.commands(group):
+        assert f"# {' '.join(names)}\n" in text
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert f"`{option.opts[0]}" in text
+    assert "# bench results export\n" in text
+
+
+def test_the_reference_of_the_api_has_every_public_name() -> None:
+    text = api_pages.package()
+    for name in set(bench.__all__) - {"__version__"}:
+        assert f'heading: "bench.{name}"' in text
+
+
+def test_the_table_of_tasks_leads_to_their_pages() -> None:
+    page = generated.parts()["tasks.md"]((links.ROOT / "docs" / "tasks.md").read_text("utf-8"))
+    for name in tasks.names():
+        assert f"[`{name}`]({task_pages.address(tasks.load(name))})" in page
+
+
+@pytest.mark.parametrize("name", diagrams.DRAWINGS)
+def test_the_drawings_are_those_of_the_present_rooms_and_stages(name: str) -> None:
+    """`python -m scripts.docs.diagrams` draws them again."""
+    drawn = diagrams.DRAWINGS[name]()
+    assert (diagrams.FOLDER / name).read_text("utf-8") == drawn
+
+
+def test_the_drawing_of_rooms_has_each_with_words() -> None:
+    drawn = diagrams.rooms()
+    for room in sorted(path.name for path in Path(bench.__path__[0]).iterdir() if path.is_dir()):
+        if not room.startswith("_"):
+            assert f">{room}</text>" in drawn
+    assert drawn.count('class="small"') >= drawn.count('class="name"')
+
+
+def test_an_addition_has_its_section_and_its_example() -> None:
+    made = addition_pages.pages("R")
+    examples = {path.parent.name for path in links.ROOT.glob("examples/*/README.md")}
+    assert {f"add/{name}.md" for name in examples} == made.keys()
+    page = made["add/dataset.md"]
+    assert page.startswith("# Add a dataset\n")
+    assert "open_dataset(root)" in page
+    assert "### examples/dataset/rs_bench_tiny_fields/reader.py" in page
+
+
+def test_the_gallery_shows_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery_page, "_FOLDER", tmp_path)
+    monkeypatch.setattr(gallery_page, "_CAPTIONS", tmp_path / "captions.toml")
+    (tmp_path / "page-board.png").touch()
+    (tmp_path / "run.png").touch()
+    (tmp_path / "captions.toml").write_text('[run]\ntitle = "A run"\ncommand = "bench run"\n')
+    page = gallery_page.pictures()
+    assert "## Page board\n\n![Page board](images/page-board.png)" in page
+    assert "## A run\n\n`bench run`\n\n![A run](images/run.png)" in page
+
+
+def test_papers_name_tasks_and_entries_that_exist() -> None:
+    rows = [row for row in pages.rows("docs/papers.md") if row[0].startswith("[")]
+    assert len(rows) == 10
+    for _, named, said in rows:
+        asked = [tasks.load(name) for name in re.findall(r"`([^`]+)`", named)]
+        known = {name for task in asked for name in entries.baseline_names(task)}
+        assert set(re.findall(r"`([^`]+)`", said)) <= known
+
+
+@pytest.mark.parametrize(
+    ("link", "source", "page", "leads"),
+    [
+        ("../SECURITY.md", "docs/submit.md", "submit.md", "security.md"),
+        ("docs/statistics.md#floors", "CONTRIBUTING.md", "contributing.md", "statistics.md#floors"),
+        ("../tracks.md", "docs/findings/dense.md", "findings/dense.md", "../tracks.md"),
+        ("../README.md#kinds", "docs/tasks.md", "tasks.md", "R/blob/main/README.md#kinds"),
+        ("examples/task", "CONTRIBUTING.md", "contributing.md", "R/tree/main/examples/task"),
+        ("#floors", "docs/statistics.md", "statistics.md", "#floors"),
+        ("https://a.org/b.md", "docs/statistics.md", "statistics.md", "https://a.org/b.md"),
+    ],
+)
+def test_links_lead_to_the_site_or_to_the_repository(
+    link: str, source: str, page: str, leads: str
+) -> None:
+    text = f"a [b]({link}) and `[b]({link})`"
+    assert links.rewritten(text, source, page, "R") == f"a [b]({leads}) and `[b]({link})`"
+
+
+def test_messages_that_troubleshooting_quotes_are_those_of_the_program() -> None:
+    """The longest part of each that isn't filled in stands in the code."""
+    code = "\n".join(path.read_text("utf-8") for path in (links.ROOT / "bench").rglob("*.py"))
+    whole = re.sub(r'"\s*\n\s*f?"', "", code)
+    rows = [row for row in pages.rows("docs/troubleshooting.md") if len(row) == 3]
+    quoted = [said for row in rows for said in re.findall(r'"([^"]+)"', row[0])]
+    assert len(quoted) > 20
+    for said in quoted:
+        parts = re.split(r"\.\.\.|\b[A-Z]+\b|[:,]? ?\b\d+\b", said)
+        longest = max(parts, key=len).strip()
+        assert longest in whole, said
