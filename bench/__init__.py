@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench.api import leaderboard as leaderboard
     from bench.api import load_run as load_run
     from bench.api import load_task as load_task
+    from bench.api import plot as plot
     from bench.api import query as query
     from bench.api import results as results
     from bench.api import run as run
@@ -61,10 +62,13 @@ _HOMES = {
 }
 """Where each name is defined."""
 
+_MODULES = {"plot": "bench.api.plot"}
+"""Modules of the API, by the name they have here."""
+
 _PACKAGES = ("results", "train")
 """Functions of the API that have the name of a package: the package itself can be called."""
 
-__all__ = ["__version__", *_HOMES, *_PACKAGES]  # noqa: PLE0604  these are strings
+__all__ = ["__version__", *_HOMES, *_MODULES, *_PACKAGES]  # noqa: PLE0604  these are strings
 
 
 class _CallablePackage(ModuleType):
@@ -91,6 +95,8 @@ class _Bench(ModuleType):
             # Lightning, which training needs, draws random numbers when it is imported.
             with process_state.restored(computes=False):
                 return importlib.import_module(f"bench.{name}")
+        if name in _MODULES:
+            return importlib.import_module(_MODULES[name])
         if name not in _HOMES:
             raise AttributeError(f"module 'bench' has no attribute {name!r}")
         value = getattr(importlib.import_module(_HOMES[name]), name)

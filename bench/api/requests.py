@@ -91,6 +91,7 @@ def request(
     given: str | None = None,
     normalisation: str = "checkpoint",
     labels: str | None = None,
+    log: Sequence[str] = (),
 ) -> "Request":
     """What `bench.run` and `bench.train` ask for.
 
@@ -125,6 +126,7 @@ def request(
         ids=None if ids is None else [str(one) for one in ids],
         force=force,
         results=results,
+        log=[log] if isinstance(log, str) else list(log),
     )
 
 

@@ -144,6 +144,7 @@ def train(
     seed: int = 0,
     allow_python: bool = False,
     force: bool = False,
+    log: str | Sequence[str] = (),
     results: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> "Entry":
@@ -172,6 +173,8 @@ def train(
         seed: of initial weights, order and augmentation, 0 to 2**32 - 1.
         allow_python: run the code that ``model="python:MODULE:FACTORY"`` names.
         force: repeat a training that is there already.
+        log: what to log to beside ``log.csv`` in the entry's folder: ``tensorboard:FOLDER``,
+            ``mlflow:FOLDER`` or ``wandb:FOLDER``, or several.
         results: the results folder; by default ``$BENCH_RESULTS``, else ``results`` here.
         progress: called with a stage, how much of it is done, and how much there is.
 
@@ -215,6 +218,7 @@ def train(
             given=given,
             normalisation=normalisation,
             labels=labels,
+            log=log,
         )
         allow(asked, allow_python=allow_python)
         return stages.train(asked, report(progress))

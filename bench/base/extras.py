@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from bench.base.errors import RequestError
 
-Extra = Literal["blip", "captions", "compression", "encoders", "explain", "federated"]
+Extra = Literal["blip", "captions", "compression", "encoders", "explain", "federated", "plots"]
 
 MODULES: dict[Extra, tuple[str, ...]] = {
     "blip": ("peft", "transformers"),
@@ -18,6 +18,7 @@ MODULES: dict[Extra, tuple[str, ...]] = {
     ),
     "explain": ("captum",),
     "federated": ("flwr",),
+    "plots": ("matplotlib",),
 }
 """What each extra brings, by the names that are imported."""
 

@@ -113,7 +113,9 @@ def _completed_verb() -> str:
     """The verb behind which a shell completes a word; empty where the verb itself is typed."""
     if _COMPLETING not in os.environ:
         return ""
-    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    from bench.cli import _complete
+
+    typed = _complete.line()
     _, verb, rest = (*typed.split(maxsplit=2), "", "", "")[:3]
     return verb if rest or typed[-1:].isspace() else ""
 

@@ -4,7 +4,8 @@ Names are read from files; nothing that is slow to import is imported.
 """
 
 import json
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 import typer
@@ -80,13 +81,27 @@ def metrics(context: typer.Context, incomplete: str) -> Offered:
     from bench.spec import declared
 
     known = declared.tasks()
-    asked = context.params.get("task") or ""
+    asked = context.params.get("task") or _typed_task(known)
     found = {one["primary"] for name, one in known.items() if asked in ("", name)}
     folder = results_root(context.params.get("results")) / "runs"
     for path in sorted(folder.glob(f"{asked}.*/run.json") if asked in known else ()):
         if of_run := _metrics_of(path):
             return _fitting(found | of_run, incomplete)
     return _fitting(found, incomplete)
+
+
+def line() -> str:
+    """What is typed so far, as the shell says it; empty where none asks."""
+    return os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+
+
+def _typed_task(known: Container[str]) -> str:
+    """The task among the words so far, or that of a run, whose id begins with it.
+
+    Arguments aren't parsed yet where the value of an option is completed.
+    """
+    begins = (word.partition(".")[0] for word in line().split())
+    return next((word for word in begins if word in known), "")
 
 
 def _metrics_of(path: Path) -> set[str]:
@@ -119,6 +134,13 @@ def inputs(context: typer.Context, incomplete: str) -> Offered:
 
     task = declared.tasks().get(context.params.get("task") or "", {})
     return _fitting(task.get("inputs", ()), incomplete)
+
+
+def figures(incomplete: str) -> Offered:
+    """Kinds of figures."""
+    from bench.report import plots
+
+    return _fitting(plots.kinds(), incomplete)
 
 
 def one_of(*values: str) -> Callable[[str], Offered]:

@@ -1,5 +1,6 @@
 """The options that ``run`` and ``train`` share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,6 +123,7 @@ def request(
     method: str | None = None,
     given: str | None = None,
     normalisation: str = "checkpoint",
+    log: Sequence[str] = (),
 ) -> "Request":
     """The request that the options make.
 
@@ -150,6 +152,7 @@ def request(
         limit=limit,
         ids=None if ids is None else _lines(ids),
         results=results_folder(results),
+        log=log,
     )
 
 

@@ -1,5 +1,10 @@
 """``bench train``: the recipe of an entry."""
 
+from typing import Annotated
+
+import typer
+
+from bench.cli import _complete as complete
 from bench.cli import _request as options
 from bench.cli._console import Json, Quiet, Results, print_json, print_line, reporting
 
@@ -19,6 +24,16 @@ def verb(
     seeds: options.Seeds = None,
     allow_python: options.AllowPython = False,
     force: options.Force = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            help="Log the training there besides: tensorboard:DIR, mlflow:DIR or wandb:DIR "
+            "(offline); may be repeated.",
+            metavar="NAME:DIR",
+            autocompletion=complete.one_of("mlflow:", "tensorboard:", "wandb:"),
+        ),
+    ] = None,
     as_json: Json = False,
     results: Results = None,
     quiet: Quiet = False,
@@ -46,6 +61,7 @@ def verb(
         method=method,
         given=given,
         normalisation=normalisation,
+        log=log or (),
     )
     numbers = several.asked(seeds, seed)
     with reporting(quiet) as report:

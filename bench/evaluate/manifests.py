@@ -11,7 +11,7 @@ from bench.base.errors import BenchError
 from bench.evaluate import predictions
 from bench.evaluate.request import Fingerprint, Request, ResolvedRequest
 from bench.kinds.common import degraded, scoring
-from bench.results import verification
+from bench.results import training_log, verification
 from bench.results.manifest import Manifest, Scored
 from bench.results.records import (
     DataRecord,
@@ -135,9 +135,22 @@ def begun(
 def described(model: AnyEntry) -> EntryRecord:
     """What a manifest says of an entry."""
     shown = model.model_dump(mode="json", exclude_none=True)
+    if isinstance(model, Entry) and model.trained is not None and (rows := _history(model)):
+        shown["trained"]["history"] = rows
     return EntryRecord.model_validate(
         shown | {"digest": model.digest(), "weights_sha256": model.weights_sha256()}
     )
+
+
+def _history(model: Entry) -> list[training_log.LogRow]:
+    """The log of the training of an entry; nothing where there is none that can be read."""
+    if model.folder is None:
+        return []
+    try:
+        return training_log.read(model.folder / training_log.NAME)
+    except BenchError:
+        # A stranger's file, or none: no number depends on it.
+        return []
 
 
 def harness() -> HarnessRecord:

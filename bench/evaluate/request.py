@@ -83,6 +83,7 @@ class Request:
         degradation: of the images that the model is tested on; the result is never ranked.
         force: repeat what is there: the training in `train`, the prediction in `run`.
         results: the results folder.
+        log: what trainings are logged to besides, as `bench.train.log.parse` takes it.
     """
 
     task: str
@@ -103,6 +104,7 @@ class Request:
     normalisation: Normalisation = "checkpoint"
     labels: Labels | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    log: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         task = str(absolute(self.task)) if self.task.endswith(".toml") else self.task

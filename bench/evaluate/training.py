@@ -120,6 +120,7 @@ def trained(
             teacher=teacher,
             features=features,
             checked=checked,
+            log=request.log,
         )
         return _with_encoder(made, model)
 

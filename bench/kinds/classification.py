@@ -166,6 +166,10 @@ class Classification(Kind[Labelled, NoSettings]):
         there: NDArray[np.bool_] = target[:, None] == np.arange(logits.shape[1])
         return there
 
+    def confusion(self, observations: pa.Table) -> NDArray[np.int64]:
+        """Images, as `confusion_matrix`."""
+        return confusion_matrix(observations)
+
     def check_scale(self, observations: pa.Table) -> None:
         """Refuse probabilities and decisions.
 

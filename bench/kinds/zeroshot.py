@@ -25,6 +25,7 @@ from bench.kinds.common.predicted import beside
 from bench.kinds.common.prompts import fill
 from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.kinds.common.towers import class_vectors, embedded, frozen_logits, vectors
+from bench.metrics.classification import confusion_matrix, predicted_classes
 from bench.metrics.macro import macro
 from bench.metrics.multilabel import multilabel_replicates, occurring
 from bench.metrics.stats import weighted_sums
@@ -280,6 +281,15 @@ class Zeroshot(Kind[Labelled, Settings]):
             return {"accuracy_macro": count}
         names = ["ap_macro", *(f"ap_{_plain(name)}" for name in self.settings.prompts[1:])]
         return dict.fromkeys(names, count)
+
+    def confusion(self, observations: pa.Table) -> NDArray[np.int64] | None:
+        """Images under the prompts that rank; None where they show several classes."""
+        if self.settings.several:
+            return None
+        targets, similarities = _arrays(observations)
+        own = targets.argmax(axis=1)
+        predicted = predicted_classes(own, similarities[0])
+        return confusion_matrix(own, predicted, targets.shape[1])
 
     def check_scale(self, observations: pa.Table) -> None:
         """Refuse a softmax over classes where images are ranked, and sets that some images lack.

@@ -87,6 +87,15 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A rate point of a codec: its name, bits per pixel and channel, and dB, mean over images."""
+
+    name: str
+    rate: float
+    psnr: Interval
+
+
+@dataclass(frozen=True)
 class _Drawn:
     """The points of one codec, of all images and without each unit."""
 
@@ -151,6 +160,19 @@ def against(
             _curve(entry, one, drawn[0], method) for entry, one in zip(entries, drawn, strict=True)
         ),
     )
+
+
+def points(task: Task, entry: Competitor, rate: Rate) -> list[Point]:
+    """The rate points of one codec by rising rate, without those that another one beats.
+
+    Raises:
+        RequestError: it has none at such a rate.
+    """
+    drawn = _draw(task, entry, rate)
+    return [
+        Point(name, float(bits), _interval(psnr))
+        for name, bits, psnr in zip(drawn.points, drawn.rates[0], drawn.psnr.T, strict=True)
+    ]
 
 
 def _draw(task: Task, entry: Competitor, rate: Rate) -> _Drawn:

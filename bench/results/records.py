@@ -158,6 +158,7 @@ class TrainedRecord(Record):
         tried: the scores of each share that was tried.
         searched: the settings that were tried, with the score that decided.
         federation: of a federated training, who took part and what each round took.
+        history: of a training by epochs, its ``log.csv``; see `bench.results.training_log`.
     """
 
     task: str = ""
@@ -178,6 +179,7 @@ class TrainedRecord(Record):
     tried: list[JsonValue] = []
     searched: list[JsonValue] = []
     federation: dict[str, JsonValue] | None = None
+    history: list[dict[str, FiniteFloat | None]] = []
 
 
 class EntryRecord(Record):

@@ -49,6 +49,7 @@ def train(
     teacher: Entry | None = None,
     features: Sequence[Features] = (),
     checked: Mapping[str, str] = MappingProxyType({}),
+    log: Sequence[str] = (),
 ) -> Entry:
     """Follow the recipe of an entry and leave the best epoch as an entry with weights.
 
@@ -70,13 +71,14 @@ def train(
         teacher: the trained entry that `bench.kinds.common.kind.Kind.teacher` names, where it does.
         features: of both splits, where the entry builds on a frozen encoder.
         checked: what its splits were held to, by name, on the official track.
+        log: what the training is logged to besides, as `bench.train.log.parse` takes it.
 
     Returns:
         The entry in ``folder``.
 
     Raises:
-        RequestError: the devices or the precision aren't there, the recipe doesn't fit them, or
-            ``folder`` exists.
+        RequestError: the devices or the precision aren't there, the recipe doesn't fit them,
+            ``folder`` exists, or there is nothing to log.
         BenchError: samples are missing, or the loss became NaN.
     """
     recipe = entry.recipe[track]
@@ -127,7 +129,13 @@ def train(
         start=start,
         teacher=teacher,
         features=features,
+        log=log,
     )
+    if log and not isinstance(recipe, Recipe):
+        raise RequestError(
+            f"entry {entry.name} isn't trained epoch by epoch: there is nothing to log",
+            "leave --log away",
+        )
     if isinstance(recipe, Fit):
         return fit(context, recipe)
     if isinstance(recipe, Federated):

@@ -34,6 +34,7 @@ class TrainingContext:
         training, validation: the ids of the splits.
         trained: what is known of how the entry comes to be before it has.
         work_folder: where it is built.
+        log: what the training is logged to besides, as `bench.train.log.parse` takes it.
         features: of all samples, where the entry builds on a frozen encoder that has seen them.
     """
 
@@ -53,6 +54,7 @@ class TrainingContext:
     start: Entry | None
     teacher: Entry | None
     features: Sequence[Features] = ()
+    log: Sequence[str] = ()
 
     @property
     def seed(self) -> int:

@@ -14,13 +14,14 @@ from bench.base.errors import RequestError
 from bench.base.files import atomic_path, move, write_bytes
 from bench.base.weights import save_tensors
 from bench.models import entries
+from bench.results import training_log
 from bench.spec.entry import Entry
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 WEIGHTS = "model.safetensors"
-_EXPORT = {WEIGHTS, "README.md", "entry.toml"}
+_EXPORT = {WEIGHTS, "README.md", "entry.toml", training_log.NAME}
 _KEPT = 2
 
 

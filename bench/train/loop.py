@@ -18,8 +18,11 @@ from bench.kinds.common.kind import Kind
 from bench.kinds.common.observing import ahead, answering, arithmetic, observe, to_device
 from bench.metrics.scales import direction
 from bench.models.running import laid_out
+from bench.results import training_log
+from bench.results.training_log import LogRow
 from bench.spec.recipe import Recipe
 from bench.spec.task import Task
+from bench.train import log
 from bench.train.folder import WorkFolder
 from bench.train.loader import AUGMENT, MODEL, VALIDATION, Read, generator
 from bench.train.schedule import factor, last_step
@@ -72,6 +75,7 @@ class TrainingModule(LightningModule):
         self.network = laid_out(network)
         self.training_setup = setup
         self._losses: list[torch.Tensor] = []
+        self._total, self._count = 0.0, 0
 
     def transfer_batch_to_device(
         self,
@@ -97,7 +101,8 @@ class TrainingModule(LightningModule):
         return loss
 
     def _check_losses(self, batch_idx: int, steps: int) -> None:
-        finite = torch.isfinite(torch.stack(self._losses)).tolist()
+        losses = torch.stack(self._losses).double()
+        finite = torch.isfinite(losses).tolist()
         step = batch_idx + 1 - len(finite)
         self._losses.clear()
         if not all(finite):
@@ -106,6 +111,13 @@ class TrainingModule(LightningModule):
                 f"step {step + finite.index(False) + 1} of {steps}",
                 "lower the learning rate or lengthen the warm-up; with 16-mixed try 32-true",
             )
+        self._total, self._count = self._total + float(losses.sum()), self._count + len(finite)
+
+    def mean_loss(self) -> float:
+        """The mean loss of the steps since the last call, those of this process."""
+        mean = self._total / self._count
+        self._total, self._count = 0.0, 0
+        return mean
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser, with its schedule at every step."""
@@ -201,6 +213,7 @@ class Best:
         waited: epochs since.
         epochs: epochs done.
         seconds: time they took.
+        history: a row for each epoch, with the columns of `bench.results.training_log`.
     """
 
     score: float | None = None
@@ -208,6 +221,7 @@ class Best:
     waited: int = 0
     epochs: int = 0
     seconds: float = 0.0
+    history: list[LogRow] = field(default_factory=list)
 
 
 class BestCheckpoint(Checkpoint):
@@ -255,10 +269,13 @@ class BestCheckpoint(Checkpoint):
         assert isinstance(pl_module, TrainingModule)
         recipe, best = pl_module.training_setup.recipe, self.best
         best.epochs += 1
+        row = log.row(best.epochs, trainer, pl_module.mean_loss())
         since = best.epochs % recipe.validate_every or recipe.validate_every
         if since < recipe.validate_every and best.epochs < recipe.epochs:
+            self._log(trainer, pl_module, row)
             return
         score = pl_module.validate()
+        self._log(trainer, pl_module, row | {"validation": score})
         if best.score is None or pl_module.training_setup.better(score, best.score):
             best.score, best.waited = score, 0
             state = pl_module.network.state_dict()
@@ -269,3 +286,11 @@ class BestCheckpoint(Checkpoint):
         now = time.perf_counter()
         best.seconds, self._since = best.seconds + now - self._since, now
         self._work_folder.checkpoint(trainer, best.epochs)
+
+    def _log(self, trainer: Trainer, module: TrainingModule, row: LogRow) -> None:
+        """Add an epoch to the log of the entry, and to what the caller logs to besides."""
+        self.best.history.append(row)
+        if trainer.is_global_zero:
+            training_log.write(self._work_folder.folder, self.best.history)
+        setup = module.training_setup
+        log.send(trainer, row, "loss" if setup.recipe.select == "loss" else setup.task.primary)

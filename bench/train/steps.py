@@ -16,7 +16,7 @@ from bench.kinds.common.kind import PreparationContext
 from bench.models.running import load_model, place
 from bench.spec.entry import Entry
 from bench.spec.recipe import Recipe
-from bench.train import blend
+from bench.train import blend, log
 from bench.train.context import TrainingContext, settings
 from bench.train.loader import Shuffled, reader
 from bench.train.loop import BestCheckpoint, TrainingModule, TrainingSetup
@@ -133,7 +133,7 @@ def _trainer(context: TrainingContext, recipe: Recipe, checkpoint: BestCheckpoin
             callbacks=[checkpoint],
             default_root_dir=context.work_folder.folder,
             use_distributed_sampler=False,
-            logger=False,
+            logger=log.loggers(context.log, context.work_folder.target.name) or False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )

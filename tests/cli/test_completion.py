@@ -28,6 +28,9 @@ LINES = {
     "bench train --method lo": {"lora", "logistic"},
     "bench results --track of": {"official"},
     "bench list --kind retr": {"retrieval"},
+    "bench plot reben-mlc": {"reben-mlc", RUN},
+    "bench plot reben-mlc --kind fo": {"forest"},
+    "bench plot reben-mlc --metric f1": {"f1_macro", "f1_micro"},
 }
 
 

@@ -20,6 +20,7 @@ from bench.base import weights
 from bench.base.errors import BenchError, RequestError
 from bench.kinds.multilabel import Multilabel
 from bench.models import entries
+from bench.results.training_log import NAME
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
 from bench.spec.entry import Entry, Model
@@ -66,7 +67,7 @@ def test_the_same_seed_gives_the_same_bytes(undisturbed: Path, tmp_path: Path) -
 
 
 def test_the_entry_is_whole_and_says_how_it_was_trained(undisturbed: Path) -> None:
-    assert {p.name for p in undisturbed.iterdir()} == {WEIGHTS, "entry.toml", "README.md"}
+    assert {p.name for p in undisturbed.iterdir()} == {WEIGHTS, "entry.toml", "README.md", NAME}
     assert list(undisturbed.parent.iterdir()) == [undisturbed]
     task = tasks.load("reben-mlc")
     found = entries.load(undisturbed, task)
@@ -131,8 +132,9 @@ def test_a_killed_training_ends_with_the_same_bytes(
         assert not folder.exists() or (folder / "entry.toml").is_file()
     if not folder.exists():
         _train_and_kill_after(folder, 1_000, 0)
-    assert (folder / WEIGHTS).read_bytes() == (undisturbed / WEIGHTS).read_bytes()
-    assert {p.name for p in folder.iterdir()} == {WEIGHTS, "entry.toml", "README.md"}
+    for name in (WEIGHTS, NAME):
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
+    assert {p.name for p in folder.iterdir()} == {WEIGHTS, "entry.toml", "README.md", NAME}
 
 
 def _stop_after(steps: int) -> Callable[[int, int, str], None]:

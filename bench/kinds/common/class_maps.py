@@ -189,6 +189,10 @@ class ClassMaps(Kind[D, S]):
         there: NDArray[np.bool_] = np.any(cells.reshape(-1, classes, classes) > 0, axis=2)
         return there
 
+    def confusion(self, observations: pa.Table) -> NDArray[np.int64]:
+        """Pixels, as `pooled`."""
+        return self.pooled(observations)
+
     def pooled(self, observations: pa.Table) -> NDArray[np.int64]:
         """The confusion matrix of all pixels, [classes, classes]."""
         classes = len(self.task.classes)

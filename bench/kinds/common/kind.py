@@ -278,6 +278,13 @@ class Kind(ABC, Generic[D, S]):
         """Which of the task's classes occur in each sample, [N, C]; None where there are none."""
         return None
 
+    def confusion(self, observations: pa.Table) -> NDArray[np.int64] | None:
+        """How many images or pixels of each class are taken for each, [C, C], rows are references.
+
+        None where a sample hasn't one class of several.
+        """
+        return None
+
     def check_scale(self, observations: pa.Table) -> None:
         """Refuse the observations of a run whose outputs can't be on the scale of the interface.
 
