@@ -4,7 +4,7 @@ BENCH := $(VENV)/bin/bench
 READY := $(VENV)/.ready
 FEDERATED := $(VENV)-federated
 
-.PHONY: env federated-env run test soak lint types docs schema bench wheel clean
+.PHONY: env federated-env run test soak lint types docs schema results page bench wheel clean
 
 env: $(READY)
 
@@ -60,6 +60,13 @@ docs: env
 # The JSON Schema of run.json, from the model that reads and writes it.
 schema: env
 	$(VENV)/bin/python scripts/manifest_schema.py
+
+# The runs that results/runs holds, where any are missing, and the page of all.
+results: env
+	$(VENV)/bin/python scripts/shipped.py
+
+page: env
+	$(BENCH) leaderboard --out leaderboard.html
 
 bench: env
 	$(VENV)/bin/python -m pytest benchmarks --benchmark-columns=median,rounds --benchmark-json=benchmarks/latest.json
