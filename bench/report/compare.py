@@ -78,8 +78,31 @@ def compare(
         BenchError: a run can't be read.
     """
     asked = tasks.load(task)
-    kind = kinds.of(asked)
     entries, remarks = competitors.find(names, asked, results, track)
+    return between(entries, asked, metric, remarks, progress)
+
+
+def between(
+    entries: Sequence[Competitor],
+    asked: Task,
+    metric: str | None = None,
+    remarks: Sequence[str] = (),
+    progress: Progress = lambda stage, done, whole: None,
+) -> Comparison:
+    """Compare entries whose complete runs are known to be on the same samples: as `compare`.
+
+    Args:
+        entries: two or more.
+        asked: their task.
+        metric: as for `compare`.
+        remarks: what is worth saying about the choice of runs.
+        progress: as for `compare`.
+
+    Raises:
+        RequestError: the metric is unknown.
+        BenchError: a run can't be read, or there are too few units.
+    """
+    kind = kinds.of(asked)
     reference = entries[0].runs[0]
     samples = reference.observations().column("sample").to_pylist()
     independent = units(reference.attributes(), len(samples))

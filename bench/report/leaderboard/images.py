@@ -1,26 +1,41 @@
-"""Pictures of ranked runs: the first of each, as long as there is room."""
+"""Pictures of ranked runs: all of the best ones, then the first of the others, as there is room.
+
+A picture comes from a run's folder, so that it is a stranger's: it is decoded only where it is what
+the run noted, has the size of a picture that a run keeps, and is a PNG.
+"""
 
 import base64
 import hashlib
+import io
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from bench.report.leaderboard.boards import Board
 from bench.report.leaderboard.read import Result
 
-LARGEST = 20_000
-"""Bytes of a picture that a page carries."""
+LARGEST = 500_000
+"""Bytes of a kept picture that is looked at."""
+
+EACH = 4
+"""Most pictures of a run."""
+
+_WIDTH, _PIXELS = 800, 4_000_000
+_BEST = 3
+"""How many rows of a board have more than one picture."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 """Of the files that hold pictures of a run."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+Carried = tuple[str, str, str]
+"""What it shows in words, the type of the image, the image in base64."""
 
 
-def embedded(results: Path, boards: Sequence[Board], most: int) -> list[dict[str, str]]:
-    """The first picture of ranked runs, the best ones of every board first.
+def embedded(results: Path, boards: Sequence[Board], most: int) -> list[dict[str, list[Carried]]]:
+    """Pictures of ranked runs: first one of every board's best run, its others, then further runs.
 
     Args:
         results: the results folder, whose run folders hold the pictures.
@@ -28,30 +43,54 @@ def embedded(results: Path, boards: Sequence[Board], most: int) -> list[dict[str
         most: bytes of pictures there is room for.
 
     Returns:
-        For each board, by the number of a row: a PNG in base64.
+        For each board, by the number of a row, its pictures.
     """
-    found: list[dict[str, str]] = [{} for _ in boards]
-    for index in range(max((len(board.rows) for board in boards), default=0)):
-        for board, carried in zip(boards, found, strict=True):
-            if index < len(board.rows) and board.rows[index].place is not None:
-                text = base64.b64encode(_first(results, board.rows[index].result)).decode()
-                if text and len(text) <= most:
-                    most -= len(text)
-                    carried[str(index)] = text
+    found: list[dict[str, list[Carried]]] = [{} for _ in boards]
+    longest = max((len(board.rows) for board in boards), default=0)
+    for index in range(longest):
+        for number in range(EACH if index < _BEST else 1):
+            for board, carried in zip(boards, found, strict=True):
+                if index >= len(board.rows) or board.rows[index].place is None:
+                    continue
+                picture = _picture(results, board.rows[index].result, number)
+                if picture and len(picture[2]) <= most:
+                    most -= len(picture[2])
+                    carried.setdefault(str(index), []).append(picture)
     return found
 
 
-def _first(results: Path, result: Result) -> bytes:
-    """The picture as its run noted it; empty where there is none that may be shown."""
+def _picture(results: Path, result: Result, number: int) -> Carried | None:
+    """A picture as its run noted it; None where there is none that may be shown."""
     named = noted(result.facts.get("pictures", ""))
-    name = min(named, default="")
-    path = results / "runs" / result.run / "pictures" / name
-    if not NAME.fullmatch(name) or "/" in result.run or not path.is_file():
-        return b""
+    names = sorted(named, key=lambda name: (not name.startswith("sample-"), name))
+    if number >= len(names) or "/" in result.run or not NAME.fullmatch(names[number]):
+        return None
+    path = results / "runs" / result.run / "pictures" / names[number]
+    if not path.is_file():
+        return None
     with path.open("rb") as stream:
         content = stream.read(LARGEST + 1)
-    right = content.startswith(_PNG) and len(content) <= LARGEST
-    return content if right and hashlib.sha256(content).hexdigest() == named[name] else b""
+    if len(content) > LARGEST or hashlib.sha256(content).hexdigest() != named[names[number]]:
+        return None
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+            if picture.width * picture.height > _PIXELS:
+                return None
+            kind, small = _smaller(content, picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    title = names[number].removesuffix(".png").replace("_", " ").replace("sample-", "sample ")
+    return title, kind, base64.b64encode(small).decode()
+
+
+def _smaller(content: bytes, picture: Image.Image) -> tuple[str, bytes]:
+    """The picture as WebP, or as it is where that is smaller and not wide."""
+    wide = picture.width > _WIDTH
+    picture.thumbnail((_WIDTH, _WIDTH), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    picture.save(stream, "WEBP", quality=75, method=4)
+    small = stream.getvalue()
+    return ("webp", small) if wide or len(small) < len(content) else ("png", content)
 
 
 def noted(text: str) -> dict[str, object]:

@@ -23,6 +23,7 @@ from bench.report.leaderboard.citations import bibtex
 from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.expectations import SOURCE, expectations
 from bench.report.leaderboard.images import embedded
+from bench.report.leaderboard.observed import observed
 from bench.report.leaderboard.pack import SHEET, compressed, packed
 from bench.report.leaderboard.read import Result, read
 from bench.report.leaderboard.reported import published, published_alone
@@ -42,6 +43,9 @@ _ROW, _SCORE = 60, 6
 _PICTURES = 400_000
 """Most bytes of the pictures of cards."""
 
+_STRIPS = 350_000
+"""Most bytes of the pictures of runs, beyond `PAGE`."""
+
 _DATA = '<script type="text/plain" id="data">'
 
 _STYLES = ("style", "board", "gallery", "across")
@@ -52,6 +56,8 @@ _SCRIPTS = (
     "parts",
     "charts",
     "details",
+    "run",
+    "compare",
     "labels",
     "published",
     "board",
@@ -89,10 +95,9 @@ def render(results: Path) -> str:
         expected_by=SOURCE,
     )
     room = _most(frame, all_boards)
-    drawn = embedded(results, all_boards, room * _SCORE // 4)
+    drawn = embedded(results, all_boards, _STRIPS)
     pictures_of = thumbnails(results, current, min(_PICTURES, room * _SCORE // 4))
-    spent = sum(len(text) for pictures in drawn for text in pictures.values())
-    spent += sum(len(picture["image"]) for picture in pictures_of.values())
+    spent = sum(len(picture["image"]) for picture in pictures_of.values())
     columns_of = packed(all_boards, words, encoders, room - spent // _SCORE)
     unrun = published_alone(all_boards, reported, declared)
     shared = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
@@ -116,11 +121,11 @@ def render(results: Path) -> str:
             _identity(board, names)
             | {"current": _current(board, declared, all_boards)}
             | columns
-            | {"pictures": pictures}
+            | {"pictures": pictures, "observed": observed(results, board, declared, words)}
             for board, columns, pictures in zip(all_boards, columns_of, drawn, strict=True)
         ],
         "unrun": [
-            _identity(board, names) | {"current": True} | columns | {"pictures": {}}
+            _identity(board, names) | {"current": True} | columns | {"pictures": {}, "observed": {}}
             for board, columns in zip(unrun, packed(unrun, words, encoders, 0), strict=True)
         ],
         "reported": published(reported, names, words),

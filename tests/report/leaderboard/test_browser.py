@@ -155,9 +155,12 @@ def test_a_run_opens_with_the_way_back_to_it(board):
 def test_two_entries_are_compared(board):
     board.run("[...document.querySelectorAll('.board tbody input')].slice(0, 2).forEach("
               "(box) => box.click())")  # fmt: skip
-    rows = board.texts(".comparison tbody tr")
+    (difference,) = board.texts(".comparison .differences tbody tr")
+    assert difference.startswith("convnextv2_base less team-prithvi")
+    assert difference.endswith("can't be told apart")
+    rows = board.texts(".comparison .compared tbody tr")
     assert rows[0].startswith("mean AP")
-    assert rows[0].endswith("\N{MINUS SIGN}0.0032")
+    assert rows[0].endswith("+0.0032")
     assert board.run("return document.querySelectorAll('.bars')[0].rows[1].cells.length") == 4
     assert "bench compare reben-mlc.convnextv2_base.official" in board.texts(".comparison")[0]
 
@@ -339,14 +342,29 @@ def test_the_policy_stops_what_the_markup_would_not(board):
     assert len([line for line in board.complaints() if "Content Security Policy" in line]) >= 3
 
 
-def test_a_run_shows_its_picture(chromium, tmp_path):
-    one = png(4)
-    run = manifest("t", "a", 0.5, pictures=noted(one))
-    leaderboard.write(recorded(tmp_path, drawn(tmp_path, run, depth=one)), tmp_path / "page.html")
+def test_a_run_shows_its_pictures_and_one_opens_large(chromium, tmp_path):
+    one, two = png(4), png(5)
+    run = manifest("t", "a", 0.5, pictures=noted(one, two))
+    recorded(tmp_path, drawn(tmp_path, run, depth=one, **{"sample-1": two}))
+    leaderboard.write(tmp_path, tmp_path / "page.html")
     chromium.open(tmp_path / "page.html", "#task=t")
     chromium.find(".board tbody a").click()
-    wide = chromium.wait("return document.querySelector('dialog img')?.naturalWidth")
-    assert wide == 20
+    strip = ".strip-of-pictures img"
+    assert chromium.wait(f"return document.querySelector('dialog {strip}')?.naturalWidth") == 20
+    assert len(chromium.driver.find_elements("css selector", strip)) == 2
+    chromium.find(".strip-of-pictures button").click()
+    assert chromium.wait("return document.querySelector('dialog.lightbox[open] img')?.naturalWidth")
+    assert chromium.run("return location.hash").endswith("picture=0")
+    chromium.driver.switch_to.active_element.send_keys("\ue014")
+    assert chromium.texts(".lightbox figcaption > span")[0].startswith("depth 2 of 2")
+    permalink = chromium.run("return location.hash")
+    chromium.driver.switch_to.active_element.send_keys("\ue00c")
+    chromium.wait("return !document.querySelector('dialog.lightbox')")
+    assert chromium.run("return document.querySelector('dialog[open]') !== null")
+    chromium.open(tmp_path / "page.html", permalink)
+    top = "return document.elementFromPoint(innerWidth / 2, innerHeight / 2).closest('.lightbox')"
+    assert chromium.wait(top)
+    assert chromium.complaints() == []
 
 
 def test_the_best_floor_is_marked_and_what_cant_be_told_from_it(chromium, tmp_path):

@@ -36,6 +36,11 @@ def drawn(results, run, **files):
     return run
 
 
+def pixels(content):
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture.convert("RGB"), int)
+
+
 def pictures(results):
     return [board["pictures"] for board in content(leaderboard.render(results))["boards"]]
 
@@ -48,7 +53,23 @@ def test_a_ranked_run_carries_its_first_picture(tmp_path):
     drawn(tmp_path, best, depth=first, **{"sample-1": second})
     drawn(tmp_path, partial, depth=second)
     recorded(tmp_path, best, bare, partial)
-    assert pictures(tmp_path) == [{"0": base64.b64encode(first).decode()}]
+    (carried,) = pictures(tmp_path)
+    assert list(carried) == ["0"]
+    assert [title for title, _, _ in carried["0"]] == ["sample 1", "depth"]
+    for (_, kind, image), original in zip(carried["0"], (second, first), strict=True):
+        with Image.open(io.BytesIO(base64.b64decode(image))) as picture:
+            assert (picture.format.lower(), picture.size) == (kind, (20, 20))
+            difference = np.asarray(picture.convert("RGB"), int) - pixels(original)
+            assert abs(difference).mean() < 60
+
+
+def test_large_pictures_are_carried_as_small_files(tmp_path):
+    one = png(0, side=300)
+    assert len(one) > 200_000
+    run = drawn(tmp_path, manifest("t", "a", 0.6, pictures=noted(one)), depth=one)
+    ((_, kind, image),) = pictures(recorded(tmp_path, run))[0]["0"]
+    assert kind == "webp"
+    assert len(image) < len(one) / 2
 
 
 @pytest.mark.parametrize(
@@ -73,23 +94,36 @@ def test_a_run_with_notes_of_another_type_is_refused(tmp_path, notes):
         recorded(tmp_path, run)
 
 
-@pytest.mark.parametrize("one", [b"<svg onload='alert(1)'/>", png(0, side=120), b""])
+@pytest.mark.parametrize("one", [b"<svg onload='alert(1)'/>", png(0, side=500), b""])
 def test_what_is_no_small_png_is_not_shown(tmp_path, one):
-    assert len(png(0, side=120)) > images.LARGEST
+    assert len(png(0, side=500)) > images.LARGEST
     run = drawn(tmp_path, manifest("t", "a", 0.6, pictures=noted(one)), depth=one)
     assert pictures(recorded(tmp_path, run)) == [{}]
 
 
-def test_where_room_is_spent_the_best_have_a_picture(tmp_path, monkeypatch):
-    one = png(3)
-    size = len(base64.b64encode(one))
+def test_where_room_is_spent_the_best_have_pictures(tmp_path):
+    one, two = png(3), png(4)
+    files = {"depth": one, "sample-1": two}
     runs = [
-        drawn(tmp_path, manifest(task, entry, value, pictures=noted(one)), depth=one)
+        drawn(tmp_path, manifest(task, entry, value, pictures=noted(one, two)), **files)
         for task in ("t", "u")
-        for entry, value in (("a", 0.6), ("b", 0.5), ("c", 0.4))
+        for entry, value in (("a", 0.6), ("b", 0.5), ("c", 0.4), ("d", 0.3))
     ]
     recorded(tmp_path, *runs)
     boards = page.boards(page.read(tmp_path)[0])
-    found = images.embedded(tmp_path, boards, 3 * size + 5)
-    assert [list(carried) for carried in found] == [["0", "1"], ["0"]]
+    everything = images.embedded(tmp_path, boards, 10**6)
+    for carried in everything:
+        assert {row: len(found) for row, found in carried.items()} == {
+            "0": 2,
+            "1": 2,
+            "2": 2,
+            "3": 1,
+        }
+    size = max(len(image) for _, _, image in everything[0]["0"])
+    # One picture of each board's best run comes before the second of any.
+    found = images.embedded(tmp_path, boards, 3 * size)
+    assert [{row: len(some) for row, some in carried.items()} for carried in found] == [
+        {"0": 2},
+        {"0": 1},
+    ]
     assert images.embedded(tmp_path, boards, 0) == [{}, {}]

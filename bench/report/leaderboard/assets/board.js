@@ -151,8 +151,8 @@ function cell(column, row, about) {
   const { metric } = column.columnDef.meta;
   if (metric) {
     const score = number(metric.column, row.index);
-    return html`${fixed(score?.value, metric.column.digits)}
-      <span class="under always">${score ? intervalText(score, metric.column.digits) : ""}</span>`;
+    return html`${fixed(score?.value, metric.digits)}
+      <span class="under always">${score ? intervalText(score, metric.digits) : ""}</span>`;
   }
   return cells[column.id] ? cells[column.id](row, about) : row[column.id] || "–";
 }

@@ -173,6 +173,14 @@ function rowsOf(board) {
   return board.rows;
 }
 
+// Where no interval says how many digits mean something, three that count.
+function shownDigits(column) {
+  const values = Array.from({ length: column.value.length }, (_, index) => number(column, index)).filter(Boolean);
+  if (!values.length || values.some((score) => score.low !== null)) return column.digits;
+  const largest = d3.max(values, (score) => Math.abs(score.value)) || 1;
+  return Math.min(column.digits, Math.max(0, 2 - Math.floor(Math.log10(largest))));
+}
+
 function scoresOf(board) {
   board.scores ??= board.columns.scores.map((column, index) => ({
     id: `m${index}`,
@@ -183,6 +191,7 @@ function scoresOf(board) {
     title: word(column.title),
     unit: word(column.unit),
     classes: column.classes,
+    digits: shownDigits(column),
     column,
   }));
   return board.scores;
@@ -191,7 +200,7 @@ function scoresOf(board) {
 // What is shown of a run when it is opened.
 function factsOf(row) {
   const { others, pictures } = row.board.columns;
-  const found = { others: others[row.index], picture: pictures[row.index] };
+  const found = { others: others?.[row.index] ?? [], pictures: pictures[row.index] ?? [] };
   for (const name of ["latency", "memory", "seconds", "entryDigest", "weights"]) {
     found[name] = at(row.board.columns[name], row.index);
   }

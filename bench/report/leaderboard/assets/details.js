@@ -11,7 +11,7 @@ class Opened extends Component {
   }
 
   render({ row, board }) {
-    const close = () => go({ run: "", on: "" });
+    const close = () => go({ run: "", on: "", picture: "" });
     return html`<dialog ref=${this.dialog} onClose=${close} aria-labelledby="opened"
         onClick=${(event) => event.target === this.dialog.current && close()}>
       <div class="sheet">
@@ -23,22 +23,6 @@ class Opened extends Component {
       </div>
     </dialog>`;
   }
-}
-
-function RunSheet({ row, board }) {
-  const facts = factsOf(row);
-  return html`
-    <p class="lead"><b>${fixed(row.score?.value, row.digits)}</b>${" "}
-      ${intervalText(row.score, row.digits)}${" "}
-      <span class="quiet">${board.task.label}, 95 % interval, n = ${whole(row.samples)},
-      ${" "}${board.track} track, ${row.division} division, ${row.trust}</span></p>
-    <p>${placeText(row, board)}</p>
-    ${facts.picture && h("img", {
-      src: `data:image/png;base64,${facts.picture}`,
-      alt: "What this run predicted for its first samples",
-    })}
-    <${Facts} row=${row} board=${board} facts=${facts} />
-    <${AllScores} row=${row} board=${board} />`;
 }
 
 const reportedValue = ({ value, spread }) => `${value}${spread === null ? "" : ` ± ${spread}`}`;
@@ -82,8 +66,7 @@ function placeText(row, board) {
 function Facts({ row, board, facts }) {
   const lines = [
     ["Run", html`<code>${row.run}</code>`],
-    ["Its folder", html`<code>results/runs/${row.run}/</code> (manifest, observations)`],
-    ["Score it again", html`<code>bench score ${row.run}</code>`],
+    ["Manifest", html`<code>results/runs/${row.run}/run.json</code>, observations beside it`],
     ["Title", facts.title],
     ["Authors", facts.authors],
     ["Address", facts.url && html`<${External} url=${facts.url}>${facts.url}<//>`],
@@ -150,53 +133,9 @@ function AllScores({ row, board }) {
   }
   return html`<table class="plain-table"><caption>Other metrics, with 95 % intervals</caption><tbody>
     ${scores.map((score) => html`<tr key=${score.id}><th scope="row">${score.title}</th>
-      <td class="numeric"><b>${fixed(score.found.value, score.found.digits)}</b></td>
-      <td class="quiet">${intervalText(score.found, score.found.digits)}</td></tr>`)}
+      <td class="numeric"><b>${fixed(score.found.value, score.digits)}</b></td>
+      <td class="quiet">${intervalText(score.found, score.digits)}</td></tr>`)}
   </tbody></table>`;
-}
-
-function Comparison({ board, rows }) {
-  const metrics = [
-    { name: board.task.label, of: (row) => row.score, digits: rows[0].digits },
-    ...scoresOf(board).filter((score) => !score.slice && !score.label).map((score) => ({
-      name: score.title,
-      of: (row) => number(score.column, row.index),
-      digits: score.column.digits,
-    })),
-  ];
-  const facts = [
-    ["Rank, tier", (row) => `${row.rank ?? "–"}, ${row.tier ?? "–"}`],
-    ["Inputs", (row) => row.inputs],
-    ["Division, trust", (row) => `${row.division}, ${row.trust}`],
-    ["Samples", (row) => whole(row.samples)],
-    ["Parameters", (row) => short(row.parameters)],
-    ["MACs", (row) => short(row.macs)],
-    ["Samples/s", (row) => short(row.speed)],
-    ["Seed, date", (row) => `${row.seed}, ${row.date}`],
-    ["Run", (row) => html`<code class="narrow">${row.run}</code>`],
-  ];
-  return html`<section class="comparison" aria-labelledby="comparison">
-    <h3 id="comparison">Comparison</h3>
-    <div class="scroll" role="region" tabindex="0" aria-label="Comparison of chosen entries">
-    <table class="compared"><thead><tr><th scope="col">Metric</th>${rows.map((row, index) => html`<th scope="col"
-      class="numeric"><span class="key pick${index}" aria-hidden="true"></span>${row.entry}</th>`)}
-      ${rows.slice(1).map((row, index) => html`<th scope="col" class="numeric">Difference
-        ${rows.length > 2 ? ` ${index + 2} − 1` : ""}</th>`)}</tr></thead>
-    <tbody>${metrics.map((metric) => {
-      const scores = rows.map(metric.of);
-      if (!scores.some(Boolean)) return null;
-      return html`<tr><th scope="row">${metric.name}</th>${scores.map((score) => html`<td
-        class="numeric"><b>${fixed(score?.value, metric.digits)}</b>${" "}
-        <span class="quiet">${score ? intervalText(score, metric.digits) : ""}</span></td>`)}
-        ${scores.slice(1).map((score) => html`<td class="numeric">${score && scores[0]
-          ? signed(score.value - scores[0].value, metric.digits) : "–"}</td>`)}</tr>`;
-    })}
-    ${facts.map(([name, of]) => html`<tr><th scope="row">${name}</th>${rows.map((row) => html`<td
-      class="numeric">${of(row)}</td>`)}${rows.slice(1).map(() => html`<td></td>`)}</tr>`)}
-    </tbody></table></div>
-    <p class="quiet">All were scored on the same samples, so a paired test tells apart what intervals can't:
-      ${" "}<code>${`bench compare ${rows.map((row) => row.run).join(" ")} --task ${board.task.name}`}</code></p>
-  </section>`;
 }
 
 const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);

@@ -54,9 +54,9 @@ function scoreLines(board, rows, wanted, name) {
 }
 
 function classLines(board, rows) {
-  const { positives } = board.columns;
+  const counts = new Map(Object.entries(board.columns.observed.positives ?? {}).map(([label, count]) => [word(label), count]));
   return scoreLines(board, rows, (s) => !s.slice && s.label && !RATE.test(s.label), (s) => s.label)
-    .map((line) => ({ ...line, count: positives?.[line.name] ?? null }));
+    .map((line) => ({ ...line, count: counts.get(line.name) ?? null }));
 }
 
 // The scores of groups of samples by attribute; one that repeats the classes is left out, but for
@@ -169,6 +169,17 @@ function Folds({ board }) {
       interval for the mean.</p></section>`;
 }
 
+// The pictures of the best entries, or of the chosen ones.
+function Sees({ board, picked }) {
+  const { pictures } = board.columns;
+  const rows = (picked.length ? picked : rowsOf(board).slice(0, board.ranked)).filter((row) => pictures[row.index]).slice(0, 3);
+  if (!rows.length) return null;
+  return html`<section class="panel"><h3>What it sees and says</h3>
+    ${rows.map((row) => html`<figure key=${row.key} class="seen"><a ...${opening(row)}>${h("img", {
+      src: pictureAddress(pictures[row.index][0]), alt: saysPicture(pictures[row.index][0], row) })}</a>
+      <figcaption class="quiet"><bdi>${row.entry}</bdi>, ${pictures[row.index][0][0]}${pictures[row.index].length > 1 && `; ${pictures[row.index].length - 1} more in its run`}</figcaption></figure>`)}</section>`;
+}
+
 // What is ranked, in words, and what differences can be seen.
 function Question({ board }) {
   const { task } = board;
@@ -243,6 +254,7 @@ function TaskView({ task }) {
       tiles and scenes of them; a score of one training says nothing of other seeds.</p>`}
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
     <div class="panels">
+      <${Sees} board=${board} picked=${picked} />
       <${Cost} board=${board} picks=${picks} />
       <${Still} of=${[board, picks.join()]} draw=${() => html`<${Curves} board=${board} picked=${picked} />`} />
       <${Still} of=${[board, picks.join()]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
