@@ -12,10 +12,12 @@ from bench import cli
 from bench.models import entries
 from bench.results import reported
 from bench.spec import task as tasks
+from bench.spec.expected import expectations
 from bench.spec.floors import is_floor
 from scripts.docs import (
     addition_pages,
     api_pages,
+    baseline_page,
     command_pages,
     diagrams,
     gallery_page,
@@ -89,6 +91,26 @@ def test_the_table_of_tasks_leads_to_their_pages() -> None:
     page = generated.parts()["tasks.md"]((links.ROOT / "docs" / "tasks.md").read_text("utf-8"))
     for name in tasks.names():
         assert f"[`{name}`]({task_pages.address(tasks.load(name))})" in page
+
+
+def test_a_task_shows_samples_of_its_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_pages, "_SAMPLES", tmp_path)
+    (tmp_path / "reben.webp").touch()
+    made = task_pages.pages(NUMBERS)
+    assert task_pages.pictures() == {"images/samples/reben.webp": tmp_path / "reben.webp"}
+    assert "](../images/samples/reben.webp)" in made["tasks/reben-mlc.md"]
+    assert "images/samples" not in made["tasks/rsicd-retrieval.md"]
+
+
+def test_committed_scores_stand_under_their_task_with_their_machine() -> None:
+    text = baseline_page.scores()
+    for (name, model), one in expectations().items():
+        if one.task_digest == tasks.load(name).digest:
+            section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
+            assert f"| `{model}` | {one.value:.3f} | {one.low:.3f} to {one.high:.3f} |" in section
+            assert str(one.arithmetic["processor"]) in text
 
 
 @pytest.mark.parametrize("name", diagrams.DRAWINGS)

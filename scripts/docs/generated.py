@@ -10,6 +10,7 @@ from bench.spec import task as tasks
 from scripts.docs import (
     addition_pages,
     api_pages,
+    baseline_page,
     command_pages,
     gallery_page,
     source_pages,
@@ -55,6 +56,7 @@ def parts() -> dict[str, Callable[[str], str]]:
         "additions.md": lambda _: _additions(),
         "api.md": lambda _: api_pages.package(),
         "cli.md": lambda _: command_pages.reference(),
+        "findings/baselines.md": lambda _: baseline_page.scores(),
         "gallery.md": lambda _: gallery_page.pictures(),
         "published.md": lambda _: source_pages.sources(_numbers()),
         "tasks.md": _linked,

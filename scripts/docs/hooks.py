@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.docs import generated, links
+from scripts.docs import generated, links, task_pages
 
 _MARK = "<!-- generated -->"
 
@@ -37,6 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for page, text in (taken | generated.pages(config.repo_url or "")).items():
         files.append(File.generated(config, page, content=text))
+    for place, picture in task_pages.pictures().items():
+        files.append(File.generated(config, place, abs_src_path=str(picture)))
     return files
 
 

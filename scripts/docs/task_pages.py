@@ -6,6 +6,7 @@ Folds of a cross-validation stand on the page of the task whose folds they are.
 import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from bench import data, kinds
 from bench.base.paths import data_root
@@ -22,6 +23,7 @@ from scripts.docs.links import ROOT
 from scripts.docs.words import block, code, page, plain, table
 
 _PICTURES = "images/samples"
+_SAMPLES = ROOT / "bench" / "report" / "leaderboard" / "samples"
 
 
 def pages(numbers: Sequence[Number]) -> dict[str, str]:
@@ -45,22 +47,19 @@ def address(task: Task) -> str:
     return f"tasks/{task.folds_of or task.name}.md"
 
 
-def picture(task: str) -> str:
-    """Where the picture of a task's samples is, below ``docs/``; empty where there is none."""
-    path = f"{_PICTURES}/{task}.png"
-    return path if (ROOT / "docs" / path).is_file() else ""
+def pictures() -> dict[str, Path]:
+    """The pictures of samples of datasets by their place on the site."""
+    return {f"{_PICTURES}/{path.name}": path for path in sorted(_SAMPLES.glob("*.webp"))}
 
 
 def _page(
     task: Task, folds: Sequence[Task], expected: dict[str, Expected], numbers: Sequence[Number]
 ) -> str:
-    shown = picture(task.name)
-    caption = f"Samples of the sample track: simulated data in the format of `{task.dataset}`."
     return page(
         f"# {task.name}",
         f"**{plain(task.title)}**",
         plain(task.about),
-        f"![{plain(task.about)}](../{shown})\n\n{caption}" if shown else "",
+        _picture(task.dataset),
         _facts(task),
         "## Run it",
         _commands(task),
@@ -81,6 +80,14 @@ def _page(
         "## Predictions made elsewhere",
         *_predictions(task),
     )
+
+
+def _picture(dataset: str) -> str:
+    place = f"{_PICTURES}/{dataset}.webp"
+    if place not in pictures():
+        return ""
+    caption = f"Simulated samples in the format of `{dataset}`: the sample track."
+    return f"![Samples of {dataset}, simulated](../{place})\n\n{caption}"
 
 
 def _facts(task: Task) -> str:
@@ -140,7 +147,7 @@ def _data(task: Task) -> Iterator[str]:
     if declared.get("about"):
         yield plain(declared["about"])
     yield (
-        f"Unpack what the publishers offer into `$BENCH_DATA/{folder}` "
+        f"What the publishers offer is unpacked into `$BENCH_DATA/{folder}` "
         f"(`bench data list {task.dataset}` prints the whole path):"
     )
     yield block(declared["layout"].strip())
