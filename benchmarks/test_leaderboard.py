@@ -39,6 +39,9 @@ return performance.now() - start;
 """
 
 
+COLUMNS = "pick,rank,entry,tier,score,interval,parameters"
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """5,000 runs with 100,000 metrics."""
@@ -97,7 +100,12 @@ def test_page_is_seen(benchmark, chromium, page):  # noqa: F811
 @pytest.mark.parametrize(
     ("what", "view", "selector", "texts"),
     [
-        ("sort a board", "#task=task-07", ".board th.c-parameters button", [None] * 12),
+        (
+            "sort a board",
+            f"#task=task-07&columns={COLUMNS}",
+            ".board th.c-parameters button",
+            [None] * 12,
+        ),
         ("filter a board", "#task=task-07", ".search input", ["model-01", ""] * 6),
         ("sort the overview", "", ".across thead th:nth-child(4) button", [None] * 12),
     ],

@@ -15,6 +15,7 @@ from bench.report.leaderboard import label_curves as labelled
 from bench.report.leaderboard.boards import Board, Row
 from bench.report.leaderboard.encoders import Encoders
 from bench.report.leaderboard.floors import best_floor, compared
+from bench.report.leaderboard.further_curves import learning, robustness
 from bench.report.leaderboard.read import Result, Score
 from bench.report.leaderboard.text import NOTE, in_order, link, pinned, shown
 from bench.report.leaderboard.words import HASH, Words, constant
@@ -77,6 +78,7 @@ def packed(
         _board(board, words)
         | encoders.columns(board, known, words, settings)
         | {"curves": labelled.packed(board.curves, _row_of_run(board), words)}
+        | {"robustness": robustness(board, words), "learning": learning(board, words)}
         | {"scores": _scores(further, words, depth), "depth": depth}
         for board, further in zip(boards, carried, strict=True)
     ]

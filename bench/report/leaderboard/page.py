@@ -59,6 +59,7 @@ _SCRIPTS = (
     "run",
     "compare",
     "labels",
+    "more_curves",
     "published",
     "board",
     "gallery",

@@ -39,6 +39,8 @@ _FACTS = {
     "encoder": "$.entry.encoder",
     "method": "$.entry.method",
     "searched": "$.entry.trained.searched",
+    "history": "$.entry.trained.history",
+    "selected_by": "$.entry.trained.recipe.select",
     "learnt": "$.entry.trained.facts.samples",
     "learnt_ids": "$.entry.trained.facts.samples_sha256",
     "learnt_data": "$.entry.trained.data",

@@ -91,25 +91,3 @@ function Worst({ row, board }) {
     <p class="quiet note">By the score of each sample: ${word(about)}; higher is better.</p>
     <ol class="worst">${found.map(([name, score]) => html`<li><bdi>${word(name)}</bdi> <b>${shortScore(score)}</b></li>`)}</ol>`;
 }
-
-// The validation score after each epoch, where the run noted it.
-function LearningCurve({ row, board }) {
-  const learnt = board.columns.learning?.[row.index];
-  if (!learnt || learnt.points.length < 2) return null;
-  const { width, height, left, right, top, bottom } = FRAME;
-  const domain = d3.extent(learnt.points, ([epoch]) => epoch);
-  const values = learnt.points.map(([, value]) => ({ value }));
-  const extent = extentOf(values);
-  const x = linear(domain, left + 8, width - right - 8);
-  const y = linear(extent, height - bottom, top + 8);
-  const digits = tickDigits(extent, 6);
-  const name = word(learnt.by);
-  return html`<h4>Training</h4><figure><svg class="chart" viewBox="0 0 ${width} ${height}" role="img"
-      aria-label=${`${name} on the validation split after each epoch: ${learnt.points.map(([epoch, value]) => `${fixed(value, digits + 1)} at ${epoch}`).join(", ")}`}>
-    <${Axes} xTicks=${d3.ticks(...domain, 6).filter(Number.isInteger)} yTicks=${d3.ticks(...extent, 6)} x=${x} y=${y}
-      xText=${String} yText=${(tick) => fixed(tick, digits)} xLabel="Epoch" yLabel=${name} />
-    <g class="line pick0"><path class="stroke" d=${learnt.points.map(([epoch, value], index) => `${index ? "L" : "M"}${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`).join("")} />
-      ${learnt.points.map(([epoch, value]) => html`<circle class="dot" cx=${x(epoch)} cy=${y(value)} r="3.5"><title>${fixed(value, digits + 1)} after epoch ${epoch}</title></circle>`)}</g>
-    </svg><figcaption class="quiet">${name} on the validation split after each epoch; the best one was kept.
-      ${" "}<${ChartTools} name=${`${row.entry}-training`} /></figcaption></figure>`;
-}

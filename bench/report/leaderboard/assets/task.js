@@ -257,6 +257,8 @@ function TaskView({ task }) {
       <${Sees} board=${board} picked=${picked} />
       <${Cost} board=${board} picks=${picks} />
       <${Still} of=${[board, picks.join()]} draw=${() => html`<${Curves} board=${board} picked=${picked} />`} />
+      <${Still} of=${[board, picks.join()]} draw=${() => html`<${RobustnessCurves} board=${board} picked=${picked} />`} />
+      <${Still} of=${[board, picks.join()]} draw=${() => html`<${LearningCurves} board=${board} picked=${picked} />`} />
       <${Still} of=${[board, picks.join()]} draw=${() => html`<${Parts} board=${board} rows=${charted} />`} />
       <${Folds} board=${board} />
     </div>
