@@ -28,13 +28,13 @@ from bench.report.leaderboard.pack import SHEET, compressed, packed
 from bench.report.leaderboard.read import Result, read
 from bench.report.leaderboard.reported import published, published_alone
 from bench.report.leaderboard.text import NAME, link, shown
-from bench.report.leaderboard.thumbnails import thumbnails
+from bench.report.leaderboard.thumbnails import of_datasets, thumbnails
 from bench.report.leaderboard.words import Words
 from bench.spec import task as tasks
 from bench.spec.task import Task
 
 _HERE = Path(__file__).parent
-PAGE = 1_000_000
+PAGE = 1_400_000
 """The size a page stays below, in bytes, as long as primary scores alone fit into it."""
 
 _ROW, _SCORE = 60, 6
@@ -98,7 +98,10 @@ def render(results: Path) -> str:
     room = _most(frame, all_boards)
     drawn = embedded(results, all_boards, _STRIPS)
     pictures_of = thumbnails(results, current, min(_PICTURES, room * _SCORE // 4))
-    spent = sum(len(picture["image"]) for picture in pictures_of.values())
+    bare = {task.dataset for name, task in declared.items() if name not in pictures_of}
+    samples = of_datasets(bare, min(_PICTURES, room * _SCORE // 4))
+    small = (*pictures_of.values(), *samples.values())
+    spent = sum(len(picture["image"]) for picture in small)
     columns_of = packed(all_boards, words, encoders, room - spent // _SCORE)
     unrun = published_alone(all_boards, reported, declared)
     shared = {track: _comparable(all_boards, track, declared) for track in ("official", "sample")}
@@ -136,7 +139,7 @@ def render(results: Path) -> str:
             for track, indices in shared.items()
         },
     }
-    content["pictures"] = pictures_of
+    content |= {"pictures": pictures_of, "samples": samples}
     content |= {"sheet": SHEET, "encoders": encoders.packed, "words": words.texts}
     return frame.replace(_DATA, _DATA + compressed(content), 1)
 

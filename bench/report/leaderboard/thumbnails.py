@@ -1,7 +1,8 @@
 """Pictures of cards: what the best run of each task kept of a sample, made small.
 
-A picture comes from a run's folder, so that it is a stranger's: it is decoded only where it is what
-the run noted, has the size of a picture that a run keeps, and is a PNG.
+Where no run kept any, the data set's picture stands in for it. A kept picture comes from a run's
+folder, so that it is a stranger's: it is decoded only where it is what the run noted, has the size
+of a picture that a run keeps, and is a PNG.
 """
 
 import base64
@@ -19,12 +20,16 @@ from bench.report.leaderboard.read import Result
 from bench.report.leaderboard.text import shown
 from bench.spec.floors import is_floor
 
-SIZE = (400, 190)
+SAMPLES = Path(__file__).parent / "samples"
+"""Pictures of data sets, made by ``scripts/sample_pictures.py`` from their simulated data."""
+
+SIZE = (400, 200)
 """Most pixels of a card's picture, width and height."""
 
 LARGEST = 500_000
 """Bytes of a kept picture that is looked at."""
 
+_SAMPLE = "sample-"
 _PIXELS = 4_000_000
 _TRACKS = ("official", "unverified", "sample")
 
@@ -53,6 +58,21 @@ def thumbnails(results: Path, boards: Sequence[Board], room: int) -> dict[str, d
     return found
 
 
+def of_datasets(names: Iterable[str], room: int) -> dict[str, dict[str, Any]]:
+    """The pictures of simulated samples that ship, by name of the data set, as `thumbnails`."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in sorted(set(names)):
+        path = SAMPLES / f"{name}.webp"
+        if not path.is_file():
+            continue
+        image = base64.b64encode(path.read_bytes()).decode()
+        if len(image) <= room:
+            room -= len(image)
+            says = f"Simulated samples of {name}, in natural colours"
+            found[name] = {"image": image, "width": SIZE[0], "height": SIZE[1], "says": says}
+    return found
+
+
 def _models_first(board: Board) -> Iterable[Result]:
     """The runs of a board, those of floors last, of which few kept a picture worth showing."""
     rows = sorted(board.ranked, key=lambda row: is_floor(row.result.entry))
@@ -60,20 +80,43 @@ def _models_first(board: Board) -> Iterable[Result]:
 
 
 def _of_run(results: Path, result: Result) -> dict[str, Any] | None:
+    """What a run kept of samples, side by side until a card is full; of anything else one."""
     names = noted(result.facts.get("pictures", ""))
-    for name in sorted(names, key=lambda name: (not name.startswith("sample-"), name)):
+    kept: list[Image.Image] = []
+    for name in sorted(names, key=lambda name: (not name.startswith(_SAMPLE), name)):
         path = results / "runs" / result.run / "pictures" / name
-        if NAME.fullmatch(name) and "/" not in result.run and path.is_file():
-            made = _small(path, names)
-            if made:
-                simulated = " (simulated)" if result.track == "sample" else ""
-                says = f"A sample{simulated} as {shown(result.entry)} answers it"
-                return {**made, "says": says}
-    return None
+        if not NAME.fullmatch(name) or "/" in result.run or not path.is_file():
+            continue
+        full = bool(kept) and (_shape(kept) >= SIZE[0] / SIZE[1] or not name.startswith(_SAMPLE))
+        if full:
+            break
+        picture = _kept(path, names)
+        if picture is not None:
+            kept.append(picture)
+    if not kept:
+        return None
+    simulated = " (simulated)" if result.track == "sample" else ""
+    says = f"Samples{simulated} as {shown(result.entry)} answers them"
+    return {**encoded(_beside(kept)), "says": says}
 
 
-def _small(path: Path, names: Mapping[str, object]) -> dict[str, Any] | None:
-    """A kept picture at the size of a card; None for what isn't the picture that was noted."""
+def _shape(pictures: Sequence[Image.Image]) -> float:
+    """Width by height of pictures side by side."""
+    return sum(one.width for one in pictures) / max(one.height for one in pictures)
+
+
+def _beside(pictures: Sequence[Image.Image]) -> Image.Image:
+    size = (sum(one.width for one in pictures), max(one.height for one in pictures))
+    sheet = Image.new("RGB", size, "white")
+    left = 0
+    for one in pictures:
+        sheet.paste(one, (left, 0))
+        left += one.width
+    return sheet
+
+
+def _kept(path: Path, names: Mapping[str, object]) -> Image.Image | None:
+    """A kept picture; None for what isn't the picture that was noted."""
     with path.open("rb") as stream:
         content = stream.read(LARGEST + 1)
     if len(content) > LARGEST or hashlib.sha256(content).hexdigest() != names[path.name]:
@@ -82,7 +125,7 @@ def _small(path: Path, names: Mapping[str, object]) -> dict[str, Any] | None:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             if picture.width * picture.height > _PIXELS:
                 return None
-            return encoded(picture.convert("RGB"))
+            return picture.convert("RGB")
     except (OSError, SyntaxError, ValueError):
         return None
 

@@ -200,7 +200,7 @@ def test_the_accessibility_tree_has_the_matrix(chromium, encoded):
         name = node.get("name", {}).get("value", "")
         roles.setdefault(node.get("role", {}).get("value"), []).append(name)
     assert any(name.startswith("Scores of encoders under") for name in roles["table"])
-    assert "Board of eurosat-rgb" in roles["link"]
+    assert "accuracy: board of eurosat-rgb" in roles["link"]
     assert {"Pretrained on", "Fed with"} <= set(roles["columnheader"])
     assert any(name.startswith("timm:") for name in roles["rowheader"])
     assert all(roles["button"])

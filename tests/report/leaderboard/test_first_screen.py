@@ -118,9 +118,27 @@ def test_a_card_has_the_picture_of_the_best_model_small(tmp_path):
     recorded(tmp_path, *runs)
     found = content(leaderboard.render(tmp_path))["pictures"]
     assert {name: picture["says"] for name, picture in found.items() if name in "tu"} == {
-        "t": "A sample as a answers it"
+        "t": "Samples as a answers them"
     }
     assert (found["t"]["width"], found["t"]["height"]) == (20, 20)
+
+
+def test_samples_stand_side_by_side_until_a_card_is_full(tmp_path):
+    made = [png(number) for number in range(4)]
+    names = [f"sample-{number}.png" for number in range(4)]
+    run = manifest("t", "a", 0.5, pictures=noted(*made, names=names))
+    drawn(tmp_path, run, **{f"sample-{number}": one for number, one in enumerate(made)})
+    recorded(tmp_path, run)
+    found = content(leaderboard.render(tmp_path))["pictures"]["t"]
+    assert (found["width"], found["height"]) == (40, 20)
+
+
+def test_without_a_kept_picture_a_card_has_that_of_the_data_set(tmp_path):
+    recorded(tmp_path, manifest("t", "a", 0.5))
+    found = content(leaderboard.render(tmp_path))
+    assert found["pictures"] == {}
+    assert set(found["samples"]) <= {tasks.load(name).dataset for name in tasks.names()}
+    assert "imulated" in found["samples"]["reben"]["says"]
 
 
 def cards(browser):

@@ -85,7 +85,7 @@ function AcrossMatrix({ set }) {
     <div class="scroll" role="region" tabindex="0" aria-label=${`Entries on ${about}`}>
     <table class="across-matrix"><caption class="unseen">Entries on ${about}</caption>
     <thead><tr>${heads.map((column) => html`<${HeaderCell} key=${column.id} column=${column} sorting=${sorting} onSort=${onSort}>
-      ${column.board && html`<span class="under always"><a aria-label="Board of ${column.board.task.name}"
+      ${column.board && html`<span class="under always"><a aria-label=${`${column.board.task.label}: board of ${column.board.task.name}`}
         ...${follow({ task: column.board.task.name, board: column.board.key })}>${column.board.task.label}</a>${column.board.task.lower && html`<br />lower is better`}</span>`}<//>`)}</tr></thead>
     <tbody>${firstOf(lines).map((line) => html`<${Still} key=${line.entry} of=${[set]} draw=${() => html`<tr class=${line.floor ? "floor" : ""}>
       <th scope="row"><bdi>${breakable(line.entry)}</bdi>${line.floor && html` <span class="badge">floor</span>`}</th>

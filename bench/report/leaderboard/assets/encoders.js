@@ -273,8 +273,8 @@ function Matrix({ track }) {
     <div class="scroll" role="region" tabindex="0" aria-label="Encoders under ${method}, ${track} track">
     <table class="matrix"><caption class="unseen">Scores of encoders under ${method} on the tasks of the ${track} track</caption>
     <thead><tr>${heads.map((column) => html`<${HeaderCell} key=${column.id} column=${column} sorting=${sorting} onSort=${onSort}>
-      ${column.board && html`<span class="under always"><a aria-label="Board of ${column.board.task.name}"
-        ...${follow({ task: column.board.task.name, board: column.board.key })}>${column.board.task.primary}</a>${column.board.task.lower && html`<br />lower is better`}</span>`}<//>`)}</tr></thead>
+      ${column.board && html`<span class="under always"><a aria-label=${`${column.board.task.label}: board of ${column.board.task.name}`}
+        ...${follow({ task: column.board.task.name, board: column.board.key })}>${column.board.task.label}</a>${column.board.task.lower && html`<br />lower is better`}</span>`}<//>`)}</tr></thead>
     <tbody><tr class="floor"><th scope="row"><i>Best floor of the task</i></th>
       ${columns.map((board) => {
         const row = bestFloor(board);

@@ -111,14 +111,14 @@ function CardStrip({ card }) {
 }
 
 function CardPicture({ card }) {
-  const picture = page.pictures[card.task.name];
-  const sensors = card.task.sensors.map(([, name]) => name).join(", ");
+  const kept = Object.hasOwn(page.pictures, card.task.name) ? page.pictures[card.task.name] : null;
+  const picture = kept ?? (Object.hasOwn(page.samples, card.task.dataset) ? page.samples[card.task.dataset] : null);
   return html`<div class="card-picture">
     ${picture ? h("img", { src: `data:image/webp;base64,${picture.image}`, alt: picture.says, width: picture.width, height: picture.height, decoding: "async" })
       : html`<svg class="card-blank" viewBox="0 0 8 4" preserveAspectRatio="xMidYMid slice" aria-hidden="true">${
         [...card.task.name].slice(0, 32).map((letter, index) => html`<rect x=${index % 8} y=${Math.floor(index / 8)}
           width="1" height="1" class="blank${letter.charCodeAt(0) % 4}" />`)}</svg>`}
-    <span class="card-kind">${card.task.kind}${sensors && ` · ${sensors}`}</span>
+    ${picture && !kept && html`<span class="card-simulated">simulated picture</span>`}
     <span class="card-mark ${card.mark}">${MARKS[card.mark]}</span></div>`;
 }
 
@@ -143,10 +143,12 @@ function CardNumbers({ card }) {
 
 function Card({ card, found }) {
   const { task, folds } = card;
+  const sensors = task.sensors.map(([, name]) => name).join(", ");
   return html`<article class="card" aria-labelledby=${`card-${task.index}`}>
     <${CardPicture} card=${card} />
     <div class="card-text">
       <h3 id=${`card-${task.index}`}><a class="card-link" ...${follow({ task: task.name })}><bdi>${task.title}</bdi></a></h3>
+      <p class="card-kind">${task.kind}${sensors && ` · ${sensors}`}</p>
       <p class="card-question">${task.question}</p>
       ${card.best && html`<${CardStrip} card=${card} />`}
       <p class="card-metric">${task.label}${task.lower ? ", lower is better" : ""}</p>
