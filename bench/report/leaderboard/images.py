@@ -30,6 +30,9 @@ _BEST = 3
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 """Of the files that hold pictures of a run."""
 
+SAMPLE = "sample-"
+"""What the name of a picture of a sample begins with."""
+
 Carried = tuple[str, str, str]
 """What it shows in words, the type of the image, the image in base64."""
 
@@ -61,26 +64,38 @@ def embedded(results: Path, boards: Sequence[Board], most: int) -> list[dict[str
 
 def _picture(results: Path, result: Result, number: int) -> Carried | None:
     """A picture as its run noted it; None where there is none that may be shown."""
-    named = noted(result.facts.get("pictures", ""))
-    names = sorted(named, key=lambda name: (not name.startswith("sample-"), name))
-    if number >= len(names) or "/" in result.run or not NAME.fullmatch(names[number]):
+    names = in_order(result)
+    found = kept(results, result, names[number]) if number < len(names) else None
+    if found is None:
         return None
-    path = results / "runs" / result.run / "pictures" / names[number]
-    if not path.is_file():
+    kind, small = _smaller(*found)
+    title = names[number].removesuffix(".png").replace("_", " ").replace(SAMPLE, "sample ")
+    return title, kind, base64.b64encode(small).decode()
+
+
+def in_order(result: Result) -> list[str]:
+    """The names of the pictures that a run noted, those of samples first."""
+    named = noted(result.facts.get("pictures", ""))
+    return sorted(named, key=lambda name: (not name.startswith(SAMPLE), name))
+
+
+def kept(results: Path, result: Result, name: str) -> tuple[bytes, Image.Image] | None:
+    """A picture of a run: its bytes and its pixels; None for what isn't as it was noted."""
+    named = noted(result.facts.get("pictures", ""))
+    path = results / "runs" / result.run / "pictures" / name
+    if "/" in result.run or not NAME.fullmatch(name) or not path.is_file():
         return None
     with path.open("rb") as stream:
         content = stream.read(LARGEST + 1)
-    if len(content) > LARGEST or hashlib.sha256(content).hexdigest() != named[names[number]]:
+    if len(content) > LARGEST or hashlib.sha256(content).hexdigest() != named.get(name):
         return None
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             if picture.width * picture.height > _PIXELS:
                 return None
-            kind, small = _smaller(content, picture.convert("RGB"))
+            return content, picture.convert("RGB")
     except (OSError, SyntaxError, ValueError):
         return None
-    title = names[number].removesuffix(".png").replace("_", " ").replace("sample-", "sample ")
-    return title, kind, base64.b64encode(small).decode()
 
 
 def _smaller(content: bytes, picture: Image.Image) -> tuple[str, bytes]:

@@ -34,7 +34,7 @@ from bench.spec import task as tasks
 from bench.spec.task import Task
 
 _HERE = Path(__file__).parent
-PAGE = 1_400_000
+PAGE = 1_120_000
 """The size a page stays below, in bytes, as long as primary scores alone fit into it."""
 
 _ROW, _SCORE = 60, 6

@@ -1,21 +1,18 @@
 """Pictures of cards: what the best run of each task kept of a sample, made small.
 
-Where no run kept any, the data set's picture stands in for it. A kept picture comes from a run's
-folder, so that it is a stranger's: it is decoded only where it is what the run noted, has the size
-of a picture that a run keeps, and is a PNG.
+Where no run kept any, the data set's picture stands in for it.
 """
 
 import base64
-import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from bench.report.leaderboard.boards import Board
-from bench.report.leaderboard.images import NAME, noted
+from bench.report.leaderboard.images import SAMPLE, in_order, kept
 from bench.report.leaderboard.read import Result
 from bench.report.leaderboard.text import shown
 from bench.spec.floors import is_floor
@@ -26,11 +23,6 @@ SAMPLES = Path(__file__).parent / "samples"
 SIZE = (400, 200)
 """Most pixels of a card's picture, width and height."""
 
-LARGEST = 500_000
-"""Bytes of a kept picture that is looked at."""
-
-_SAMPLE = "sample-"
-_PIXELS = 4_000_000
 _TRACKS = ("official", "unverified", "sample")
 
 
@@ -81,23 +73,18 @@ def _models_first(board: Board) -> Iterable[Result]:
 
 def _of_run(results: Path, result: Result) -> dict[str, Any] | None:
     """What a run kept of samples, side by side until a card is full; of anything else one."""
-    names = noted(result.facts.get("pictures", ""))
-    kept: list[Image.Image] = []
-    for name in sorted(names, key=lambda name: (not name.startswith(_SAMPLE), name)):
-        path = results / "runs" / result.run / "pictures" / name
-        if not NAME.fullmatch(name) or "/" in result.run or not path.is_file():
-            continue
-        full = bool(kept) and (_shape(kept) >= SIZE[0] / SIZE[1] or not name.startswith(_SAMPLE))
-        if full:
+    chosen: list[Image.Image] = []
+    for name in in_order(result):
+        if chosen and (_shape(chosen) >= SIZE[0] / SIZE[1] or not name.startswith(SAMPLE)):
             break
-        picture = _kept(path, names)
-        if picture is not None:
-            kept.append(picture)
-    if not kept:
+        found = kept(results, result, name)
+        if found is not None:
+            chosen.append(found[1])
+    if not chosen:
         return None
     simulated = " (simulated)" if result.track == "sample" else ""
     says = f"Samples{simulated} as {shown(result.entry)} answers them"
-    return {**encoded(_beside(kept)), "says": says}
+    return {**encoded(_beside(chosen)), "says": says}
 
 
 def _shape(pictures: Sequence[Image.Image]) -> float:
@@ -115,25 +102,10 @@ def _beside(pictures: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
-def _kept(path: Path, names: Mapping[str, object]) -> Image.Image | None:
-    """A kept picture; None for what isn't the picture that was noted."""
-    with path.open("rb") as stream:
-        content = stream.read(LARGEST + 1)
-    if len(content) > LARGEST or hashlib.sha256(content).hexdigest() != names[path.name]:
-        return None
-    try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-            if picture.width * picture.height > _PIXELS:
-                return None
-            return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
 def encoded(picture: Image.Image) -> dict[str, Any]:
     """A picture as the page carries it: WebP of at most `SIZE`."""
     picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
-    picture.save(stream, "WEBP", quality=78, method=6)
+    picture.save(stream, "WEBP", quality=62, method=6)
     image = base64.b64encode(stream.getvalue()).decode()
     return {"image": image, "width": picture.width, "height": picture.height}
