@@ -176,6 +176,7 @@ def test_figures_are_what_regress_expects(
         ("README.md", {"my-resnet18"}),
         ("docs/python.md", {"resnet18-s1", "my-network"}),
         ("docs/metrics.md", set()),
+        ("docs/results.md", {"floor-statistics-s2"}),
         ("docs/sweeps.md", {"floor-prior-s2", "floor-statistics-s2"}),
     ],
 )

@@ -10,7 +10,7 @@ import typer
 import bench
 from bench import cli
 from bench.models import entries
-from bench.results import reported
+from bench.results import reported, runs
 from bench.spec import task as tasks
 from bench.spec.expected import expectations
 from bench.spec.floors import is_floor
@@ -23,9 +23,11 @@ from scripts.docs import (
     gallery_page,
     generated,
     links,
+    shipped_page,
     task_pages,
 )
 from tests import pages
+from tests.fabricated import fabricate
 
 NUMBERS = reported.load()[0]
 
@@ -111,6 +113,17 @@ def test_committed_scores_stand_under_their_task_with_their_machine() -> None:
             section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
             assert f"| `{model}` | {one.value:.3f} | {one.low:.3f} to {one.high:.3f} |" in section
             assert str(one.arithmetic["processor"]) in text
+
+
+def test_runs_that_ship_stand_under_their_task_best_first(tmp_path: Path) -> None:
+    for name, track, score in (("a", "sample", 0.4), ("b", "sample", 0.6), ("c", "official", 0.5)):
+        fabricate(tmp_path, name, entry=f"entry-{name}", track=track, score=score)
+    manifests = [run.manifest() for run in runs.all_runs(tmp_path)]
+    text = shipped_page.runs(manifests)
+    official, simulated = text.split("## Simulated data")
+    assert "| `entry-c` | 0.500 |" in official
+    assert simulated.index("| `entry-b` | 0.600 |") < simulated.index("| `entry-a` | 0.400 |")
+    assert "(../tasks/reben-mlc.md)" in official
 
 
 @pytest.mark.parametrize("name", diagrams.DRAWINGS)

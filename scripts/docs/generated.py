@@ -13,6 +13,7 @@ from scripts.docs import (
     baseline_page,
     command_pages,
     gallery_page,
+    shipped_page,
     source_pages,
     task_pages,
 )
@@ -57,6 +58,7 @@ def parts() -> dict[str, Callable[[str], str]]:
         "api.md": lambda _: api_pages.package(),
         "cli.md": lambda _: command_pages.reference(),
         "findings/baselines.md": lambda _: baseline_page.scores(),
+        "findings/shipped.md": lambda _: shipped_page.runs(shipped_page.shipped()),
         "gallery.md": lambda _: gallery_page.pictures(),
         "published.md": lambda _: source_pages.sources(_numbers()),
         "tasks.md": _linked,

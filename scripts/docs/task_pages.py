@@ -282,8 +282,8 @@ def _source(numbers: Sequence[Number]) -> Iterator[str]:
             key = (one.task, one.place, one.entry, one.inputs, one.setting)
             rows.setdefault(key, {})[f"{one.metric}_{one.average}"] = f"{one.value:.4g}{std}"
     alike: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-    for key, values in rows.items():
-        alike.setdefault(tuple(values), []).append(key)
+    for row, values in rows.items():
+        alike.setdefault(tuple(values), []).append(row)
     for metrics, keys in alike.items():
         yield _rows(metrics, {key: rows[key] for key in keys})
     if by_class := sum(bool(one.label) for one in numbers):
