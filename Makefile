@@ -55,7 +55,7 @@ types: env
 # that leads nowhere is an error.
 docs: env
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
-	@echo site/index.html
+	@echo 'site/index.html; with its search: $(VENV)/bin/python -m http.server --directory site'
 
 # The JSON Schema of run.json, from the model that reads and writes it.
 schema: env

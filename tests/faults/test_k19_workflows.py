@@ -228,7 +228,15 @@ def test_the_documentation_is_built_as_its_job_says(runner: Runner, tmp_path: Pa
         (checkout / path.name).symlink_to(path)
     job = replace(runner, folder=checkout)
     assert job.run("leaderboard", "docs") == {"Build the documentation": 0}
-    assert "<html" in (checkout / "documentation" / "index.html").read_text(encoding="utf-8")
+    made = sorted((checkout / "documentation").rglob("*.html"))
+    assert checkout / "documentation" / "index.html" in made
+    for page in made:
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?([^\" >]+)", text)
+        loaded += re.findall(r'<link rel="?(?:stylesheet|preload)"?[^>]* href="?([^" >]+)', text)
+        # Nothing comes from another site.
+        assert loaded
+        assert not [address for address in loaded if re.match(r"(https?:)?//", address)]
 
 
 def test_every_manifest_of_a_request_is_looked_at(
