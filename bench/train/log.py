@@ -3,6 +3,7 @@
 `bench.results.training_log` says what a row holds.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,6 +40,9 @@ def _mlflow(folder: str, name: str) -> "Logger":
     if _SCHEME.match(folder):
         return MLFlowLogger("rs-bench", run_name=name, tracking_uri=folder)
     Path(folder).mkdir(parents=True, exist_ok=True)
+    # MLflow refuses folders unless it is told: a database takes packages that mlflow-skinny, and
+    # whoever has a recent pyarrow, lacks. They can be migrated.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     return MLFlowLogger("rs-bench", run_name=name, tracking_uri=Path(folder).as_uri())
 
 
@@ -105,3 +109,11 @@ def send(trainer: "Trainer", row: LogRow, validation: str) -> None:
     step = int(values.pop("step"))
     for logger in trainer.loggers:
         logger.log_metrics(values, step)
+
+
+def close(trainer: "Trainer") -> None:
+    """End what the trainer's loggers began: a run of wandb lasts until the process ends, else."""
+    for logger in trainer.loggers:
+        finish = getattr(getattr(logger, "experiment", None), "finish", None)
+        if callable(finish):
+            finish()

@@ -166,6 +166,8 @@ def _fit(
         if trainer.interrupted:
             raise KeyboardInterrupt from error
         raise
+    finally:
+        log.close(trainer)
 
 
 def _leave(trainer: "Trainer") -> None:
