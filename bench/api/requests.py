@@ -142,7 +142,9 @@ def allow(request: "Request", *, allow_python: bool) -> None:
 
 
 def report(progress: Progress | None) -> "Report":
-    """Where news goes: nowhere without a callback."""
+    """Where news goes: without a callback below the cell of a notebook, elsewhere nowhere."""
+    from bench.api import notebook
     from bench.evaluate.reporting import SILENT, Report
 
-    return SILENT if progress is None else Report(progress)
+    shown = progress or notebook.progress()
+    return SILENT if shown is None else Report(shown)

@@ -79,7 +79,8 @@ def run(
         allow_python: run the code that ``model="python:MODULE:FACTORY"`` names.
         force: repeat what is recorded already.
         results: the results folder; by default ``$BENCH_RESULTS``, else ``results`` here.
-        progress: called with a stage, how much of it is done, and how much there is.
+        progress: called with a stage, how much of it is done, and how much there is; by default a
+            notebook shows bars.
 
     Returns:
         The run, recorded in the results folder.
@@ -176,7 +177,8 @@ def train(
         log: what to log to beside ``log.csv`` in the entry's folder: ``tensorboard:FOLDER``,
             ``mlflow:FOLDER`` or ``wandb:FOLDER``, or several.
         results: the results folder; by default ``$BENCH_RESULTS``, else ``results`` here.
-        progress: called with a stage, how much of it is done, and how much there is.
+        progress: called with a stage, how much of it is done, and how much there is; by default a
+            notebook shows bars.
 
     Returns:
         The entry with its weights, in ``results/entries/<task>``.
