@@ -11,7 +11,7 @@ env: $(READY)
 # The constraints pin every package to the version the tests passed with.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,loggers]'
 	touch $@
 
 # Flower needs older versions of some packages than the rest: its own come first, what it doesn't

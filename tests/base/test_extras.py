@@ -41,7 +41,7 @@ def absent(monkeypatch):
 def test_the_extras_are_those_of_the_package():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
     optional = declared["project"]["optional-dependencies"]
-    assert extras.MODULES.keys() == optional.keys() - {"dev", "docs"}
+    assert extras.MODULES.keys() == optional.keys() - {"dev", "docs", "loggers"}
     brought = {requirement.partition(">=")[0] for requirement in optional["compression"]}
     assert brought == set(extras.MODULES["compression"])
     assert brought <= {requirement.partition(">=")[0] for requirement in optional["dev"]}
