@@ -199,3 +199,29 @@ def test_charts_are_saved_as_they_look_and_without_asking_for_anything(chromium,
     assert kind == "image/png"
     assert size > 5_000
     assert chromium.complaints() == []
+
+
+def test_a_board_of_label_curves_alone_has_no_empty_table(chromium, tmp_path):
+    few = {"labels": {"percent": "10", "draw": 0}, "trained": {"facts": {"samples": 30}}}
+    runs = [manifest("t", f"net-10pct-draw{i}", 0.5, about=few, mark=f"m{i}") for i in range(2)]
+    open_with(chromium, tmp_path, *runs)
+    assert chromium.texts("section.active table.board") == []
+    assert "learnt from parts of the labels" in chromium.texts("section.active .banner")[0]
+    assert chromium.texts("section.active .by-labels tbody tr") != []
+
+
+def test_a_comparison_and_a_run_fit_a_phone(chromium, page):
+    keys = "return [...document.querySelectorAll('.board tbody input')].slice(0, 3)"
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    chromium.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        chromium.open(page, TASK)
+        chromium.run(f"{keys}.forEach((box) => box.click())")
+        assert len(chromium.texts(".differences tbody tr")) == 3
+        assert chromium.run("return document.documentElement.scrollWidth") == 390
+        assert chromium.run("return document.querySelectorAll('.phone-bar .bar').length") == 11
+        chromium.find(".board tbody a").click()
+        chromium.wait("return document.querySelector('dialog[open]')")
+        assert chromium.run("return document.querySelector('dialog').scrollWidth") <= 390
+    finally:
+        chromium.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -3,6 +3,10 @@
 const PICKS = 3;
 const USUAL = new Set(["pick", "rank", "entry", "tier", "score", "interval"]);
 
+// Where the column of intervals has no room they stand below the names.
+const narrowScreen = matchMedia("(max-width: 46rem)");
+narrowScreen.addEventListener("change", () => update());
+
 const last = (value) => value ?? undefined;
 
 const plainColumns = [
@@ -127,7 +131,7 @@ const cells = {
       <${FloorMark} row=${row} />${row.saw && html` <span class="badge doubt" title="what its encoder declares to have learnt from includes the scored split">saw test data</span>`}
       <span class="under always">${[row.inputs, row.parameters && `${short(row.parameters)} ${row.parameters === 1 ? "parameter" : "parameters"}`, row.division, row.trust].filter(Boolean).join(" · ")}</span>
       <${Beside} row=${row} />
-      <span class="phone-bar" aria-hidden="true">${cells.interval(row, about)}</span>`;
+      ${about.narrow && html`<span class="phone-bar" aria-hidden="true">${cells.interval(row, about)}</span>`}`;
   },
   tier: (row) => row.status === "ranked" && html`<span class="tier-badge tier${Math.min(row.tier, 4)}">tier ${row.tier}</span>`,
   score: (row) => html`<b>${fixed(row.score?.value, row.digits)}</b>
@@ -207,7 +211,7 @@ function BoardTable({ board, table, picks, extent }) {
       if (row.status === "ranked") tier = row.tier;
       const chosen = picks.indexOf(id);
       return html`<${BoardRow} key=${id} row=${row} columns=${columns} extent=${extent}
-        begins=${begins} chosen=${chosen} full=${picks.length >= PICKS} />`;
+        begins=${begins} chosen=${chosen} full=${picks.length >= PICKS} narrow=${narrowScreen.matches} />`;
     })}</tbody>
     <${PublishedRows} board=${board} columns=${columns} extent=${extent} open=${isUnfolded(board)} search=${view.search ?? ""} />
     </table></div>
@@ -220,8 +224,8 @@ class BoardRow extends Component {
     return Object.keys(next).some((name) => next[name] !== this.props[name]);
   }
 
-  render({ row, columns, extent, begins, chosen, full }) {
-    const about = { chosen, full, extent };
+  render({ row, columns, extent, begins, chosen, full, narrow }) {
+    const about = { chosen, full, extent, narrow };
     return html`<tr class="${row.status} ${row.floor === "floor" ? "floor" : ""} ${begins ? "tier" : ""} ${chosen >= 0 ? `chosen pick${chosen}` : ""}">
       ${columns.map((column) => column.id === "entry"
         ? html`<th scope="row" class="c-entry">${cells.entry(row, about)}</th>`

@@ -191,6 +191,9 @@ function Question({ board }) {
 // The board that a task opens with: the first with ranked rows.
 const usualOf = (own) => own.find((board) => board.ranked) ?? own[0];
 
+// Whether a row could stand in the table: runs on a part of the labels have curves instead.
+const hasTable = (board) => rowsOf(board).some((row) => row.status !== "subset");
+
 const publishedCount = (board) => rowsOf(board).filter((row) => row.status === "reported").length;
 
 function Tabs({ own, board }) {
@@ -198,12 +201,14 @@ function Tabs({ own, board }) {
       ...${follow({ task: board.task.name, ...(each === usualOf(own) ? {} : { board: each.key }) })}
       aria-current=${each === board ? "page" : undefined}>${each.track}${each.current ? "" : `, version ${each.version}`}
       ${each.key.includes(".") && html`<code> ${each.key.split(".").slice(1).join(" ")}</code>`}
-      <span class="quiet"> ${each.ranked || `${publishedCount(each)} published`}</span></a>`)}</nav>`;
+      <span class="quiet"> ${each.ranked || (publishedCount(each) ? `${publishedCount(each)} published` : "none ranked")}</span></a>`)}</nav>`;
 }
 
 function Banners({ board }) {
   return html`${!board.columns.rows && html`<p class="banner">No results on this track yet. The first one:${" "}
       <code>bench run --task ${board.task.name} --model ENTRY --track ${board.track}</code></p>`}
+    ${board.columns.rows > 0 && !board.ranked && html`<p class="banner">No run of this board is ranked yet${
+      labelCurvesOf(board).length > 0 && ": those there are learnt from parts of the labels"}.</p>`}
     ${board.track === "sample" && html`<p class="banner sample"><b>Sample track: simulated data.</b>${" "}
       These numbers show that entries run; they say nothing about real images and are never ranked
       with official ones.</p>`}
@@ -245,9 +250,9 @@ function TaskView({ task }) {
     <${Question} board=${board} />
     <${Tabs} own=${own} board=${board} />
     <${Banners} board=${board} />
-    <${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
-    <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />
-    ${board.columns.rows > 0 && html`<${FloorNote} board=${board} />
+    ${hasTable(board) && html`<${Controls} board=${board} table=${table} columns=${columns} visible=${visible} />
+    <${BoardTable} board=${board} table=${table} picks=${picks} extent=${extent} />`}
+    ${board.ranked > 0 && html`<${FloorNote} board=${board} />
     <p class="quiet note">Ranks are of the whole board, whatever is filtered. Entries of a tier can't be
       told from its first one (the paired tests of <code>bench compare</code>, corrected for all pairs); the small
       numbers beside a rank are the ranks that stay open. Intervals are 95 % intervals over test samples, or over
