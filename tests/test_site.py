@@ -120,6 +120,10 @@ def test_runs_that_ship_stand_under_their_task_best_first(tmp_path: Path) -> Non
         fabricate(tmp_path, name, entry=f"entry-{name}", track=track, score=score)
     manifests = [run.manifest() for run in runs.all_runs(tmp_path)]
     text = shipped_page.runs(manifests)
+    made = task_pages.pages(NUMBERS, manifests)
+    for page in (made["tasks/reben-mlc.md"], made["tasks/reben-cutmix.md"]):
+        assert "| `ap_macro` | mean AP, higher is better |" in page
+    assert "| in words |" not in made["tasks/eurosat.md"]
     official, simulated = text.split("## Simulated data")
     assert "| `entry-c` | 0.500 |" in official
     assert simulated.index("| `entry-b` | 0.600 |") < simulated.index("| `entry-a` | 0.400 |")
@@ -148,7 +152,7 @@ def test_an_addition_has_its_section_and_its_example() -> None:
     page = made["add/dataset.md"]
     assert page.startswith("# Add a dataset\n")
     assert "open_dataset(root)" in page
-    assert "### examples/dataset/rs_bench_tiny_fields/reader.py" in page
+    assert "### examples/dataset/rs\\_bench\\_tiny\\_fields/reader.py" in page
 
 
 def test_the_gallery_shows_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

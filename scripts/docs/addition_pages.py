@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from scripts.docs.links import ROOT, rewritten
-from scripts.docs.words import block, page
+from scripts.docs.words import block, page, plain
 
 _LANGUAGES = {".py": "python", ".toml": "toml"}
 
@@ -61,7 +61,7 @@ def _files(name: str) -> list[Path]:
 
 def _file(path: Path) -> str:
     shown = path.relative_to(ROOT).as_posix()
-    return page(f"### {shown}", block(_read(path), _LANGUAGES[path.suffix]))
+    return page(f"### {plain(shown)}", block(_read(path), _LANGUAGES[path.suffix]))
 
 
 def _read(path: Path) -> str:

@@ -40,7 +40,7 @@ def pages(repository: str) -> dict[str, str]:
     """
     api = {place: api_pages.modules(*asked) for place, asked in API.items()}
     return (
-        task_pages.pages(_numbers())
+        task_pages.pages(_numbers(), shipped_page.shipped())
         | addition_pages.pages(repository)
         | api
         | {"api/additions.md": api_pages.extending()}

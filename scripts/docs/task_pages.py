@@ -14,6 +14,7 @@ from bench.evaluate import predictions
 from bench.metrics.scales import scale
 from bench.metrics.titles import meaning, title, unit
 from bench.models import entries
+from bench.results.manifest import Manifest
 from bench.results.reported import Number
 from bench.spec import task as tasks
 from bench.spec.expected import Expected, expectations
@@ -22,12 +23,18 @@ from bench.spec.task import Task
 from scripts.docs.links import ROOT
 from scripts.docs.words import block, code, page, plain, table
 
+_MANY = 24
 _PICTURES = "images/samples"
 _SAMPLES = ROOT / "bench" / "report" / "leaderboard" / "samples"
 
 
-def pages(numbers: Sequence[Number]) -> dict[str, str]:
-    """The page of every task that is no fold of another, by its place on the site."""
+def pages(numbers: Sequence[Number], shipped: Sequence[Manifest] = ()) -> dict[str, str]:
+    """The page of every task that is no fold of another, by its place on the site.
+
+    Args:
+        numbers: published ones.
+        shipped: the runs that ship, which tell what scores a task has.
+    """
     every = [tasks.load(name) for name in tasks.names()]
     expected = expectations()
     found = {}
@@ -38,7 +45,8 @@ def pages(numbers: Sequence[Number]) -> dict[str, str]:
         names = {task.name, *(one.name for one in folds)}
         known = [number for number in numbers if number.task in names]
         scores = {model: one for (of, model), one in expected.items() if of == task.name}
-        found[f"tasks/{task.name}.md"] = _page(task, folds, scores, known)
+        named = _metrics(task, shipped)
+        found[f"tasks/{task.name}.md"] = _page(task, folds, scores, known, named)
     return found
 
 
@@ -53,7 +61,11 @@ def pictures() -> dict[str, Path]:
 
 
 def _page(
-    task: Task, folds: Sequence[Task], expected: dict[str, Expected], numbers: Sequence[Number]
+    task: Task,
+    folds: Sequence[Task],
+    expected: dict[str, Expected],
+    numbers: Sequence[Number],
+    metrics: Sequence[str],
 ) -> str:
     return page(
         f"# {task.name}",
@@ -72,7 +84,7 @@ def _page(
         "## What a model is fed",
         *_inputs(task),
         "## Scores",
-        *_scores(task),
+        *_scores(task, metrics),
         "## Baselines",
         *_baselines(task, expected),
         "## Published numbers",
@@ -177,9 +189,15 @@ def _splits(parts: Sequence[Task]) -> str:
                     code(known.ids_sha256 or ""),
                 ]
             )
+    said = []
+    for group in data.together(parts[0].dataset):
+        if set(group["splits"]) & {name for task in parts for name in task.splits}:
+            size = f"{group['size']:,} samples" if "size" in group else "one list of ids"
+            said.append(f"{', '.join(map(code, group['splits']))} together are held to {size}.")
     heads = ["split", "used", "samples", "held to", "SHA-256 of the sorted ids"]
     return page(
         table([*(["task"] if len(parts) > 1 else []), *heads], rows),
+        " ".join(said),
         "[Tracks and data](../tracks.md) says what is done with a copy that differs.",
     )
 
@@ -193,7 +211,7 @@ def _inputs(task: Task) -> Iterator[str]:
         rows.append(
             [
                 code(name),
-                code(" ".join(contract.bands)),
+                _bands(contract.bands),
                 plain(units),
                 f"{size} px, {contract.resampling}" if size else "as it is",
                 code(contract.statistics) or "none",
@@ -207,7 +225,26 @@ def _inputs(task: Task) -> Iterator[str]:
     yield f"A model is: {plain(kinds.of(task).interface)}"
 
 
-def _scores(task: Task) -> Iterator[str]:
+def _in_words(metric: str) -> str:
+    return ", ".join(part for part in (plain(title(metric)), meaning(metric)) if part)
+
+
+def _bands(bands: Sequence[str]) -> str:
+    """The bands of an input; of many the first and the last."""
+    if len(bands) <= _MANY:
+        return code(" ".join(bands))
+    return f"{len(bands)}: {code(' '.join([*bands[:3], '...', *bands[-3:]]))}"
+
+
+def _metrics(task: Task, shipped: Sequence[Manifest]) -> list[str]:
+    """The names of the scores of a task, by a run of it that ships, else by one of its kind."""
+    alike = sorted(shipped, key=lambda one: one.task.name != task.name)
+    first = next((one for one in alike if one.task.kind == task.kind), None)
+    scores = first.scores if first else ()
+    return list(dict.fromkeys(f"{one.metric}_{one.average}" for one in scores if not one.slice))
+
+
+def _scores(task: Task, metrics: Sequence[str]) -> Iterator[str]:
     kind = kinds.of(task)
     yield (
         f"Ranked by {code(task.primary)}. Kept of every sample, so that scores can be computed "
@@ -219,6 +256,7 @@ def _scores(task: Task) -> Iterator[str]:
     if task.settings:
         yield "Settings of the kind that this task declares:"
         yield table(["setting", "value"], [[code(k), code(v)] for k, v in task.settings.items()])
+    yield table(["score", "in words"], [[code(m), _in_words(m)] for m in metrics])
     yield (
         f"`bench run --task {task.name} --model {_first(task)} --full` prints every score. "
         "[Statistics](../statistics.md) says how intervals are made."
