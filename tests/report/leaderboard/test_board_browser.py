@@ -90,6 +90,28 @@ def test_a_published_number_stands_beside_the_entry_that_reruns_its_model(chromi
     )
 
 
+def test_predictions_made_elsewhere_stand_beside_what_was_published_of_their_model(
+    chromium, tmp_path
+):
+    task = tasks.load("whu-rs19-zeroshot")
+    about = {"digest": task.digest, "primary": task.primary, "kind": task.kind}
+    run = manifest(
+        task.name,
+        "remoteclip-vit-b-32",
+        0.95,
+        metric="accuracy",
+        of_task=about,
+        inputs="not declared",
+        trust="rescored",
+    )
+    run["data"] |= {"samples": task.published(task.split).size, "checked": "count"}
+    run["scores"][0]["average"] = "micro"
+    open_with(chromium, tmp_path, run, view=f"#task={task.name}")
+    (text,) = chromium.texts(".board tr.ranked .published")
+    assert text.startswith("published 0.9")
+    assert "Liu et al." in text
+
+
 def test_ranges_stand_once_in_their_own_order_with_their_intervals(chromium, tmp_path):
     names = ["0-2 m", "10-15 m", "2-5 m", "5-10 m", "over 15 m"]
     classes = [score("rmse", "depths", name, 1.5, None) for name in names]

@@ -5,10 +5,13 @@ const plainName = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "");
 // The end of a name that says what the model is fed, such as -s1s2.
 const FED = /[-_](s1s2|s1|s2|rgb|ms|aerial|spot)$/;
 
+// The inputs of predictions that were made elsewhere.
+const UNDECLARED = "not declared";
+
 function isSameModel(published, row) {
   const name = plainName(published.entry);
   const same = [row.entry, row.entry.replace(FED, "")].some((each) => plainName(each) === name);
-  return same && (!published.inputs || published.inputs === row.inputs);
+  return same && (!published.inputs || row.inputs === UNDECLARED || published.inputs === row.inputs);
 }
 
 // Of each ranked row the published numbers of the same model; the others by source.
@@ -43,8 +46,8 @@ const publishedText = (row) => {
 function Beside({ row }) {
   const found = publishedOf(row.board).beside.get(row.key);
   return found ? html`<span class="under always published">published ${found.map((each, index) => html`${index > 0 && ", "}<a
-    ...${opening(each)}>${publishedText(each)}</a>${word(each.source.differs) && html`<span class="quiet" title=${word(each.source.differs)}> (differs)</span>`}`)}
-    ${" "}<span class="quiet">${word(found[0].source.cite)}</span></span>` : null;
+    ...${opening(each)}>${publishedText(each)}</a> <span class="quiet">${word(each.source.cite)}${word(each.source.differs)
+      && html` <span title=${word(each.source.differs)}>(differs)</span>`}</span>`)}</span>` : null;
 }
 
 function PublishedLine({ row, columns, extent }) {
