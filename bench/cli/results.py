@@ -50,6 +50,8 @@ _COLUMNS = [
 
 _ROWS = 200
 
+_FORMATS = ("csv", "json", "eval-results", "model-index", "every-eval-ever")
+
 
 @app.callback(invoke_without_command=True)
 def show(
@@ -161,12 +163,18 @@ def sql(
 def export(
     context: typer.Context,
     kind: Annotated[
-        str, typer.Option("--format", help="csv, json, eval-results or model-index.")
+        str,
+        typer.Option(
+            "--format",
+            help="csv, json, eval-results, model-index or every-eval-ever (a folder).",
+            autocompletion=complete.one_of(*_FORMATS),
+        ),
     ] = "json",
     task: Task = None,
     entry: Entry = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to.  [default: stdout]")
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="Where to.  [default: stdout]"),
     ] = None,
     results: Results = None,
 ) -> None:
@@ -174,10 +182,13 @@ def export(
     from bench.base.files import write_bytes
     from bench.results import export as formats
 
-    if kind not in ("csv", "json", "eval-results", "model-index"):
-        raise RequestError(f"unknown format {kind!r}", "use csv, json, eval-results or model-index")
+    if kind not in _FORMATS:
+        raise RequestError(f"unknown format {kind!r}", f"use {', '.join(_FORMATS)}")
     folder = results_folder(results or context.obj)
     formats.require_task(folder, task)
+    if kind == "every-eval-ever":
+        _write_records(folder, task, entry, out)
+        return
     found = formats.rows(folder, task=task, entry=entry)
     left_out: list[str] = []
     if kind == "eval-results":
@@ -195,6 +206,19 @@ def export(
     else:
         write_bytes(out, text.encode())
         print_line(f"wrote {shown(out)}", to_stderr=True)
+
+
+def _write_records(folder: Path, task: str | None, entry: str | None, out: Path | None) -> None:
+    """Write records of Every Eval Ever, a file each, where its datastore keeps them."""
+    from bench.base.files import write_json
+    from bench.results import every_eval_ever
+
+    if out is None:
+        raise RequestError("every-eval-ever is a folder of files", "name it: --out DIR")
+    found = every_eval_ever.records(folder, task=task, entry=entry)
+    for path, record in found.items():
+        write_json(out / path, record)
+    print_line(f"wrote {len(found)} records below {shown(out)}", to_stderr=True)
 
 
 @app.command()

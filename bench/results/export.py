@@ -187,8 +187,7 @@ def _run(row: Row) -> Row:
 def _metric(row: Row) -> Row:
     bounds = None
     if row["low"] is not None and row["high"] is not None:
-        # Runs that were scored by an earlier version have no units.
-        method = "bootstrap" if row["units"] is None else "jackknife"
+        method = interval_method(row)
         bounds = {"low": row["low"], "high": row["high"], "level": 0.95, "method": method}
     return {
         "name": f"{row['metric']}_{row['average']}",
@@ -197,6 +196,18 @@ def _metric(row: Row) -> Row:
         **{key: row[key] for key in ("samples", "classes", "unit", "higher_is_better")},
         "primary": row["is_primary"],
     }
+
+
+def interval_method(row: Row) -> str:
+    """How the interval of a score came to be."""
+    # Runs that were scored by an earlier version have no units.
+    return "bootstrap" if row["units"] is None else "jackknife"
+
+
+def public(row: Row) -> bool:
+    """Whether a score may stand in public: of a whole, verified run on an official track."""
+    apart = row["partial"] or row["altered"] or row["degradation"]
+    return row["track"] == "official" and not apart and row["checked"] != "unverified"
 
 
 def eval_results(found: Sequence[Row]) -> tuple[str, list[str]]:
@@ -277,9 +288,7 @@ def _latest(found: Iterable[Row]) -> list[Row]:
     fit = [
         _legible(row)
         for row in found
-        if row["is_primary"] and row["value"] is not None and row["track"] == "official"
-        if not (row["partial"] or row["altered"] or row["degradation"])
-        if row["checked"] != "unverified"
+        if row["is_primary"] and row["value"] is not None and public(row)
     ]
     names = sorted({row["entry"] for row in fit})
     if not names:
