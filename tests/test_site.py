@@ -1,5 +1,6 @@
 """The pages of the site that are generated, and what is committed of them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from scripts.docs import (
     gallery_page,
     generated,
     links,
+    notebook_pages,
     shipped_page,
     task_pages,
 )
@@ -153,6 +155,18 @@ def test_an_addition_has_its_section_and_its_example() -> None:
     assert page.startswith("# Add a dataset\n")
     assert "open_dataset(root)" in page
     assert "### examples/dataset/rs\\_bench\\_tiny\\_fields/reader.py" in page
+
+
+def test_a_notebook_is_a_page_with_all_its_cells() -> None:
+    made = notebook_pages.pages("R")
+    assert made
+    for place, path in notebook_pages.notebooks().items():
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        assert code
+        assert all(f"```python\n{one.rstrip()}\n```" in made[place] for one in code)
+        assert f"](R/blob/main/notebooks/{path.name})" in made[place]
+        assert f"]({place})" in notebook_pages.listed()
 
 
 def test_the_gallery_shows_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from scripts.docs import (
     baseline_page,
     command_pages,
     gallery_page,
+    notebook_pages,
     shipped_page,
     source_pages,
     task_pages,
@@ -42,6 +43,7 @@ def pages(repository: str) -> dict[str, str]:
     return (
         task_pages.pages(_numbers(), shipped_page.shipped())
         | addition_pages.pages(repository)
+        | notebook_pages.pages(repository)
         | api
         | {"api/additions.md": api_pages.extending()}
     )
@@ -60,15 +62,17 @@ def parts() -> dict[str, Callable[[str], str]]:
         "findings/baselines.md": lambda _: baseline_page.scores(),
         "findings/shipped.md": lambda _: shipped_page.runs(shipped_page.shipped()),
         "gallery.md": lambda _: gallery_page.pictures(),
+        "notebooks.md": lambda _: notebook_pages.listed(),
         "published.md": lambda _: source_pages.sources(_numbers()),
         "tasks.md": _linked,
     }
 
 
-def additions() -> list[dict[str, Any]]:
-    """The pages of additions as a part of the navigation."""
+def guides() -> list[dict[str, Any]]:
+    """The pages of notebooks and of additions as a part of the navigation."""
     found = [{addition_pages.title(name): f"add/{name}.md"} for name in addition_pages.names()]
-    return [{"Add to it": ["additions.md", *found]}]
+    notebooks = {"Notebooks": ["notebooks.md", *notebook_pages.titles()]}
+    return [notebooks, {"Add to it": ["additions.md", *found]}]
 
 
 def _additions() -> str:

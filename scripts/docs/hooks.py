@@ -20,12 +20,12 @@ _MARK = "<!-- generated -->"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages of tasks into the navigation, below their kinds."""
+    """Put the pages that are generated into the navigation; those of tasks below their kinds."""
     for section in config.nav or ():
         if "Tasks" in section:
             section["Tasks"] += generated.tasks_by_kind()
         if "Guides" in section:
-            section["Guides"] += generated.additions()
+            section["Guides"] += generated.guides()
     return config
 
 
