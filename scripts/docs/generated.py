@@ -63,8 +63,10 @@ def parts() -> dict[str, Callable[[str], str]]:
         "findings/shipped.md": lambda _: shipped_page.runs(shipped_page.shipped()),
         "gallery.md": lambda _: gallery_page.pictures(),
         "notebooks.md": lambda _: notebook_pages.listed(),
+        "papers.md": _linked,
         "published.md": lambda _: source_pages.sources(_numbers()),
         "tasks.md": _linked,
+        "tracks.md": _linked,
     }
 
 
