@@ -1,6 +1,7 @@
 """Progress in a notebook: a bar for each stage below the cell, without further packages."""
 
 import html
+import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -23,9 +24,8 @@ def progress() -> Progress | None:
     # A terminal has a shell as well, but no kernel that shows HTML.
     if ipython is None or getattr(shell, "kernel", None) is None:
         return None
-    from IPython.display import HTML, display
-
-    return Bars(lambda text: display(HTML(text), display_id=True), HTML)
+    shows: Any = importlib.import_module("IPython.display")
+    return Bars(lambda text: shows.display(shows.HTML(text), display_id=True), shows.HTML)
 
 
 class Bars:
