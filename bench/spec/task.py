@@ -153,7 +153,8 @@ class Task(BaseModel):
         bands, statistics = common["bands"], common.get("statistics")
         known = self.declaration["statistics"][statistics] if statistics else {}
         moments = [known[band] if statistics else (0.0, 1.0) for band in bands]
-        sensors = {self.bands[band].sensor: self.bands[band].unit for band in bands}
+        own = self.bands
+        sensors = {own[band].sensor: own[band].unit for band in bands}
         return InputContract(
             bands=tuple(bands),
             units={sensor: common.get("unit", unit) for sensor, unit in sensors.items()},

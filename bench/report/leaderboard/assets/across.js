@@ -39,12 +39,33 @@ function acrossSays(row) {
   ];
 }
 
-function AcrossCell({ row, place, sorted }) {
+// Cells at first, so that a wide set is laid out without a pause; further rows are shown when asked for.
+const FIRST_CELLS = 600;
+
+// A cell says the least; what is said when it is pointed at is put together then.
+function AcrossCell({ row, place, base }) {
   if (!row) return html`<td class="cell none"><span class="quiet">–</span><span class="unseen"> not run</span></td>`;
-  const lines = acrossSays(row);
-  const digits = cardDigits(row.score);
-  return html`<td class="cell"><a class="tier-cell t${Math.min(row.tier, 4)} ${row.floor === "tied" || row.floor === "worse" ? "low" : ""}"
-    data-tip=${lines.join("\n")} aria-label=${lines.join("; ")} ...${openedIn(row)}>${fixed(row.score.value, digits)}</a></td>`;
+  const low = row.floor === "tied" || row.floor === "worse";
+  return html`<td class="cell"><a class="tier-cell t${Math.min(row.tier, 4)} ${low ? "low" : ""}" data-place=${place}
+    href="${base}&on=${encodeURIComponent(row.board.task.name)}&run=${encodeURIComponent(row.key)}"
+    >${fixed(row.score.value, cardDigits(row.score))}<span class="unseen">, tier ${row.tier}${low ? ", no better than the floor" : ""}</span></a></td>`;
+}
+
+// The row of a board behind the cell that an event comes from.
+function rowAt(set, event) {
+  const cell = event.target.closest?.("a.tier-cell");
+  const line = cell && set.lines.find((each) => each.entry === cell.closest("tr").dataset.entry);
+  return line ? { cell, row: line.rows[cell.dataset.place] } : null;
+}
+
+function tell(set, event) {
+  const found = rowAt(set, event);
+  if (found && !found.cell.dataset.tip) found.cell.dataset.tip = acrossSays(found.row).join("\n");
+}
+
+function openCell(set, event) {
+  const found = rowAt(set, event);
+  if (found) openedIn(found.row).onClick(event);
 }
 
 function sortedAcross(set) {
@@ -74,6 +95,9 @@ function AcrossMatrix({ set }) {
     go({ order: `${desc ? "-" : ""}${column.id}` });
   };
   const about = `${set.title}, ${set.track} track`;
+  const base = address({ view: "across", track: set.track, set: set.key });
+  const most = view.rows === "all" ? lines.length : Math.max(12, Math.floor(FIRST_CELLS / set.boards.length));
+  const tip = (event) => tell(set, event);
   return html`<div class="controls">
       <label class="search"><span class="unseen">Search entries</span><input type="search" placeholder="Search entries"
         value=${view.search ?? ""} onInput=${(event) => go({ search: event.target.value })} /></label>
@@ -87,12 +111,12 @@ function AcrossMatrix({ set }) {
     <thead><tr>${heads.map((column) => html`<${HeaderCell} key=${column.id} column=${column} sorting=${sorting} onSort=${onSort}>
       ${column.board && html`<span class="under always"><a aria-label=${`${column.board.task.label}: board of ${column.board.task.name}`}
         ...${follow({ task: column.board.task.name, board: column.board.key })}>${column.board.task.label}</a>${column.board.task.lower && html`<br />lower is better`}</span>`}<//>`)}</tr></thead>
-    <tbody>${firstOf(lines).map((line) => html`<${Still} key=${line.entry} of=${[set]} draw=${() => html`<tr class=${line.floor ? "floor" : ""}>
+    <tbody onMouseOver=${tip} onFocusIn=${tip} onClick=${(event) => openCell(set, event)}>${lines.slice(0, most).map((line) => html`<${Still} key=${line.entry} of=${[set]} draw=${() => html`<tr class=${line.floor ? "floor" : ""} data-entry=${line.entry}>
       <th scope="row"><bdi>${breakable(line.entry)}</bdi>${line.floor && html` <span class="badge">floor</span>`}</th>
       ${SUMS.map((sum) => html`<td class="numeric">${line[sum.id] === null ? html`<span class="quiet">–</span>` : html`${sum.id === "rate"
         ? html`<b>${fixed(line.rate, 2)}</b>` : fixed(line[sum.id], 2)}`}</td>`)}
-      ${line.rows.map((row, place) => html`<${AcrossCell} key=${place} row=${row} />`)}</tr>`} />`)}</tbody></table></div>
-    <${MoreRows} count=${lines.length} />`;
+      ${line.rows.map((row, place) => html`<${AcrossCell} key=${place} row=${row} place=${place} base=${base} />`)}</tr>`} />`)}</tbody></table></div>
+    ${lines.length > most && html`<p><button type="button" onClick=${() => go({ rows: "all" })}>Show all ${lines.length} rows</button></p>`}`;
 }
 
 function acrossRecords(set) {
