@@ -197,6 +197,7 @@ def test_papers_name_tasks_and_entries_that_exist() -> None:
         ("../tracks.md", "docs/findings/dense.md", "findings/dense.md", "../tracks.md"),
         ("../README.md#kinds", "docs/tasks.md", "tasks.md", "R/blob/main/README.md#kinds"),
         ("examples/task", "CONTRIBUTING.md", "contributing.md", "R/tree/main/examples/task"),
+        ("2-b.ipynb", "notebooks/1-a.ipynb", "notebooks/1-a.md", "2-b.md"),
         ("#floors", "docs/statistics.md", "statistics.md", "#floors"),
         ("https://a.org/b.md", "docs/statistics.md", "statistics.md", "https://a.org/b.md"),
     ],

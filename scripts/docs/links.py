@@ -38,6 +38,8 @@ def rewritten(markdown: str, source: str, page: str, repository: str) -> str:
 
 
 def _address(target: str, page: str, repository: str) -> str:
+    if target.startswith("notebooks/") and target.endswith(".ipynb"):
+        target = f"docs/{target.removesuffix('.ipynb')}.md"
     for uri, source in TAKEN_IN.items():
         if target == source:
             return posixpath.relpath(uri, posixpath.dirname(page) or ".")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from scripts.docs.links import ROOT
+from scripts.docs.links import ROOT, rewritten
 from scripts.docs.words import block, page, table
 
 _FOLDER = ROOT / "notebooks"
@@ -46,10 +46,15 @@ def _title(path: Path) -> str:
 def _page(path: Path, repository: str) -> str:
     (_, first), *rest = _cells(path)
     heading, _, text = first.partition("\n")
-    address = f"{repository}/blob/main/{path.relative_to(ROOT).as_posix()}"
+    source = path.relative_to(ROOT).as_posix()
+    address = f"{repository}/blob/main/{source}"
+
+    def led(words: str) -> str:
+        return rewritten(words, source, f"notebooks/{path.stem}.md", repository)
+
     return page(
         heading,
         f"From the notebook [{path.name}]({address}), which the tests run.",
-        text,
-        *(block(code, "python") if kind == "code" else code for kind, code in rest),
+        led(text),
+        *(block(code, "python") if kind == "code" else led(code) for kind, code in rest),
     )
