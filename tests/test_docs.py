@@ -1,6 +1,7 @@
 """The pages of the documentation: links, commands and tables are those of the program."""
 
 import itertools
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -198,6 +199,13 @@ def test_the_python_of_the_pages_runs(
     assert {(task, entry, track) for task, entry, track, _ in runs} == {
         ("reben-mlc", entry, "sample") for entry in entries
     }
+
+
+def test_the_table_of_speed_has_the_ratios_that_were_saved() -> None:
+    saved = json.loads(pages.text("benchmarks/ratios.json"))
+    text = pages.text("docs/speed.md")
+    assert saved["date"] in text
+    assert all(f"| {ratio} x |" in text for ratio in saved["ratios"].values())
 
 
 def test_the_table_of_extras_is_that_of_the_package() -> None:

@@ -17,15 +17,16 @@ from scripts.docs.words import code, page, plain, table
 
 
 def shipped() -> list[Manifest]:
-    """The manifests of the runs that git knows; without git, of all that are there."""
+    """The manifests of the runs that git knows; outside a clone, of all that are there."""
     folder = ROOT / "results" / "runs"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "results/runs"], cwd=ROOT, capture_output=True, check=False
-    )
-    known = [name for name in listed.stdout.decode().split("\0") if name]
     there = {path.name for path in folder.glob("*") if (path / "run.json").is_file()}
-    names = {name.split("/")[2] for name in known} if listed.returncode == 0 else there
-    return [integrity.check(Run(folder / name)).manifest for name in sorted(names & there)]
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "results/runs"], cwd=ROOT, capture_output=True, check=True
+        )
+        names = listed.stdout.decode().split("\0")[:-1]
+        there &= {name.split("/")[2] for name in names}
+    return [integrity.check(Run(folder / name)).manifest for name in sorted(there)]
 
 
 def runs(manifests: Sequence[Manifest]) -> str:
