@@ -117,6 +117,21 @@ class Still extends Component {
   }
 }
 
+// What stands below the first screen of a view: drawn once the click that opened it was answered.
+class Later extends Component {
+  componentDidMount() {
+    this.timer = setTimeout(() => this.setState({ there: true }));
+  }
+
+  componentWillUnmount() {
+    clearTimeout(this.timer);
+  }
+
+  render({ draw }, { there }) {
+    return there ? draw() : null;
+  }
+}
+
 function HeaderCell({ column, sorting, onSort, children }) {
   const sorted = sorting[0]?.id === column.id ? (sorting[0].desc ? "descending" : "ascending") : "none";
   const { sortable = true, label, numeric, about, plain } = column.columnDef.meta;

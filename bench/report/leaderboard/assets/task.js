@@ -269,6 +269,7 @@ function TaskView({ task }) {
       numbers beside a rank are the ranks that stay open. Intervals are 95 % intervals over test samples, or over
       tiles and scenes of them; a score of one training says nothing of other seeds.</p>`}
     ${picked.length > 1 && html`<${Comparison} board=${board} rows=${picked} />`}
+    <${Later} key=${board.key} draw=${() => html`
     <div class="panels">
       <${Sees} board=${board} picked=${picked} />
       <${Cost} board=${board} picks=${picks} />
@@ -279,6 +280,6 @@ function TaskView({ task }) {
       <${Folds} board=${board} />
     </div>
     <${LabelCurves} board=${board} />
-    <${Reported} board=${board} />
+    <${Reported} board=${board} />`} />
     ${opened && html`<${Opened} key=${opened.key} row=${opened} board=${board} />`}`;
 }
