@@ -210,6 +210,9 @@ def test_charts_are_saved_as_they_look_and_without_asking_for_anything(chromium,
         assert text.startswith("<svg")
         assert "class=" not in text
         assert "var(" not in text
+    # Names are as thin as text is: no style of another chart reaches them.
+    widths = set(re.findall(r'<text class|<text [^>]*stroke-width="([^"]*)"', intervals))
+    assert widths <= {"1px", "3px"}
     assert "convnextv2_base" in intervals
     assert "0.7112 [0.7046, 0.7166]" in intervals
     chromium.run(

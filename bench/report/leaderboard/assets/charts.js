@@ -61,8 +61,9 @@ function CostChart({ board, cost, picks }) {
   const logs = domain.map(Math.log10);
   const scaleX = linear(logs, left, width - right);
   const x = (value) => scaleX(Math.log10(value));
-  const extent = extentOf(points.map((point) => point.score));
-  const y = linear(extent, height - bottom, top + 8);
+  const extent = withoutTails(points.map((point) => point.score));
+  const scaleY = linear(extent, height - bottom, top + 8);
+  const y = (value) => Math.min(height - bottom, Math.max(top, scaleY(value)));
   const yTicks = d3.ticks(...extent, 6);
   const digits = Math.max(0, -Math.floor(Math.log10(d3.tickStep(...extent, 6)) + 1e-9));
   const steps = front.map((point, index) =>

@@ -118,11 +118,12 @@ function ChartTools({ name }) {
 function ForestChart({ board }) {
   const rows = rowsOf(board).slice(0, Math.min(board.ranked, 60));
   const width = 760;
-  const [left, right, top, step] = [250, 610, 40, 22];
+  const [left, right, top, step] = [250, 610, 56, 22];
   const height = top + step * rows.length + 34;
   const floor = bestFloor(board);
-  const extent = extentOf([...rows.map((row) => row.score), floor?.score && { value: floor.score.value }]);
-  const x = linear(extent, left, right);
+  const extent = withoutTails([...rows.map((row) => row.score), floor?.score].filter(Boolean));
+  const within = linear(extent, left, right);
+  const x = (value) => Math.min(right, Math.max(left, within(value)));
   const ticks = d3.ticks(...extent, 6);
   const digits = tickDigits(extent, 6);
   const cut = (text) => (text.length > 38 ? `${text.slice(0, 37)}…` : text);
@@ -135,7 +136,7 @@ function ForestChart({ board }) {
       <text x=${x(floor.score.value)} y=${top - 12} text-anchor="middle">floor</text></g>`}
     ${rows.map((row, index) => {
       const y = top + step * index + 8;
-      return html`<g class="point ${row.tier === 1 ? "top" : "rest"}"><text class="label" x="8" y=${y + 4}>${row.rank}  ${cut(row.entry)}</text>
+      return html`<g class="point ${row.tier === 1 ? "top" : "lower"}"><text class="label" x="8" y=${y + 4}>${row.rank}  ${cut(row.entry)}</text>
         ${row.score.low !== null && html`<line class="range" x1=${x(row.score.low)} x2=${x(row.score.high)} y1=${y} y2=${y} />`}
         <circle class="dot" cx=${x(row.score.value)} cy=${y} r="4.5" />
         <text x=${right + 12} y=${y + 4}>${fixed(row.score.value, row.digits)} ${intervalText(row.score, row.digits)}</text></g>`;

@@ -37,6 +37,17 @@ function extentOf(scores) {
   return [low - margin, high + margin];
 }
 
+// A scale for values and typical intervals: one that is many times wider runs out of the picture, as
+// that of two trainings may.
+function withoutTails(scores) {
+  const [low, high] = extentOf(scores);
+  const known = scores.filter((score) => score.low !== null);
+  if (known.length < 3) return [low, high];
+  const [least, most] = d3.extent(scores, (score) => score.value);
+  const typical = 3 * d3.median(known, (score) => score.high - score.low);
+  return [Math.max(low, least - typical), Math.min(high, most + typical)];
+}
+
 const linear = ([from, to], left, right) => (value) =>
   left + ((value - from) / (to - from || 1)) * (right - left);
 

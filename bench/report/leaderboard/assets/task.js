@@ -218,17 +218,6 @@ function Banners({ board }) {
       <code>${board.digest}</code>: not comparable with the present one.</p>`}`;
 }
 
-// A scale for values and typical intervals: one that is many times wider runs out of the picture, as
-// that of two trainings may.
-function withoutTails(scores) {
-  const [low, high] = extentOf(scores);
-  const known = scores.filter((score) => score.low !== null);
-  if (known.length < 3) return [low, high];
-  const [least, most] = d3.extent(scores, (score) => score.value);
-  const typical = 3 * d3.median(known, (score) => score.high - score.low);
-  return [Math.max(low, least - typical), Math.min(high, most + typical)];
-}
-
 // The scale of the intervals: all rows that are shown, the best floor, and what is unfolded.
 function extentOfBoard(board) {
   const open = isUnfolded(board);
