@@ -11,7 +11,9 @@ from bench.base.errors import BenchError, RequestError
 from bench.results import training_log
 from bench.train import log
 from bench.train.loop import TrainingModule
+from tests.tiny import brief
 from tests.train.tiny import entry, learn
+from tests.typed import Prompt
 
 _BLOCK = 1 << 15
 
@@ -173,3 +175,19 @@ def test_a_place_that_can_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="mlflow can't log to"):
         learn(tmp_path / "tiny", log=[f"mlflow:{tmp_path / 'file'}"])
+
+
+def test_a_run_keeps_the_log_of_its_training(bench: Prompt, sample_data: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    brief(bench.folder / "recipe", epochs=2)
+    typed = "--task reben-mlc --model recipe --track sample"
+    bench.in_process(f"train {typed} --log tensorboard:logs")
+    assert list(bench.folder.glob("logs/brief-sample-0-*/events.*"))
+    (path,) = bench.folder.glob("results/entries/reben-mlc/*/log.csv")
+    kept = bench.in_process(f"run {typed} --json").json()["entry"]["trained"]["history"]
+    assert [row["epoch"] for row in kept] == [1, 2]
+    assert kept == training_log.read(path)
+    bench.in_process("plot reben-mlc.brief --kind curves --out curves.svg")
+    assert "Training loss" in (bench.folder / "curves.svg").read_text()
+    refused = bench.in_process(f"train {typed} --log comet:logs --force", 2)
+    assert "expected --log NAME:FOLDER, found 'comet:logs'" in refused.stderr
