@@ -5,7 +5,7 @@ import gzip
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -35,6 +35,7 @@ SHEET = (
         "ids",
         "checked",
         "data",
+        "embedding",
     ),
 )
 """The facts of a run that others often share, in the order in which the page has them."""
@@ -225,6 +226,7 @@ def _sheet(result: Result, words: Words) -> int:
         "device": result.device,
         "precision": result.precision,
         "harness": _harness(result),
+        "embedding": _embedding(result.facts),
     }
     return words.keep(_SEPARATOR.join(shown(facts.get(name, ""), NOTE) for name in SHEET))
 
@@ -232,6 +234,13 @@ def _sheet(result: Result, words: Words) -> int:
 def _harness(result: Result) -> str:
     commit = f" at {result.harness_commit[:HASH]}" if result.harness_commit else ""
     return f"{result.harness_version}{commit}{' (changed)' if result.harness_dirty else ''}"
+
+
+def _embedding(facts: Mapping[str, str]) -> str:
+    """The size of an embedding that was handed in; empty of a model."""
+    wanted = (("bytes_per_sample", "a sample"), ("bytes_per_km2", "a square kilometre"))
+    sizes = [(facts.get(name) or "", of) for name, of in wanted]
+    return ", ".join(f"{float(size):,.0f} bytes {of}" for size, of in sizes if size)
 
 
 def _scores(rows: Sequence[Sequence[Score]], words: Words, depth: int) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ _FACTS = {
     "processor": "$.hardware.processor",
     "accelerator": "$.hardware.accelerator",
     "torch": "$.arithmetic.torch",
+    "bytes_per_sample": "$.cost.bytes_per_sample",
+    "bytes_per_km2": "$.cost.bytes_per_km2",
     "pictures": "$.pictures",
     "trained_seed": "$.entry.trained.seed",
     "observations": "$.observations_sha256",

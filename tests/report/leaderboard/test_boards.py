@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bench.metrics.stats import smallest_visible
+from bench.report import leaderboard
 from bench.report.estimate import Trained, differences, estimate
 from bench.report.leaderboard.boards import boards, places
 from bench.report.leaderboard.overall import standings
@@ -228,3 +229,9 @@ def test_a_run_of_all_samples_is_the_entry_without_a_number_of_labels(tmp_path):
 def test_a_number_of_labels_that_cant_be_read_is_not_ranked(tmp_path, labels):
     (board,) = made(tmp_path, manifest("t", "a", 0.5, about={"labels": labels}))
     assert [row.result.unranked for row in board.rows] == ["label subset"]
+
+
+def test_the_size_of_an_embedding_is_shown(tmp_path):
+    cost = {"bytes_per_sample": 2048, "bytes_per_km2": 12800.0}
+    page = leaderboard.render(recorded(tmp_path, manifest("t", "e", 0.5, cost=cost)))
+    assert "2,048 bytes a sample, 12,800 bytes a square kilometre" in page

@@ -80,6 +80,7 @@ function Facts({ row, board, facts }) {
     ["Parameters, MACs", `${whole(row.parameters)}, ${short(row.macs)}`],
     ["Speed", `${short(row.speed)} samples/s, ${short(facts.latency)} ms for one`],
     ["Peak memory", facts.memory === null ? "–" : `${short(facts.memory)}B`],
+    ["Embedding", facts.embedding],
     ["Device, precision", `${facts.device}, ${facts.precision}`],
     ["Machine", [facts.processor, facts.accelerator].filter(Boolean).join("; ")],
     ["Harness, torch", `${facts.harness}, ${facts.torch || "–"}`],
