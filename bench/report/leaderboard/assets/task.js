@@ -172,12 +172,13 @@ function Folds({ board }) {
 // The pictures of the best entries, or of the chosen ones.
 function Sees({ board, picked }) {
   const { pictures } = board.columns;
-  const rows = (picked.length ? picked : rowsOf(board).slice(0, board.ranked)).filter((row) => pictures[row.index]).slice(0, 3);
+  const rows = (picked.length ? picked : rowsOf(board).slice(0, board.ranked)).filter((row) => pictures[row.index])
+    .sort((a, b) => (a.floor === "floor") - (b.floor === "floor")).slice(0, 3);
   if (!rows.length) return null;
   return html`<section class="panel"><h3>What it sees and says</h3>
-    ${rows.map((row) => html`<figure key=${row.key} class="seen"><a ...${opening(row)}>${h("img", {
+    <div class="seen-all">${rows.map((row) => html`<figure key=${row.key} class="seen"><a ...${opening(row)}>${h("img", {
       src: pictureAddress(pictures[row.index][0]), alt: saysPicture(pictures[row.index][0], row) })}</a>
-      <figcaption class="quiet"><bdi>${row.entry}</bdi>, ${pictures[row.index][0][0]}${pictures[row.index].length > 1 && `; ${pictures[row.index].length - 1} more in its run`}</figcaption></figure>`)}</section>`;
+      <figcaption class="quiet"><bdi>${row.entry}</bdi>, ${pictures[row.index][0][0]}${pictures[row.index].length > 1 && `; ${pictures[row.index].length - 1} more in its run`}</figcaption></figure>`)}</div></section>`;
 }
 
 // What is ranked, in words, and what differences can be seen.
