@@ -10,6 +10,7 @@ from bench.report.leaderboard.read import read
 from bench.results import store
 from tests.report.leaderboard.encoded import ENCODERS, adapted, declared, few_labels
 from tests.report.leaderboard.fabricated import manifest, recorded, score
+from tests.report.leaderboard.test_page import content
 
 
 def made(tmp_path, *manifests):
@@ -233,5 +234,5 @@ def test_a_number_of_labels_that_cant_be_read_is_not_ranked(tmp_path, labels):
 
 def test_the_size_of_an_embedding_is_shown(tmp_path):
     cost = {"bytes_per_sample": 2048, "bytes_per_km2": 12800.0}
-    page = leaderboard.render(recorded(tmp_path, manifest("t", "e", 0.5, cost=cost)))
-    assert "2,048 bytes a sample, 12,800 bytes a square kilometre" in page
+    page = content(leaderboard.render(recorded(tmp_path, manifest("t", "e", 0.5, cost=cost))))
+    assert "2,048 bytes a sample, 12,800 bytes a square kilometre" in str(page["words"])
