@@ -177,6 +177,10 @@ def test_codecs_are_drawn_by_rate(tmp_path):
     for points in drawn.values():
         assert len(points) > 1
         assert points == sorted(points)
+    plots.write(figure, tmp_path / "rd.svg")
+    ticks = [float(text) for text in labels(figure, "x") if text]
+    assert 4 in ticks
+    assert "mathdefault" not in (tmp_path / "rd.svg").read_text()
     alone = plots.draw("rd", f"{name}.other", tmp_path)
     assert lines(alone.axes[0]) == {"other": drawn["other"]}
 

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.base import display
 from bench.metrics import titles
@@ -109,6 +110,13 @@ def score(axes: Axes, metric: str, *, along: str = "x") -> None:
     meaning = titles.meaning(metric)
     text = f"{said} ({meaning})" if meaning else said
     (axes.set_xlabel if along == "x" else axes.set_ylabel)(text[:1].upper() + text[1:])
+
+
+def doubling(axes: Axes) -> None:
+    """Make the horizontal axis logarithmic, with a tick at each power of two as a plain number."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def band(

@@ -57,7 +57,7 @@ def figure(selection: Selection, drawn: Chart) -> None:
             f"none of {', '.join(missing)[:200]} has a point with a rate and a finite PSNR",
             "`bench curves --rate nominal` shows those of float32 latents",
         )
-    axes.set_xscale("log")
+    chart.doubling(axes)
     axes.set_xlabel("Bits per pixel and channel (lower is better)")
     axes.set_ylabel("PSNR in dB (higher is better)")
     chart.title(axes, selection.title)
