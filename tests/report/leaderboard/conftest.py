@@ -70,6 +70,8 @@ class Browser:
         self.driver.get(f"{path.as_uri()}{view}")
         shown = "main > .active table, main > .active .banner, main > .active .cards"
         self.wait(f"return document.querySelector('{shown}')")
+        # Charts are drawn a moment after the table.
+        self.wait("return !document.querySelector('main > .active .later')")
         return self
 
     def run(self, script, *arguments):

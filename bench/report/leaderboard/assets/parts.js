@@ -139,7 +139,7 @@ class Later extends Component {
   }
 
   render({ draw }, { there }) {
-    return there ? draw() : null;
+    return there ? draw() : html`<div class="later"></div>`;
   }
 }
 
