@@ -114,6 +114,11 @@ class Request:
             ("results", results_root(self.results)),
         ):
             object.__setattr__(self, name, value)
+        if self.log:
+            # Refused before anything is made; Lightning, which it imports, is needed then anyway.
+            from bench.train import log
+
+            object.__setattr__(self, "log", [":".join(log.parse(one)) for one in self.log])
 
     def find_model(self, task: Task) -> AnyEntry:
         """The entry that is asked for, as it is run on a task.

@@ -189,5 +189,5 @@ def test_a_run_keeps_the_log_of_its_training(bench: Prompt, sample_data: Path) -
     assert kept == training_log.read(path)
     bench.in_process("plot reben-mlc.brief --kind curves --out curves.svg")
     assert "Training loss" in (bench.folder / "curves.svg").read_text()
-    refused = bench.in_process(f"train {typed} --log comet:logs --force", 2)
+    refused = bench.in_process("train --task ucm --model no-such --log comet:logs", 2)
     assert "expected --log NAME:FOLDER, found 'comet:logs'" in refused.stderr
