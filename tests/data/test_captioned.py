@@ -1,5 +1,6 @@
 """The captioned and the classed datasets: every sample is written and read back; real files."""
 
+import itertools
 import json
 import shutil
 from collections import Counter
@@ -22,6 +23,7 @@ CLASSED = {"aid": 30, "eurosat": 10, "resisc45": 45, "ucm": 21, "whu-rs19": 19}
 
 
 SPLITS = {"train": 24, "val": 8, "test": 16}
+TRACK = dict(picture_sets.SPLITS)
 
 Roots = Callable[[str], Path]
 
@@ -362,3 +364,28 @@ def test_real_eurosat_classes(real_data: Path) -> None:
     dataset = opened("eurosat", real_data / "eurosat_ms")
     found = dataset.attributes(dataset.ids("all"))["class"]
     assert found == ["annual crop", "pasture", "sea lake"]
+
+
+def test_as_many_numbered_pictures_as_the_track_has_are_all_different(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def described(name: str, seed: int, of: Any) -> Iterator[Any]:
+        kinds = itertools.cycle(of)
+        for split, count in picture_sets.SPLITS.items():
+            for number in range(count):
+                yield picture_sets._Described(next(kinds), split, number, None, ["a"])  # type: ignore[arg-type]
+
+    monkeypatch.setattr(picture_sets, "SPLITS", TRACK)
+    monkeypatch.setattr(picture_sets, "_described", described)
+    monkeypatch.setattr(picture_sets, "_save", lambda path, picture: None)
+    picture_sets._write_karpathy("ucm-captions", tmp_path, 0)
+    images = json.loads((tmp_path / "dataset.json").read_text())["images"]
+    names = [image["filename"] for image in images]
+    assert len(set(names)) == len(names)
+    splits = Counter(image["split"] for image in images)
+    assert (splits["val"], splits["test"]) == (60, 300)
+    classes = data.declaration("ucm")["classes"]
+    assert all(int(name.removesuffix(".tif")) <= 100 * len(classes) for name in names)
+    # Of a class no picture has a number of the next one.
+    per_class = Counter((int(name.removesuffix(".tif")) - 1) // 100 for name in names)
+    assert max(per_class.values()) <= 100

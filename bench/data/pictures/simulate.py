@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ Picture = NDArray[np.uint8]
 
 SPLITS = {"train": 1200, "val": 60, "test": 300}
 """Pictures or pairs in each split of a captioned set."""
+
+_NUMBERED_TRAIN = 60
+"""Training pictures of each class of UCM-Captions, whose numbers allow a hundred of all splits."""
 
 PER_CLASS = 16
 """Pictures of each class in a set of classes, of those that are divided into splits more."""
@@ -171,11 +175,14 @@ def _write_karpathy(name: str, root: Path, seed: int) -> None:
     # UCM's pictures are numbered, a hundred of each class; some of the classes can be simulated.
     classes = {_kind(label): n for n, label in enumerate(declaration("ucm")["classes"])}
     kinds = [kind for kind in classes if kind] if name == "ucm-captions" else list(KINDS)
-    images = []
+    numbers, images = Counter[str](), []
     for index, described in enumerate(_described(name, seed, kinds)):
         stem = f"{described.kind.replace(' ', '')}_{index + 1}"
         if name == "ucm-captions":
-            stem = f"{100 * classes[described.kind] + index // len(kinds) + 1}"
+            if described.split == "train" and numbers[described.kind] == _NUMBERED_TRAIN:
+                continue
+            numbers[described.kind] += 1
+            stem = f"{100 * classes[described.kind] + numbers[described.kind]}"
         elif name == "sydney-captions":
             stem = f"{index + 1}"
         # RSITMD has no validation split.
