@@ -156,11 +156,11 @@ const breakable = (name) => name.split(/(?<=[:@_/-])/).map((part) => html`${part
 
 const distinct = (values) => [...new Set(values)];
 
-function Several({ texts, none }) {
+function Several({ texts, none, most = 2 }) {
   if (!texts.length) return html`<span class="quiet">${none}</span>`;
-  return html`${texts.slice(0, 2).map((text) => html`<span class="line-text"><bdi>${text}</bdi></span>`)}
-    ${texts.length > 2 && html`<details class="plain-details"><summary>${texts.length - 2} more</summary>
-      ${texts.slice(2).map((text) => html`<span class="line-text"><bdi>${text}</bdi></span>`)}</details>`}`;
+  return html`${texts.slice(0, most).map((text) => html`<span class="line-text"><bdi>${text}</bdi></span>`)}
+    ${texts.length > most && html`<details class="plain-details"><summary>${texts.length - most} more</summary>
+      ${texts.slice(most).map((text) => html`<span class="line-text"><bdi>${text}</bdi></span>`)}</details>`}`;
 }
 
 function MatrixLine({ line, columns, method }) {
@@ -179,8 +179,8 @@ function MatrixLine({ line, columns, method }) {
     <td class="numeric">${spanText(rows.map((row) => row.macs), short)}</td>
     <td class="c-learnt"><${Several} texts=${line.encoder.pretraining} none=${line.random ? "nothing" : "not declared"} />
       ${seen.length > 0 && html`<span class="badge doubt wraps">saw test data of ${seen.join(", ")}</span>`}</td>
-    <td class="c-fed"><${Several} texts=${distinct(rows.map((row) => fedText(row.encoder)))} none="–" />
-      ${unseen.size > 0 && html`<${Several} texts=${[...unseen].map(([bands, names]) => `not seen on ${names.join(", ")}: ${bands}`)} />`}</td></tr>`;
+    <td class="c-fed"><${Several} texts=${distinct(rows.map((row) => fedText(row.encoder)))} none="–" most=${1} />
+      ${unseen.size > 0 && html`<${Several} texts=${[...unseen].map(([bands, names]) => `not seen on ${names.join(", ")}: ${bands}`)} most=${1} />`}</td></tr>`;
 }
 
 function matrixRecords(track, method, lines, columns) {
