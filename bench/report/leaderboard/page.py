@@ -99,7 +99,7 @@ def render(results: Path) -> str:
     drawn = embedded(results, all_boards, _STRIPS)
     pictures_of = thumbnails(results, current, min(_PICTURES, room * _SCORE // 4))
     bare = {task.dataset for name, task in declared.items() if name not in pictures_of}
-    samples = of_datasets(bare, min(_PICTURES, room * _SCORE // 3))
+    samples = of_datasets(bare, min(_PICTURES, room * _SCORE // 2))
     small = (*pictures_of.values(), *samples.values())
     spent = sum(len(picture["image"]) for picture in small)
     columns_of = packed(all_boards, words, encoders, room - spent // _SCORE)
