@@ -78,10 +78,12 @@ def score(
         found += _scored(kind, rows, independent.of(places), part, primary)[0]
     found += worst_groups(kind, observations, attributes, independent, found)
     doubts = _too_few(kind, observations, independent, left_out)
+    without = left_out.get(kind.task.primary, np.empty(0))
     return Scored(
         tuple(found),
         independent,
-        tuple(left_out.get(kind.task.primary, np.empty(0)).tolist()),
+        # Of a score that isn't defined for all of them there is no difference to another entry's.
+        tuple(without.tolist()) if np.isfinite(without).all() else (),
         (*([independent.doubt] if independent.doubt else []), *doubts),
     )
 

@@ -44,3 +44,14 @@ def test_a_score_that_one_image_decides_says_so():
 )
 def test_nothing_is_said_without_an_interval_and_of_ten_equal_units(name, left_out):
     assert deciding_units(name, "tile", {name: left_out}) == []
+
+
+def test_a_score_that_is_not_defined_leaves_no_values_without_each_unit():
+    # No pixel of any image has a known depth.
+    nothing = observed(np.ones(40)).to_pydict()
+    nothing["sums"] = [[0.0] * 36] * 40
+    table = pa.table(nothing, schema=KIND.schema())
+    scored = score(KIND, table)
+    assert scored.left_out == ()
+    assert scored.scores[0].value is None
+    assert len(score(KIND, observed(np.ones(40))).left_out) > 0
