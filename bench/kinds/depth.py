@@ -276,7 +276,7 @@ class Depth(Kind[Sounded, Settings]):
             reach = max(0.1, float(np.nanquantile(np.abs(error), 0.98)))
             found[f"sample-{batch.samples[row]}"] = pictures.panels(
                 {
-                    **photographs.panel(self.task, dataset, batch.samples[row]),
+                    **photographs.panel(self.task, dataset, batch.samples[row], len(depth)),
                     f"true, {bounds[0]:.1f} to {bounds[1]:.1f} m": pictures.shades(depth, *bounds),
                     "predicted": pictures.shades(guess, *bounds),
                     f"error, -{reach:.1f} to {reach:.1f} m": pictures.differences(error, reach),

@@ -165,17 +165,18 @@ class ClassMaps(Kind[D, S]):
         table = list(colours.values())
         predicted = self.logits(model, batch).argmax(1).to(torch.uint8).cpu().numpy()
         true = batch.targets.cpu().numpy()
-        return {
-            f"sample-{name}": pictures.panels(
+        found = {}
+        for name, *maps in zip(batch.samples, true, predicted, strict=True):
+            reference, guess = (pictures.enlarged(pictures.classes(own, table)) for own in maps)
+            found[f"sample-{name}"] = pictures.panels(
                 {
-                    **photographs.panel(self.task, dataset, name),
-                    "reference": pictures.enlarged(pictures.classes(reference, table)),
-                    "predicted": pictures.enlarged(pictures.classes(guess, table)),
+                    **photographs.panel(self.task, dataset, name, len(reference)),
+                    "reference": reference,
+                    "predicted": guess,
                     "white: not labelled": pictures.legend(colours),
                 }
             )
-            for name, reference, guess in zip(batch.samples, true, predicted, strict=True)
-        }
+        return found
 
     def averaged(self, observations: pa.Table) -> Mapping[str, int]:
         """The number of classes that have a pixel."""

@@ -107,7 +107,17 @@ def described(
     return found
 
 
-def panel(task: Task, dataset: Dataset, sample: str) -> dict[str, pictures.Picture]:
-    """A sample as `photograph` shows it, by its title beside other panels; empty without one."""
+def panel(task: Task, dataset: Dataset, sample: str, side: int) -> dict[str, pictures.Picture]:
+    """A sample as `photograph` shows it, by its title beside other panels; empty without one.
+
+    Args:
+        task: the task.
+        dataset: that of the task.
+        sample: its id.
+        side: pixels of a side of these panels.
+    """
     picture = photograph(task, dataset, sample)
-    return {} if picture is None else {"image": picture}
+    if picture is None:
+        return {}
+    times = max(1, side // max(picture.shape[:2]))
+    return {"image": picture.repeat(times, axis=0).repeat(times, axis=1)}
