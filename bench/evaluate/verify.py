@@ -142,7 +142,8 @@ def _trained_here(manifest: Manifest, task: Task | None, results: Path) -> Path 
     """The weights of the very training that the manifest describes."""
     if task is None or manifest.entry.trained is None:
         return None
-    trained = manifest.entry.trained.content()
+    # The log of a training lies beside its entry, not in it.
+    trained = {k: v for k, v in manifest.entry.trained.content().items() if k != "history"}
     for folder in sorted((results / "entries" / task.name).glob("*")):
         try:
             found = entries.load(folder, task)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import os
 import shutil
 from dataclasses import replace
@@ -90,8 +91,11 @@ def test_the_page_shows_the_first_picture_of_a_ranked_run(fitted):
     results, manifest = fitted
     found = content(leaderboard.render(results))
     (board,) = found["boards"]
-    folder = results / "runs" / manifest["run"] / "pictures"
-    assert base64.b64decode(board["pictures"]["0"]) == (folder / "depth.png").read_bytes()
+    shown = board["pictures"]["0"]
+    names = [name.removesuffix(".png").replace("-", " ") for name in manifest["pictures"]]
+    assert {title.replace("-", " ") for title, _, _ in shown} <= set(names)
+    assert shown[0][0].startswith("sample ")
+    assert Image.open(io.BytesIO(base64.b64decode(shown[0][2]))).width > 300
 
 
 def test_a_name_of_a_picture_stays_in_its_folder():

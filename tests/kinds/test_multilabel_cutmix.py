@@ -239,6 +239,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_bytes(tmp_path: Path) ->
     assert {p.name for p in (tmp_path / "halted").iterdir()} == {
         "model.safetensors",
         "entry.toml",
+        "log.csv",
         "README.md",
     }
     assert halted.trained is not None and whole.trained is not None

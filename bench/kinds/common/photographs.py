@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.base.errors import BenchError
 from bench.data import Dataset
 from bench.kinds.common import pictures
 from bench.spec.channels import wavelength_of
@@ -60,12 +61,17 @@ def photograph(task: Task, dataset: Dataset, sample: str) -> pictures.Picture | 
     Of a series of dates each pixel is the median.
 
     Returns:
-        None where the dataset has no such bands, or this sample has no value in them.
+        None where the dataset has no such bands, or this copy of it or this sample has no value
+        in them.
     """
     names = visible(task.bands)
     if not names:
         return None
-    stored = dataset.read(sample, names)
+    try:
+        stored = dataset.read(sample, names)
+    except BenchError:
+        # Such as a copy of the radar images alone; what a model is fed was read before.
+        return None
     layers = [np.asarray(stored[name], np.float32) for name in names]
     values = np.stack([_of_dates(layer) for layer in layers], axis=-1)
     known = np.isfinite(values)

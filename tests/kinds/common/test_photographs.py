@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench import data, kinds
+from bench.base.errors import BenchError
 from bench.kinds.common import photographs, pictures
 from bench.spec import task as tasks
 from bench.spec.contract import Band
@@ -69,6 +70,16 @@ def test_reflectance_is_stretched_and_nan_is_black() -> None:
     assert picture.max() >= 250
     nothing = dict.fromkeys("RGB", np.full((4, 4), np.nan, np.float32))
     assert photographs.photograph(task, stored(nothing), "a") is None
+
+
+def test_a_copy_without_these_bands_shows_nothing() -> None:
+    def read(sample: str, bands: Any) -> Any:
+        raise BenchError("no such bands here", "fetch them")
+
+    task = of_bands(R="8 bit", G="8 bit", B="8 bit")
+    dataset: Any = SimpleNamespace(read=read)
+    assert photographs.photograph(task, dataset, "a") is None
+    assert photographs.panel(task, dataset, "a", 128) == {}
 
 
 def test_of_a_series_the_median_is_shown() -> None:
