@@ -92,8 +92,9 @@ class ClassLogits(Kind[Labelled, S]):
         """Images above the classes that occur and those that are predicted."""
         from bench.kinds.common import photographs
 
-        found = logits(model, batch).float().cpu().numpy() >= self.threshold
-        there = batch.targets.cpu().numpy() > 0
+        seen = self.observe(model, batch)
+        found = seen["logits"].cpu().numpy() >= self.threshold
+        there = seen["targets"].cpu().numpy() > 0
         return photographs.described(
             self.task,
             dataset,

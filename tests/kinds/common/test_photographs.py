@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bench import data, kinds
 from bench.base.errors import BenchError
 from bench.kinds.common import photographs, pictures
 from bench.spec import task as tasks
-from bench.spec.contract import Band
+from bench.spec.contract import Band, InputPipeline
 
 
 def stored(layers: dict[str, Any]) -> Any:
@@ -98,6 +99,34 @@ def test_long_lines_are_broken_below_a_picture() -> None:
     # Five lines at most.
     assert long.shape == (128 + 5 * 14, 128, 3)
     assert (long[128:] < 255).any()
+
+
+@pytest.mark.parametrize("name", ["reben-mlc", "reben-federated", "rsscn7"])
+def test_what_is_there_and_what_is_predicted_stand_below(name: str) -> None:
+    task = tasks.load(name)
+    kind = kinds.of(task)
+    dataset = data.reader(task.dataset).open_dataset(data.ensure_sample(task.dataset, print))
+    pipeline = InputPipeline(task.input(task.inputs[0]), task.bands)
+    batch = kind.load(dataset, pipeline, dataset.ids(task.split)[:3])
+
+    def model(images: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(images), len(task.classes)), -1.0)
+
+    found = kind.draw(dataset, _Module(model), batch)
+    assert sorted(found) == sorted(f"sample-{sample}" for sample in batch.samples)
+
+
+class _Module(torch.nn.Module):
+    """A function as a network."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """What the function makes of them."""
+        found: torch.Tensor = self.function(images)
+        return found
 
 
 @pytest.mark.parametrize("name", ["rsscn7", "reben-mlc", "rsicd-captioning", "rsicd-retrieval"])
