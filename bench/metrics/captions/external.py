@@ -188,7 +188,7 @@ def _java() -> str:
 
 def _there(path: Path) -> Path:
     if not path.is_file():
-        raise _FailedError(f"{path.name} is missing in {path.parent}")
+        raise _FailedError(f"{path.name} is missing in the folder {path.parent.name}")
     return path
 
 
