@@ -65,8 +65,6 @@ class Browser:
     def open(self, path: Path, view=""):
         """Load a page at a view, with empty logs."""
         self.driver.get("about:blank")
-        # A browser keeps 50 entries: with more of other tests a step back could leave the page.
-        self.driver.execute_cdp_cmd("Page.resetNavigationHistory", {})
         for log in ("browser", "performance"):
             self.driver.get_log(log)
         self.driver.get(f"{path.as_uri()}{view}")
