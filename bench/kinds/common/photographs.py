@@ -1,6 +1,7 @@
 """What a sample looks like: its red, green and blue bands as a small picture."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from PIL import Image
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
+from bench.data.series import SeriesDataset
 from bench.kinds.common import pictures
 from bench.spec.channels import wavelength_of
 from bench.spec.contract import Band
@@ -26,7 +28,10 @@ _NEAR = 40.0
 """How far in nm a band may be from them."""
 
 _DARK, _BRIGHT = 2, 98
-"""Percentiles of values that are drawn black and white, where a band isn't stored in 8 bits."""
+"""Percentiles of values that are drawn black and white, where values are stretched."""
+
+_DIM = 128
+"""An image of 8 bits is dark if its brighter percentile is below this."""
 
 
 def visible(bands: Mapping[str, Band]) -> tuple[str, ...]:
@@ -54,42 +59,58 @@ def visible(bands: Mapping[str, Band]) -> tuple[str, ...]:
     return min(found, key=lambda sensor: sensor[0])[1] if found else ()
 
 
-def photograph(task: Task, dataset: Dataset, sample: str) -> pictures.Picture | None:
+def photograph(
+    task: Task, dataset: Dataset, sample: str, names: Sequence[str] = ()
+) -> pictures.Picture | None:
     """A sample in red, green and blue, uint8 [height, width, 3], at most `SIDE` pixels a side.
 
-    Values of 8 bits stay as they are; others are stretched between their 2nd and 98th percentile.
-    Of a series of dates each pixel is the median.
+    Values are stretched between their 2nd and 98th percentile; those of 8 bits stay as they are
+    unless the image is dark, such as one of water. Of a series of dates each pixel is the median.
+
+    Args:
+        task: whose data it is.
+        dataset: that of the task.
+        sample: its id.
+        names: three bands; by default those that `visible` finds.
 
     Returns:
         None where the dataset has no such bands, or this copy of it or this sample has no value
         in them.
     """
-    names = visible(task.bands)
+    names = names or visible(task.bands)
     if not names:
         return None
     try:
-        stored = dataset.read(sample, names)
+        layers = _layers(task, dataset, sample, names)
     except BenchError:
         # Such as a copy of the radar images alone; what a model is fed was read before.
         return None
-    layers = [np.asarray(stored[name], np.float32) for name in names]
-    values = np.stack([_of_dates(layer) for layer in layers], axis=-1)
+    values = np.stack(layers, axis=-1)
     known = np.isfinite(values)
     if not known.any():
         return None
-    if task.bands[names[0]].unit != "8 bit":
-        low, high = np.percentile(values[known], [_DARK, _BRIGHT])
+    low, high = np.percentile(values[known], [_DARK, _BRIGHT])
+    if task.bands[names[0]].unit != "8 bit" or high < _DIM:
         values = 255 * (values - low) / max(high - low, 1e-12)
     image = Image.fromarray(np.clip(np.where(known, values, 0), 0, 255).astype(np.uint8))
     image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
-    few: NDArray[np.uint8] = np.asarray(image.quantize(_COLOURS).convert("RGB"))
-    times = max(1, SIDE // max(few.shape[:2]))
-    return few.repeat(times, axis=0).repeat(times, axis=1)
+    return pictures.enlarged(np.asarray(image.quantize(_COLOURS).convert("RGB")), SIDE)
 
 
-def _of_dates(layer: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[height, width] of values [height, width] or [dates, height, width]."""
-    return layer if layer.ndim == 2 else np.nanmedian(layer, axis=0)
+def _layers(
+    task: Task, dataset: Dataset, sample: str, names: Sequence[str]
+) -> list[NDArray[np.float32]]:
+    """The values of each band, [height, width]."""
+    if "series" in task.declaration:
+        found = cast("SeriesDataset", dataset).series(sample, names)
+        stored = {
+            band: np.nanmedian(np.asarray(series.pixels[:, index], np.float32), axis=0)
+            for series in found
+            for index, band in enumerate(series.bands)
+        }
+    else:
+        stored = {name: np.asarray(v) for name, v in dataset.read(sample, names).items()}
+    return [np.asarray(stored[name], np.float32) for name in names]
 
 
 def described(
@@ -125,5 +146,4 @@ def panel(task: Task, dataset: Dataset, sample: str, side: int) -> dict[str, pic
     picture = photograph(task, dataset, sample)
     if picture is None:
         return {}
-    times = max(1, side // max(picture.shape[:2]))
-    return {"image": picture.repeat(times, axis=0).repeat(times, axis=1)}
+    return {"image": pictures.enlarged(picture, side)}

@@ -99,9 +99,14 @@ def classes(indices: NDArray[np.uint8], colours: Sequence[Colour]) -> Picture:
     return table[indices]
 
 
-def enlarged(picture: Picture) -> Picture:
-    """A small picture with every pixel as a square of several, so that it can be seen."""
-    times = max(1, SIDE // 2 // max(picture.shape[:2]))
+def enlarged(picture: Picture, side: int = SIDE // 2) -> Picture:
+    """A small picture, each pixel of which becomes a square, as large as fits into ``side``.
+
+    Args:
+        picture: of any size; one larger than half of ``side`` stays as it is.
+        side: pixels.
+    """
+    times = max(1, side // max(picture.shape[:2]))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
