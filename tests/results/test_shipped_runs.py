@@ -1,6 +1,7 @@
 """The runs that come with the project: whole, small, and their scores are those of today's code."""
 
 import math
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ pytestmark = pytest.mark.skipif(not RUNS, reason="not a clone: git lists no runs
 
 def test_they_are_small() -> None:
     assert sum((ROOT / name).stat().st_size for name in FILES) <= LARGEST
+
+
+def test_they_name_no_folder_of_a_machine() -> None:
+    named = re.compile(r"(?<![\w.])/(?:home|root|tmp|usr|opt|mnt|work|Users)/")
+    manifests = [ROOT / name for name in FILES if name.endswith("run.json")]
+    assert [p.parent.name for p in manifests if named.search(p.read_text("utf-8"))] == []
 
 
 def test_official_runs_and_those_of_every_kind_are_there() -> None:

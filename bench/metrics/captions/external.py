@@ -13,6 +13,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,9 @@ Floats = NDArray[np.float64]
 
 TIMEOUT = 3600.0
 """Seconds that a program may take; both score tens of captions a second at best."""
+
+_FOLDERS = re.compile(r"""(?:[A-Za-z]:)?(?:[\\/][^\\/\s:'"]+)+[\\/]""")
+"""Those that a path begins with."""
 
 _STATISTICS = 23
 # Meteor 1.5 for English, task "rank": the weight of exact, stem, synonym and paraphrase matches,
@@ -88,7 +92,7 @@ def meteor_statistics(
         if rows.shape != (len(candidates), _STATISTICS):
             raise _FailedError(f"METEOR answered {rows.shape} numbers for {len(candidates)} images")
     except (_FailedError, ValueError, OSError) as error:
-        return Computed(None, f"not computed: {error}")
+        return Computed(None, f"not computed: {_reason(error)}")
     # The program leaves the one chunk of a full match out when it sums rows.
     rows[(rows[:, 20] == 1) & (rows[:, :2] == rows[:, 21:]).all(axis=1), 20] = 0
     return Computed(rows)
@@ -163,8 +167,13 @@ def spice(
             value = result["scores"]["All"]["f"]
             values[result["image_id"]] = np.nan if value is None else value
     except (_FailedError, ValueError, OSError, LookupError, TypeError) as error:
-        return Computed(None, f"not computed: {error}")
+        return Computed(None, f"not computed: {_reason(error)}")
     return Computed(values)
+
+
+def _reason(error: Exception) -> str:
+    """An error without the folders of this machine: it is kept with results that others read."""
+    return _FOLDERS.sub("", str(error))
 
 
 def _line(caption: Tokens) -> str:
@@ -188,7 +197,7 @@ def _java() -> str:
 
 def _there(path: Path) -> Path:
     if not path.is_file():
-        raise _FailedError(f"{path.name} is missing in the folder {path.parent.name}")
+        raise _FailedError(f"{path.name} is missing in {path.parent}")
     return path
 
 

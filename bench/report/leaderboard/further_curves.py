@@ -9,7 +9,7 @@ from typing import Any
 from bench.base.errors import RequestError
 from bench.report.leaderboard.boards import Board
 from bench.report.leaderboard.read import Result
-from bench.report.leaderboard.words import Words
+from bench.report.leaderboard.words import Words, significant
 from bench.spec.degradation import UNITS, Degradation, parse
 
 EPOCHS = 80
@@ -39,7 +39,7 @@ def robustness(board: Board, words: Words) -> list[dict[str, Any]]:
             None,
         )
         if clean is not None and done.kind != "drop":
-            numbers = [_short(value) for value in (score.value, score.low, score.high)]
+            numbers = [significant(value) for value in (score.value, score.low, score.high)]
             found[done.kind][clean][done.magnitude] = [*numbers, index]
     return [
         {
@@ -102,10 +102,4 @@ def _history(text: str) -> list[list[float | None]]:
 
 def _number(row: dict[str, Any], name: str) -> float | None:
     value = row.get(name)
-    return _short(value) if isinstance(value, float | int) else None
-
-
-def _short(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.4g}")
+    return significant(value) if isinstance(value, float | int) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.report.label_curves import Curve, Drawn, of_drawn
 from bench.report.leaderboard.read import SUBSET, Result
-from bench.report.leaderboard.words import Words
+from bench.report.leaderboard.words import Words, significant
 from bench.spec import labels
 
 
@@ -75,7 +75,7 @@ def packed(found: Sequence[LabelCurve], rows: dict[str, int], words: Words) -> l
 
 
 def _numbers(*values: float | None) -> list[float | None]:
-    return [None if value is None else float(f"{value:.5g}") for value in values]
+    return [significant(value, 5) for value in values]
 
 
 def _drawn(result: Result) -> Drawn | None:

@@ -22,7 +22,7 @@ from bench.report.comparison import Comparison
 from bench.report.competitors import Competitor
 from bench.report.estimate import differences
 from bench.report.leaderboard.boards import Board, Row
-from bench.report.leaderboard.words import Words
+from bench.report.leaderboard.words import Words, significant
 from bench.results.runs import Run
 from bench.spec.task import Task
 
@@ -98,7 +98,7 @@ def _pairs(rows: Sequence[Row]) -> list[list[Any]]:
         value, of_pair = np.array(scores[i].value - scores[j].value), spread.at((i, j))
         low, high = stats.interval(value, of_pair)
         p = stats.p_value(value, of_pair)
-        numbers = [_short(each) for each in (value, low, high, p)]
+        numbers = [significant(float(each)) for each in (value, low, high, p)]
         found.append([i, j, *numbers, int(paired[i, j])])
     return found
 
@@ -121,7 +121,7 @@ def _worst(observations: pa.Table, scores: Any, words: Words) -> list[list[Any]]
     """Sample and score, lowest first."""
     samples = observations.column("sample").to_pylist()
     order = [i for i in np.argsort(scores, kind="stable") if np.isfinite(scores[i])][:WORST]
-    return [[words(samples[i], 200), _short(scores[i])] for i in order]
+    return [[words(samples[i], 200), significant(scores[i])] for i in order]
 
 
 def _close(
@@ -142,12 +142,16 @@ def _close(
     return {
         "rows": [one[0], other[0]],
         "ahead": [samples.ahead, samples.behind, samples.even],
-        "gains": [[words(name, 200), _short(a), _short(b)] for name, a, b in samples.gains],
-        "losses": [[words(name, 200), _short(a), _short(b)] for name, a, b in samples.losses],
+        "gains": [
+            [words(name, 200), significant(a), significant(b)] for name, a, b in samples.gains
+        ],
+        "losses": [
+            [words(name, 200), significant(a), significant(b)] for name, a, b in samples.losses
+        ],
         "classes": [
             [
                 words(each["label"], 120),
-                *(_short(each[name]) for name in ("value", "low", "high")),
+                *(significant(each[name]) for name in ("value", "low", "high")),
                 each["verdict"],
             ]
             for each in sorted(
@@ -156,7 +160,3 @@ def _close(
             if each["value"] is not None
         ],
     }
-
-
-def _short(value: Any) -> float | None:
-    return float(f"{float(value):.4g}") if value is not None and np.isfinite(value) else None

@@ -18,7 +18,7 @@ from bench.report.leaderboard.floors import best_floor, compared
 from bench.report.leaderboard.further_curves import learning, robustness
 from bench.report.leaderboard.read import Result, Score
 from bench.report.leaderboard.text import NOTE, in_order, link, pinned, shown
-from bench.report.leaderboard.words import HASH, Words, constant
+from bench.report.leaderboard.words import HASH, Words, constant, significant
 
 _LARGEST = 0xD7FF - 35
 """The last character before the surrogates."""
@@ -306,7 +306,5 @@ def _short(result: Result, board: Board) -> str:
 
 def _rounded(value: float | None) -> float | int | None:
     """Three significant digits are enough for a cost."""
-    if value is None or not math.isfinite(value):
-        return None
-    rounded = float(f"{value:.3g}")
-    return int(rounded) if rounded.is_integer() else rounded
+    rounded = significant(value, 3)
+    return int(rounded) if rounded is not None and rounded.is_integer() else rounded

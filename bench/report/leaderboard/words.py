@@ -1,5 +1,6 @@
 """Texts of the page, each once, and columns of values."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,13 @@ class Words:
             self._positions[text] = len(self.texts)
             self.texts.append(text)
         return self._positions[text]
+
+
+def significant(value: float | None, digits: int = 4) -> float | None:
+    """A number with so many significant digits; None where it is none or isn't finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
 
 
 def constant(values: Sequence[Any]) -> Any:

@@ -147,3 +147,19 @@ def test_without_the_package(monkeypatch):
 def test_refuses_images_without_references(score):
     with pytest.raises(BenchError, match="none for image 0"):
         score([("a",)], [[]])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("x.jar is missing in /home/me/lib/spice"), "x.jar is missing in spice"),
+        (
+            OSError(13, "Permission denied", "/home/me/a.jar"),
+            "[Errno 13] Permission denied: 'a.jar'",
+        ),
+        (ValueError(r"no file C:\Users\me\a.jar"), "no file a.jar"),
+        (ValueError("expected 2 numbers, found 1/2"), "expected 2 numbers, found 1/2"),
+    ],
+)
+def test_a_reason_names_no_folder_of_this_machine(error: Exception, said: str) -> None:
+    assert external._reason(error) == said
