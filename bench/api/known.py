@@ -151,7 +151,7 @@ def results(
     folder, wide = results_root(text(results)), format == "wide"
     export.require_task(folder, task)
     rows: list[dict[str, Any]] = []
-    if store.database(folder).is_file():
+    if store.exists(folder):
         rows = export.rows(folder, task=task, entry=entry, track=track, primary=wide)
     if wide:
         rows = [row | {"metric": f"{row['metric']}_{row['average']}"} for row in rows]

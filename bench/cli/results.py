@@ -294,7 +294,7 @@ def _day(text: str | None) -> "datetime.date | None":
 def _rows(folder: Path, optional: bool, **wanted: Any) -> list[dict[str, Any]]:
     from bench.results import export, store
 
-    if optional and not store.database(folder).is_file():
+    if optional and not store.exists(folder):
         return []
     found = export.rows(folder, **wanted, primary=True)
     for row in found:

@@ -100,7 +100,7 @@ def recorded(task: str, digest: str, results: Path) -> dict[str, Recorded]:
     Raises:
         BenchError: the database can't be read.
     """
-    if not store.database(results).is_file():
+    if not store.exists(results):
         return {}
     return {
         board.track: Recorded(
@@ -122,7 +122,7 @@ def standing(run: str, task: str, results: Path) -> Standing | None:
     Raises:
         BenchError: the database can't be read.
     """
-    if not store.database(results).is_file():
+    if not store.exists(results):
         return None
     for board in boards(read(results, task=task)[0]):
         for row, floor in zip(board.rows, compared(board), strict=True):

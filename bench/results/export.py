@@ -96,7 +96,7 @@ def worst_groups(results: Path, task: str, track: str) -> list[tuple[str, str, S
         task: its name.
         track: ``official`` or ``sample``.
     """
-    if not store.database(results).is_file():
+    if not store.exists(results):
         return []
     query = """
     select r.run, r.entry, m.metric, m.average, m.label, m.value, m.low, m.high, m.samples, m.slice,
@@ -120,7 +120,7 @@ def require_task(results: Path, task: str | None) -> None:
     known = set(declared.tasks())
     if task is None or task in known:
         return
-    if store.database(results).is_file():
+    if store.exists(results):
         with store.connect(results, write=False) as connection:
             found = connection.execute("select distinct task from runs").fetchall()
         known.update(name for (name,) in found)

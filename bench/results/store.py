@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,31 @@ def database(results: Path) -> Path:
     return results / "results.duckdb"
 
 
+def exists(results: Path) -> bool:
+    """Whether there is a database; where there are only complete runs, it is made of them first.
+
+    So it is in a clone, whose runs come without it, and in a folder that was copied without it.
+
+    Raises:
+        BenchError: it can't be made.
+    """
+    path = database(results)
+    if not path.is_file() and _complete(results):
+        rebuild(results)
+    return path.is_file()
+
+
+def _complete(results: Path, besides: Collection[str] = ()) -> bool:
+    """Whether a run is complete besides some."""
+    from bench.results.runs import all_runs
+
+    for run in all_runs(results):
+        with contextlib.suppress(BenchError):
+            if run.name not in besides and run.complete():
+                return True
+    return False
+
+
 @contextmanager
 def connect(results: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database for a moment; for writing it is created where it doesn't exist.
@@ -54,13 +79,12 @@ def connect(results: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection
             absent, or of another schema.
     """
     path = database(results)
+    if not write and not exists(results):
+        raise BenchError(
+            f"no results at {path}", "`bench run` makes some; or name a folder with --results"
+        )
     with _writing(path) if write else contextlib.nullcontext():
-        if not path.is_file():
-            if not write:
-                raise BenchError(
-                    f"no results at {path}",
-                    "`bench run` makes some; or name a folder with --results",
-                )
+        if write and not path.is_file():
             _make(path, [])
         connection = _open(path, read_only=not write)
         if _version(connection, path) in (1, 2):
@@ -255,10 +279,12 @@ def record(results: Path, *runs: "Run") -> None:
     from bench.results import integrity
 
     checked = [integrity.check(run) for run in runs]
+    names = [run.name for run in runs]
+    if not database(results).is_file() and _complete(results, names):
+        rebuild(results)
     with connect(results, write=True) as connection:
         connection.begin()
         for table in ("runs", "metrics"):
-            names = [run.name for run in runs]
             connection.execute(f"delete from {table} where run in (select unnest(?))", [names])
         insert(connection, checked)
         refresh_reported(connection, results)

@@ -107,3 +107,22 @@ def test_a_database_held_by_another_process_is_waited_for_then_named(tmp_path, m
 def test_reading_where_nothing_was_recorded(tmp_path):
     with pytest.raises(BenchError, match="no results at"):
         rows(tmp_path, "runs")
+
+
+def test_runs_that_came_without_the_database_are_entered_when_it_is_asked_for(tmp_path):
+    for name in "ab":
+        recorded(tmp_path, name)
+    store.database(tmp_path).unlink()
+    assert len(rows(tmp_path, "runs")) == 2
+    store.database(tmp_path).unlink()
+    # The first run of one's own doesn't hide them.
+    recorded(tmp_path, "c")
+    assert len(rows(tmp_path, "runs")) == 3
+
+
+def test_runs_that_did_not_end_make_no_database(tmp_path):
+    run = recorded(tmp_path, "a")
+    run_json.write(run, run_json.read(run) | {"status": "predicting"})
+    store.database(tmp_path).unlink()
+    assert not store.exists(tmp_path)
+    assert not store.database(tmp_path).exists()

@@ -81,7 +81,7 @@ def by_run(results: Path, task: str = "") -> dict[str, FloorComparison]:
     Raises:
         BenchError: the database can't be read.
     """
-    if not store.database(results).is_file():
+    if not store.exists(results):
         return {}
     found: dict[str, FloorComparison] = {}
     for board in boards(read(results, task=task)[0]):

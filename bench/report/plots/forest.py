@@ -76,7 +76,7 @@ def of_task(selection: Selection) -> tuple[list[Bar], Bar | None]:
             f"found --metric {selection.metric}",
             "leave --metric away, or name a run",
         )
-    if not store.database(selection.results).is_file():
+    if not store.exists(selection.results):
         raise nothing(selection.task, selection.track)
     found = [
         board

@@ -155,7 +155,7 @@ def _run(about: str, results: Path) -> Run:
 
 def _track(results: Path, task: Task) -> str:
     """Official where the task has results there, else sample."""
-    if not store.database(results).is_file():
+    if not store.exists(results):
         return "sample"
     asked = "select distinct track from runs where task = ? and not partial"
     with store.connect(results, write=False) as connection:
