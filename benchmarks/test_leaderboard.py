@@ -100,7 +100,7 @@ def test_page_is_seen(benchmark, chromium, page):  # noqa: F811
 @pytest.mark.parametrize(
     ("what", "view", "selector", "texts"),
     [
-        ("sort a board", "#task=task-07", ".board th.c-parameters button", [None] * 12),
+        ("sort a board", "#task=task-07", ".board th.c-score button", [None] * 12),
         ("filter a board", "#task=task-07", ".search input", ["model-01", ""] * 6),
         ("sort the matrix", "#view=across", ".across-matrix th:nth-child(4) button", [None] * 12),
         ("choose a kind", "#", ".chip", [None] * 12),

@@ -42,6 +42,9 @@ function acrossSays(row) {
 // Cells at first, so that a wide set is laid out without a pause; further rows are shown when asked for.
 const FIRST_CELLS = 600;
 
+// Rows that are drawn at once; the others follow when those are on the screen.
+const FIRST_LINES = 6;
+
 // A cell says the least; what is said when it is pointed at is put together then.
 function AcrossCell({ row, place, base }) {
   if (!row) return html`<td class="cell none"><span class="quiet">–</span><span class="unseen"> not run</span></td>`;
@@ -98,6 +101,11 @@ function AcrossMatrix({ set }) {
   const base = address({ view: "across", track: set.track, set: set.key });
   const most = view.rows === "all" ? lines.length : Math.max(12, Math.floor(FIRST_CELLS / set.boards.length));
   const tip = (event) => tell(set, event);
+  const drawn = (line) => html`<${Still} key=${line.entry} of=${[set]} draw=${() => html`<tr class=${line.floor ? "floor" : ""} data-entry=${line.entry}>
+      <th scope="row"><bdi>${breakable(line.entry)}</bdi>${line.floor && html` <span class="badge">floor</span>`}</th>
+      ${SUMS.map((sum) => html`<td class="numeric">${line[sum.id] === null ? html`<span class="quiet">–</span>` : html`${sum.id === "rate"
+        ? html`<b>${fixed(line.rate, 2)}</b>` : fixed(line[sum.id], 2)}`}</td>`)}
+      ${line.rows.map((row, place) => html`<${AcrossCell} key=${place} row=${row} place=${place} base=${base} />`)}</tr>`} />`;
   return html`<div class="controls">
       <label class="search"><span class="unseen">Search entries</span><input type="search" placeholder="Search entries"
         value=${view.search ?? ""} onInput=${(event) => go({ search: event.target.value })} /></label>
@@ -111,11 +119,7 @@ function AcrossMatrix({ set }) {
     <thead><tr>${heads.map((column) => html`<${HeaderCell} key=${column.id} column=${column} sorting=${sorting} onSort=${onSort}>
       ${column.board && html`<span class="under always"><a aria-label=${`${column.board.task.label}: board of ${column.board.task.name}`}
         ...${follow({ task: column.board.task.name, board: column.board.key })}>${column.board.task.label}</a>${column.board.task.lower && html`<br />lower is better`}</span>`}<//>`)}</tr></thead>
-    <tbody onMouseOver=${tip} onFocusIn=${tip} onClick=${(event) => openCell(set, event)}>${lines.slice(0, most).map((line) => html`<${Still} key=${line.entry} of=${[set]} draw=${() => html`<tr class=${line.floor ? "floor" : ""} data-entry=${line.entry}>
-      <th scope="row"><bdi>${breakable(line.entry)}</bdi>${line.floor && html` <span class="badge">floor</span>`}</th>
-      ${SUMS.map((sum) => html`<td class="numeric">${line[sum.id] === null ? html`<span class="quiet">–</span>` : html`${sum.id === "rate"
-        ? html`<b>${fixed(line.rate, 2)}</b>` : fixed(line[sum.id], 2)}`}</td>`)}
-      ${line.rows.map((row, place) => html`<${AcrossCell} key=${place} row=${row} place=${place} base=${base} />`)}</tr>`} />`)}</tbody></table></div>
+    <tbody onMouseOver=${tip} onFocusIn=${tip} onClick=${(event) => openCell(set, event)}>${lines.slice(0, FIRST_LINES).map(drawn)}<${Later} as="tr" draw=${() => lines.slice(FIRST_LINES, most).map(drawn)} /></tbody></table></div>
     ${lines.length > most && html`<p><button type="button" onClick=${() => go({ rows: "all" })}>Show all ${lines.length} rows</button></p>`}`;
 }
 
@@ -177,6 +181,6 @@ function AcrossView() {
       for all pairs). Scores of different tasks have different scales: compare within a column. An entry that was run with several
       inputs on a task stands with its best; a baseline's name is shown without its input. The win rate goes by tier, so that what
       can't be told apart counts as a tie; mean rank and normalised score go by score.</p>
-    <${Still} of=${[set]} draw=${() => html`<${Difference} set=${set} />`} />
+    <${Later} key=${`difference-${track}-${set.key}`} draw=${() => html`<${Still} of=${[set]} draw=${() => html`<${Difference} set=${set} />`} />`} />
     ${opened && html`<${Opened} key=${opened.board.key + opened.key} row=${opened} board=${opened.board} />`}`;
 }

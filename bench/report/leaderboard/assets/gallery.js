@@ -190,15 +190,20 @@ function GalleryControls({ shown }) {
   </div>`;
 }
 
+// Cards that are drawn at once; the others follow when those are on the screen.
+const FIRST_CARDS = 18;
+
 function Gallery() {
   const shown = allCards().map((card) => ({ card, found: fits(card) })).filter(({ found }) => found);
+  const drawn = ({ card, found }) => html`<${Still} key=${card.task.name} of=${[found.join()]}
+    draw=${() => html`<${Card} card=${card} found=${found} />`} />`;
   return html`<section class="gallery" aria-labelledby="gallery-title"><h2 id="gallery-title">Tasks</h2>
     <${GalleryControls} shown=${shown.length} />
     <p class="card-key quiet"><span><svg viewBox="0 0 24 12" aria-hidden="true"><line class="range" x1="2" x2="22" y1="6" y2="6" /><circle class="dot" cx="12" cy="6" r="4" /></svg>best entry with 95 % interval</span>
       <span><svg viewBox="0 0 24 12" aria-hidden="true"><line class="floor" x1="12" x2="12" y1="0" y2="12" /></svg>floor: what is reached without looking properly</span>
       <span><svg viewBox="0 0 24 12" aria-hidden="true"><path class="published" d="M12 1l5 5l-5 5l-5 -5z" /></svg>best published number, of another protocol or data: never ranked</span>
       <span><b class="card-mark sample">simulated</b> data that shows that entries run, not which is best</span></p>
-    <div class="cards">${shown.map(({ card, found }) => html`<${Still} key=${card.task.name} of=${[found.join()]}
-      draw=${() => html`<${Card} card=${card} found=${found} />`} />`)}</div>
+    <div class="cards">${shown.slice(0, FIRST_CARDS).map(drawn)}${shown.length > FIRST_CARDS
+      && html`<${Later} draw=${() => shown.slice(FIRST_CARDS).map(drawn)} />`}</div>
     ${!shown.length && html`<p class="banner">No task, model or data set fits. Take a filter away, or search for something else.</p>`}</section>`;
 }

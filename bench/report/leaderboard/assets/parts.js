@@ -129,6 +129,7 @@ class Still extends Component {
 }
 
 // What stands below the first screen of a view: drawn once the click that opened it was answered.
+// Until then an empty element stands in its place.
 class Later extends Component {
   componentDidMount() {
     this.timer = setTimeout(() => this.setState({ there: true }));
@@ -138,8 +139,8 @@ class Later extends Component {
     clearTimeout(this.timer);
   }
 
-  render({ draw }, { there }) {
-    return there ? draw() : html`<div class="later"></div>`;
+  render({ draw, as = "div" }, { there }) {
+    return there ? draw() : h(as, { class: "later" });
   }
 }
 
