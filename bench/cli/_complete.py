@@ -128,6 +128,13 @@ def suites(incomplete: str) -> Offered:
     return _fitting((path.stem for path in shipped("tasks").glob("suites/*.toml")), incomplete)
 
 
+def papers(incomplete: str) -> Offered:
+    """Names of the publications."""
+    from bench.base.paths import shipped
+
+    return _fitting((path.stem for path in shipped("tasks").glob("papers/*.toml")), incomplete)
+
+
 def inputs(context: typer.Context, incomplete: str) -> Offered:
     """Names of the inputs of the task that was typed."""
     from bench.spec import declared
