@@ -29,9 +29,7 @@ class Rows:
     refused: dict[Key, str] = field(default_factory=dict)
 
 
-def run(
-    paper: Paper, request: Request, seeds: Sequence[int], report: Report = SILENT
-) -> Rows:
+def run(paper: Paper, request: Request, seeds: Sequence[int], report: Report = SILENT) -> Rows:
     """Run every row with every seed; what is recorded already is found again.
 
     An entry that isn't trained here is run once. A row that can't be run doesn't end the others.

@@ -1,5 +1,6 @@
 """What a publication claims, held against recorded runs of its rows."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +9,7 @@ import numpy as np
 
 from bench.metrics import stats
 from bench.metrics.scales import direction
-from bench.report.estimate import Estimate, differences, estimate, of_manifest
+from bench.report.estimate import Estimate, Trained, differences, estimate, of_manifest
 from bench.results import reported
 from bench.results.manifest import Manifest
 from bench.results.reported import Number
@@ -179,8 +180,12 @@ def faults(paper: Paper) -> list[str]:
     ]
 
 
-def _scores(manifests: Sequence[Manifest], track: str) -> list:  # type: ignore[type-arg]
-    found = (of_manifest(one) for one in manifests if one.track == track)
+def _scores(manifests: Sequence[Manifest], track: str) -> list[Trained]:
+    found = (
+        of_manifest(one)
+        for one in manifests
+        if one.track == track and not one.partial and one.degradation is None
+    )
     return [one for one in found if one is not None]
 
 
@@ -240,9 +245,7 @@ def _line(
 
 def _judged(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> Judged:
     missing = tuple(one for one in claim.named if (claim.task, one) not in known)
-    pairs = (
-        _bounded(claim, metric, known) if claim.models else _compared(claim, metric, known)
-    )
+    pairs = _bounded(claim, known) if claim.models else _compared(claim, metric, known)
     verdicts = {one.verdict for one in pairs}
     verdict: Verdict = "can't be told"
     if "doesn't hold" in verdicts:
@@ -255,48 +258,61 @@ def _judged(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> Judged:
 
 
 def _compared(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> tuple[Pair, ...]:
-    names = [one for one in (*claim.better, *claim.than) if (claim.task, one) in known]
-    entries = [known[claim.task, name] for name in names]
-    if len(entries) < 2:
+    there = {one: known[claim.task, one] for one in claim.named if (claim.task, one) in known}
+    if len(there) < 2:
         return ()
-    spread, _ = differences(entries)
+    names = list(there)
+    spread, _ = differences(list(there.values()))
     turn = direction(metric)
     found = []
-    for first in claim.better:
-        for second in claim.than:
-            if first not in names or second not in names:
-                continue
-            place = names.index(first), names.index(second)
-            gain = turn * (entries[place[0]].value - entries[place[1]].value)
-            low, high = stats.interval(gain, spread.at(place))
-            p = float(stats.p_value(gain - claim.by, spread.at(place)))
-            found.append((first, second, gain, float(low), float(high), p))
+    for first, second in itertools.product(claim.better, claim.than):
+        if first not in there or second not in there:
+            continue
+        gain = turn * (there[first].value - there[second].value)
+        between = spread.at((names.index(first), names.index(second)))
+        low, high = stats.interval(gain, between)
+        p = _p(gain - claim.by, between, (there[first], there[second]))
+        found.append((first, second, gain, low, high, p))
     adjusted = stats.holm(np.array([one[-1] for one in found]))
     return tuple(
-        Pair(first, second, gain, _known(low), _known(high), _known(p), _told(gain - claim.by, p))
+        Pair(
+            first,
+            second,
+            _finite(gain),
+            _finite(low) if np.isfinite(p) else None,
+            _finite(high) if np.isfinite(p) else None,
+            _finite(p),
+            _told(gain - claim.by, p),
+        )
         for (first, second, gain, low, high, _), p in zip(found, adjusted, strict=True)
     )
 
 
-def _bounded(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> tuple[Pair, ...]:
-    above = claim.above is not None
-    bound = claim.above if claim.above is not None else claim.below
-    assert bound is not None
-    there = [(name, known[claim.task, name]) for name in claim.models if (claim.task, name) in known]
-    p = [float(stats.p_value(one.value - bound, one.spread)) for _, one in there]
-    adjusted = stats.holm(np.array(p))
+def _bounded(claim: Claim, known: Mapping[Key, Estimate]) -> tuple[Pair, ...]:
+    side, bound = ("above", claim.above) if claim.below is None else ("below", claim.below)
+    limit = bound or 0.0
+    there = {one: known[claim.task, one] for one in claim.models if (claim.task, one) in known}
+    p = [_p(one.value - limit, one.spread, (one,)) for one in there.values()]
+    turn = 1 if side == "above" else -1
     return tuple(
         Pair(
             name,
-            f"{'above' if above else 'below'} {bound:g}",
-            one.value,
+            f"{side} {limit:g}",
+            _finite(one.value),
             one.low,
             one.high,
-            _known(corrected),
-            _told((one.value - bound) * (1 if above else -1), corrected),
+            _finite(adjusted),
+            _told(turn * (one.value - limit), adjusted),
         )
-        for (name, one), corrected in zip(there, adjusted, strict=True)
+        for (name, one), adjusted in zip(there.items(), stats.holm(np.array(p)), strict=True)
     )
+
+
+def _p(difference: float, spread: stats.Spread, entries: Sequence[Estimate]) -> float:
+    """Of no difference; NaN where what one of the scores varies by isn't known."""
+    if any(one.unit_error is None for one in entries):
+        return float("nan")
+    return float(stats.p_value(difference, spread))
 
 
 def _told(gain: float, p: float) -> Verdict:
@@ -305,5 +321,5 @@ def _told(gain: float, p: float) -> Verdict:
     return "holds" if gain > 0 else "doesn't hold"
 
 
-def _known(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
