@@ -61,7 +61,7 @@ def main() -> None:
 
 def machines(manifests: list[Manifest]) -> str:
     """The processors that the runs were made on."""
-    named = {one.environment.hardware.processor for one in manifests}
+    named = {one.hardware.processor for one in manifests}
     return ", ".join(sorted(named)) or "no machine: nothing is recorded"
 
 

@@ -204,7 +204,7 @@ def _is(number: Number, wanted: Beside, metric: str) -> bool:
         (number.source, number.task, number.entry) == (wanted.source, wanted.task, wanted.entry)
         and f"{number.metric}_{number.average}" == metric
         and not number.label
-        and (not wanted.setting or number.setting == wanted.setting)
+        and number.setting == wanted.setting
         and (not wanted.inputs or number.inputs == wanted.inputs)
     )
 
