@@ -23,7 +23,10 @@ _RUN = (
 )
 _SCORE = ("value", "low", "high", "samples", "unit", "higher_is_better")
 _LONG = ("metric", "average", "label", "slice", "primary", *_SCORE)
-_REPORTED = ("source", "published", "published_unit", "differs", "doubt", "url")
+_REPORTED = (
+    *("source", "published", "published_unit", "differs", "doubt", "url"),
+    *("related", "why", "leaves_out"),
+)
 _TYPES = {
     **dict.fromkeys(("value", "low", "high", "published"), "float64"),
     **dict.fromkeys(("task_version", "samples", "seed", "trained_seed"), "Int64"),
@@ -162,7 +165,9 @@ def results(
             LOGGER.warning("left out: %s", fault)
         primary = _primaries() if wide else {}
         for number in numbers:
-            if task not in (None, number.task) or entry not in (None, number.entry):
+            if task not in (None, number.task, *number.related):
+                continue
+            if entry not in (None, number.entry):
                 continue
             row = vars(number) | {"slice": "", "is_primary": None}
             if wide:

@@ -61,13 +61,29 @@ def print_results(
         _print_ours(members, floors)
     by_task: dict[str, list[dict[str, Any]]] = {}
     for row in beside:
-        by_task.setdefault(row["task"], []).append(row)
+        if not row["related"]:
+            by_task.setdefault(row["task"], []).append(row)
     for task, members in by_task.items():
         same = [row for row in members if row["metric"] == primary.get(task)] or members
         print_line(
             f"\n{cut(task)}, reported by publications, under protocols of their own (not ranked)"
         )
         _print_reported(same)
+    _print_related([row for row in beside if row["related"]])
+    missing = {row["source"]: row["leaves_out"] for row in beside if row["leaves_out"]}
+    for source, text in missing.items():
+        print_line(f"not shown of {source}: {cut(text)}")
+
+
+def _print_related(rows: Sequence[dict[str, Any]]) -> None:
+    """A table for each experiment that is no task here, with why it is none."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["task"], row["why"], *row["related"]), []).append(row)
+    for (experiment, why, *tasks), members in groups.items():
+        of = " and ".join(map(cut, tasks))
+        print_line(f"\n{cut(experiment)}, related to {of} (not ranked): {cut(why)}")
+        _print_reported(members)
 
 
 def print_folds(found: "Sequence[Summary]") -> None:
@@ -140,7 +156,7 @@ def _print_reported(members: Iterable[dict[str, Any]]) -> None:
             [
                 cut(row["entry"]),
                 row["metric"] + (f" {cut(row['label'])}" if row["label"] else ""),
-                f"{row['value']:.4g}",
+                _as_published(row),
                 cut(row["split"] + (f", {row['setting']}" if row["setting"] else "")),
                 cut(row["inputs"]),
                 row["trust"],
@@ -151,6 +167,12 @@ def _print_reported(members: Iterable[dict[str, Any]]) -> None:
         ],
         right=[2],
     )
+
+
+def _as_published(row: dict[str, Any]) -> str:
+    if row["published_unit"] == "million":
+        return f"{row['published']:g} million"
+    return f"{row['value']:.4g}"
 
 
 def cut(value: Any) -> str:

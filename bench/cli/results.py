@@ -338,7 +338,7 @@ def _reported(folder: Path, task: str | None, entry: str | None) -> list[dict[st
     return [
         vars(number) | {"metric": f"{number.metric}_{number.average}"}
         for number in numbers
-        if task in (None, number.task) and entry in (None, number.entry)
+        if task in (None, number.task, *number.related) and entry in (None, number.entry)
     ]
 
 

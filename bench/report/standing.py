@@ -18,12 +18,14 @@ class PublishedRange:
         count: how many there are.
         comparable: whether their publications state no difference to the protocol of the task;
             such values alone, where there are any.
+        whole: whether none of their sources has values that aren't shown and may be better.
     """
 
     low: float
     high: float
     count: int
     comparable: bool
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,18 @@ def published(task: str, primary: str, results: Path | None = None) -> Published
         primary: what it ranks by, such as ``ap_macro``.
         results: a results folder whose own published numbers count as well.
     """
-    numbers, _ = reported.load(results)
     of_task = [
         number
-        for number in numbers
-        if number.task == task
-        and not number.label
-        and f"{number.metric}_{number.average}" == primary
+        for number in reported.of_task(reported.load(results)[0], task)
+        if not number.label and f"{number.metric}_{number.average}" == primary
     ]
     comparable = [number for number in of_task if not number.differs]
-    values = [number.value for number in comparable or of_task]
-    if not values:
+    chosen = comparable or of_task
+    if not chosen:
         return None
-    return PublishedRange(min(values), max(values), len(values), bool(comparable))
+    values = [number.value for number in chosen]
+    whole = all(number.best_shown for number in chosen)
+    return PublishedRange(min(values), max(values), len(values), bool(comparable), whole)
 
 
 def recorded(task: str, digest: str, results: Path) -> dict[str, Recorded]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.results.integrity import Checked
     from bench.results.manifest import Manifest
 
-VERSION = 3
+VERSION = 4
 """Version of the schema below."""
 
 SCHEMA = f"""
@@ -45,7 +45,8 @@ create table reported (
   split varchar not null, value double not null, std double, unit varchar not null,
   published double not null, published_unit varchar not null, seeds integer,
   higher_is_better boolean not null, place varchar not null, trust varchar not null,
-  differs varchar not null, doubt varchar not null
+  differs varchar not null, doubt varchar not null, related varchar[] not null,
+  why varchar not null, leaves_out varchar not null, best_shown boolean not null
 );
 create table reported_files (sha256 varchar not null);
 """

@@ -32,7 +32,7 @@ def pages(numbers: Sequence[Number], shipped: Sequence[Manifest] = ()) -> dict[s
     """The page of every task that is no fold of another, by its place on the site.
 
     Args:
-        numbers: published ones.
+        numbers: published ones, those of experiments that are related to a task among them.
         shipped: the runs that ship, which tell what scores a task has.
     """
     every = [tasks.load(name) for name in tasks.names()]
@@ -43,7 +43,7 @@ def pages(numbers: Sequence[Number], shipped: Sequence[Manifest] = ()) -> dict[s
             continue
         folds = [one for one in every if one.folds_of == task.name]
         names = {task.name, *(one.name for one in folds)}
-        known = [number for number in numbers if number.task in names]
+        known = [one for one in numbers if one.task in names or names & set(one.related)]
         scores = {model: one for (of, model), one in expected.items() if of == task.name}
         named = _metrics(task, shipped)
         found[f"tasks/{task.name}.md"] = _page(task, folds, scores, known, named)
@@ -297,28 +297,43 @@ def _baseline(
 
 
 def _published(task: Task, numbers: Sequence[Number]) -> Iterator[str]:
-    if not numbers:
+    own = [one for one in numbers if not one.related]
+    order = sorted(own, key=lambda one: (-(one.year or 0), one.source, one.place))
+    if own:
+        yield (
+            "Printed in publications, on the published data and under protocols of their own: they "
+            "stand beside results on the leaderboard and are never ranked with them."
+        )
+    else:
         yield f"None is known to rs-bench for {code(task.name)}."
-        return
-    yield (
-        "Printed in publications, on the published data and under protocols of their own: they "
-        "stand beside results on the leaderboard and are never ranked with them."
-    )
-    order = sorted(numbers, key=lambda one: (-(one.year or 0), one.source, one.place))
     for _, of_source in groupby(order, key=lambda one: one.source):
         yield from _source(list(of_source))
+    if other := [one for one in numbers if one.related]:
+        yield "### Related experiments"
+        yield (
+            "Published numbers of what is no task here. They are never ranked, and never count as "
+            "the best published of this task."
+        )
+        order = sorted(other, key=lambda one: (one.task, one.why, one.source, one.place))
+        for (name, why), of_experiment in groupby(order, key=lambda one: (one.task, one.why)):
+            yield f"**{code(name)}**: {plain(why)}."
+            for _, of_source in groupby(of_experiment, key=lambda one: one.source):
+                yield from _source(list(of_source), heading=False)
 
 
-def _source(numbers: Sequence[Number]) -> Iterator[str]:
+def _source(numbers: Sequence[Number], *, heading: bool = True) -> Iterator[str]:
     first = numbers[0]
-    yield f"### {plain(first.title)}"
-    yield f"{plain(first.authors)}{f', {first.year}' if first.year else ''}. <{first.url}>"
+    cited = f"{plain(first.authors)}{f', {first.year}' if first.year else ''}. <{first.url}>"
+    if heading:
+        yield f"### {plain(first.title)}"
+        yield cited
+    else:
+        yield f"{plain(first.title)}. {cited}"
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for one in numbers:
         if not one.label:
-            std = f" ± {one.std:.4g}" if one.std is not None else ""
             key = (one.task, one.place, one.entry, one.inputs, one.setting)
-            rows.setdefault(key, {})[f"{one.metric}_{one.average}"] = f"{one.value:.4g}{std}"
+            rows.setdefault(key, {})[f"{one.metric}_{one.average}"] = _value(one)
     alike: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for row, values in rows.items():
         alike.setdefault(tuple(values), []).append(row)
@@ -332,6 +347,16 @@ def _source(numbers: Sequence[Number]) -> Iterator[str]:
             if (words := getattr(one, which)) and one.place not in said.setdefault(words, []):
                 said[words].append(one.place)
         yield "\n".join(f"- {label} ({plain('; '.join(at))}): {plain(w)}" for w, at in said.items())
+    if first.leaves_out:
+        best = " None of it is better." if first.best_shown else ""
+        yield f"- Not shown: {plain(first.leaves_out)}.{best}"
+
+
+def _value(one: Number) -> str:
+    """A published number on the scale of the harness, with its deviation over seeds."""
+    if one.published_unit == "million":
+        return f"{one.published:g} million"
+    return f"{one.value:.4g}" + (f" ± {one.std:.4g}" if one.std is not None else "")
 
 
 def _rows(metrics: Sequence[str], rows: dict[tuple[str, ...], dict[str, str]]) -> str:

@@ -90,8 +90,22 @@ def test_published_numbers_stand_below_and_are_labelled(results):
     document = json.loads(done.stdout)
     assert {row["trust"] for row in document["results"]} == {"rerun"}
     assert {row["trust"] for row in document["reported"]} == {"reported"}
-    assert {row["task"] for row in document["reported"]} == {"reben-mlc"}
+    own = [row for row in document["reported"] if not row["related"]]
+    other = [row for row in document["reported"] if row["related"]]
+    assert {row["task"] for row in own} == {"reben-mlc"}
+    assert {row["task"] for row in other} >= {"copernicus-bench-bigearthnet-s2"}
+    assert all("reben-mlc" in row["related"] and row["why"] for row in other)
     assert all(row["url"] and row["place"] and row["split"] for row in document["reported"])
+
+
+def test_related_numbers_stand_apart_with_the_reason_and_what_is_left_out(bench):
+    text = bench.in_process("results --reported --task reben-cutmix").stdout
+    (line,) = (line for line in text.splitlines() if line.startswith("cutmix-label-propagation"))
+    assert "related to reben-cutmix (not ranked): a gain over standard CutMix" in line
+    assert "under protocols of their own" not in text
+    assert "not shown of label-propagation-cutmix: the tables of the paper" in text
+    sizes = bench.in_process("results --reported --task reben-federated --entry 'MOON, MLP-Mixer'")
+    assert "f1_weighted" in sizes.stdout
 
 
 def test_published_numbers_need_no_results_of_ours(bench):

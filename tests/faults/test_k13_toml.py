@@ -216,7 +216,9 @@ def test_published_numbers_of_many_combinations_are_counted_before_they_are_made
     (tmp_path / "reported").mkdir()
     (tmp_path / "reported" / "mine.toml").write_text(
         f"""title = "a"\nauthors = "a"\nurl = "https://example.org"\ntrust = "reported"
-[[table]]\nwhere = "a"\ntasks = {many}\nsplit = "test"\ninputs = "s2"\nlabels = {many}
+complete = true
+[[table]]\nwhere = "a"\ndiffers = "a"\ntasks = {many}
+split = "test"\ninputs = "s2"\nlabels = {many}
 metrics = {{ap_classes = "percent"}}\nvalues = {{a = [1.0]}}\n"""
     )
     tracemalloc.start()

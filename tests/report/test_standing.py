@@ -4,6 +4,7 @@ import pytest
 
 from bench.report.leaderboard.read import read
 from bench.report.standing import published, standing
+from bench.results.reported import NOTHING
 from tests.report.leaderboard.encoded import few_labels
 from tests.report.leaderboard.fabricated import manifest, recorded
 
@@ -12,6 +13,7 @@ title = "A paper"
 authors = "A. Lice"
 url = "https://example.org/paper"
 trust = "reported"
+{complete}
 
 [[table]]
 where = "Table 1"
@@ -30,8 +32,8 @@ def results(tmp_path):
     return tmp_path
 
 
-def publish(results, name, values, differs=""):
-    text = PUBLICATION.format(differs=differs, values=values)
+def publish(results, name, values, differs=NOTHING, complete="complete = true"):
+    text = PUBLICATION.format(differs=differs, values=values, complete=complete)
     (results / "reported" / f"{name}.toml").write_text(text)
 
 
@@ -44,6 +46,24 @@ def test_the_published_range_is_of_comparable_values_where_there_are_any(results
     found = published("reben-pixel", "iou_macro", results)
     assert (found.low, found.high, found.count, found.comparable) == (0.2876, 0.3, 3, True)
     assert published("reben-pixel", "accuracy_micro", results) is None
+    assert found.whole
+
+
+def test_a_range_says_whether_sources_leave_values_out_that_may_be_better(results):
+    publish(results, "whole", "a = [28.76]")
+    assert published("reben-pixel", "iou_macro", results).whole
+    publish(results, "part", "b = [30.0]", complete='leaves_out = "a page"')
+    assert not published("reben-pixel", "iou_macro", results).whole
+
+
+def test_what_is_only_related_to_a_task_is_no_part_of_its_range(results):
+    publish(results, "own", "a = [28.76]")
+    text = (results / "reported" / "own.toml").read_text()
+    other = 'experiments = ["fields"]\nrelated = "reben-pixel"\nwhy = "fields"'
+    text = text.replace('tasks = ["reben-pixel"]', other).replace("28.76", "99.0")
+    (results / "reported" / "other.toml").write_text(text)
+    found = published("reben-pixel", "iou_macro", results)
+    assert (found.low, found.high, found.count) == (0.2876, 0.2876, 1)
 
 
 def test_a_run_stands_where_its_board_has_it(results):

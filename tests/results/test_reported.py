@@ -3,8 +3,11 @@ import tomllib
 
 import pytest
 
+from bench import kinds, models
 from bench.base.paths import shipped
+from bench.metrics import titles
 from bench.metrics.scales import scale
+from bench.models import entries
 from bench.results import reported, store
 from bench.spec import task as tasks
 from tests.fabricated import fabricate
@@ -16,12 +19,14 @@ year = 2024
 arxiv = "2401.00001"
 url = "https://arxiv.org/abs/2401.00001"
 trust = "reported"
+complete = true
 [[table]]
 where = "Table 1"
 tasks = ["reben-mlc"]
 split = "test"
 inputs = "sentinel-2-l2a"
 metrics = { ap_macro = "percent", f1_macro = "percent" }
+differs = "BigEarthNet v1.0"
 [table.values]
 "A net" = [71.5, 28.76]
 """
@@ -52,7 +57,46 @@ def test_every_shipped_file_holds_figures_with_source_metric_split_and_trust():
         known = scale(n.metric)
         assert known.low <= n.value <= known.high
         assert math.isfinite(n.published)
-        assert n.published == pytest.approx(n.value * (100 if n.published_unit == "percent" else 1))
+        larger = {"percent": 100, "million": 1e-6}.get(n.published_unit, 1)
+        assert n.published == pytest.approx(n.value * larger)
+
+
+def test_every_shipped_number_belongs_to_a_task_or_is_related_to_one_with_a_reason():
+    known = set(tasks.names())
+    for n in reported.load()[0]:
+        if n.related:
+            assert n.task not in known
+            assert n.why
+        assert set(n.related or (n.task,)) <= known
+
+
+def test_every_shipped_source_is_complete_or_says_what_it_leaves_out():
+    for path in shipped("results/reported").glob("*.toml"):
+        source = tomllib.loads(path.read_text(encoding="utf-8"))
+        assert ("complete" in source) != ("leaves_out" in source), path.name
+
+
+def test_every_shipped_number_has_its_metric_in_words():
+    """Not the name of the metric with spaces for underscores, by which nobody is told anything."""
+    plain = {"accuracy", "precision", "mean accuracy", "mean precision", "mean recall"}
+    for name in {f"{n.metric}_{n.average}" for n in reported.load()[0]}:
+        words = titles.title(name)
+        assert "_" not in words, name
+        assert words != name.replace("_", " ") or words in plain, name
+
+
+def test_every_shipped_number_says_what_was_scored_and_fed():
+    for n in reported.load()[0]:
+        for text in (n.split, n.inputs):
+            assert text == text.strip()
+            assert text.lower() not in {"unknown", "none", "n/a", "?", "-"}, (n.source, text)
+
+
+def test_every_shipped_table_says_what_differs_from_its_task():
+    """Or that nothing is known to differ, which an empty text wouldn't tell."""
+    for path in shipped("results/reported").glob("*.toml"):
+        for table in tomllib.loads(path.read_text(encoding="utf-8"))["table"]:
+            assert table.get("differs") or table.get("why"), (path.name, table["where"])
 
 
 def test_labels_of_known_tasks_are_their_classes():
@@ -81,9 +125,35 @@ def test_numbers_read_as_they_were_printed():
     assert printed("remoteclip", "whu-rs19-zeroshot", clip, "accuracy_micro") == 94.66
     fused, pairs = "TFF (text-ITSR)", "levir-cc-retrieval"
     assert printed("bitemporal-fusion", pairs, fused, "meteor_retrieved", "all pairs") == 0.310
-    crops = "pastis-crop-mapping"
-    assert printed("tsvit", crops, "TSViT", "iou_macro", "fold 1") == 65.1
-    assert printed("tsvit", crops, "TSViT", "iou_macro", "mean of five folds") == 65.4
+    size = "size of the fusion"
+    assert printed("bitemporal-fusion", pairs, fused, "parameters_fusion", size) == 8.02
+    assert printed("tsvit", "pastis24-crop-mapping", "TSViT", "iou_macro") == 65.1
+    assert printed("tsvit", "pastis24-mean-of-folds", "TSViT", "iou_macro") == 65.4
+    assert printed("tsvit-checkpoints", "pastis24-fold5", "TSViT", "iou_macro") == 67.27
+    assert printed("remoteclip", "ucm-retrieval", "FBCLM", "recall_mean") == 61.60
+    assert printed("remoteclip", "rsitmd-retrieval", "DOVE", "recall_mean") == 38.70
+    assert printed("remoteclip", "rsicd-retrieval", "KCR", "recall_mean") == 19.14
+    best = "ViT-L-14 SkyCLIP-30, filtered by CLIP-laion-RS"
+    assert printed("skyscript", "mean-of-seven-zeroshot", best, "accuracy_micro") == 60.69
+    curated = "ViT-L-14 Curated captions"
+    assert printed("skyscript", "aid-zeroshot", curated, "accuracy_micro") == 72.95
+    changes = "levir-cc-captioning"
+    assert printed("sen-change-captioning", changes, "SEN", "cider_corpus") == 136.02
+    assert printed("sen-change-captioning", changes, "PSNet", "bleu4_corpus") == 62.11
+    cost = "one communication round on V100-SXM2 32 GB"
+    mixer = "FedAvg, MLP-Mixer"
+    shared = "parameters_shared"
+    assert printed("federated-transformers", "reben-federated", mixer, shared, cost) == 20.65
+    gain = "gain over standard CutMix"
+    mixed = "cutmix-label-propagation"
+    high = "label propagation, high end"
+    assert printed("label-propagation-cutmix", mixed, high, "ap_gain_macro", gain) == 4
+    pretrained = "pretrained on GeoPlex"
+    segmented = "pastis-hd-segmentation"
+    assert printed("anysat", segmented, "AnySat", "iou_macro", pretrained) == 66.5
+    frozen = "frozen encoder"
+    tenth = "copernicus-bench-bigearthnet-s2"
+    assert printed("copernicus-bench", tenth, "SoftCon ViT-B/14", "ap_micro", frozen) == 83.6
     spectra = "hyspecnet-compression"
     assert printed("hycot", spectra, "hycot_cr4", "psnr_samples", "easy split") == 56.29
     fields = "eoekoland-crop-mapping"
@@ -101,17 +171,123 @@ def test_percent_becomes_the_fraction_a_reader_expects(tmp_path):
     ]
 
 
+def test_hundreds_and_millions_become_the_number_a_reader_expects(tmp_path):
+    text = WHOLE.replace("[71.5, 28.76]", "[136.02, 23.6]").replace(
+        'ap_macro = "percent", f1_macro = "percent"',
+        'cider_corpus = "percent", parameters_shared = "million"',
+    )
+    numbers, faults = own(tmp_path, text)
+    assert faults == []
+    assert [n.value for n in numbers] == [1.3602, 23_600_000]
+
+
 def test_columns_are_tasks_then_metrics_then_labels(tmp_path):
-    text = WHOLE.replace('["reben-mlc"]', '["a", "b"]').replace(
+    text = WHOLE.replace('["reben-mlc"]', '["reben-mlc", "reben-cutmix"]').replace(
         "[71.5, 28.76]", "[1, 2, 3, 4]\n[table.std]\n'A net' = [0.1, 0.2, 0.3, 0.4]"
     )
     numbers, _ = own(tmp_path, text)
     assert [(n.task, n.metric, n.published, n.std) for n in numbers] == [
-        ("a", "ap", 1, 0.001),
-        ("a", "f1", 2, 0.002),
-        ("b", "ap", 3, 0.003),
-        ("b", "f1", 4, 0.004),
+        ("reben-mlc", "ap", 1, 0.001),
+        ("reben-mlc", "f1", 2, 0.002),
+        ("reben-cutmix", "ap", 3, 0.003),
+        ("reben-cutmix", "f1", 4, 0.004),
     ]
+
+
+RELATED = WHOLE.replace(
+    'tasks = ["reben-mlc"]',
+    'experiments = ["another-set"]\nrelated = "reben-mlc"\nwhy = "other images"',
+)
+
+
+def test_numbers_of_an_experiment_are_related_to_tasks_and_of_none(tmp_path):
+    numbers, faults = own(tmp_path, RELATED)
+    assert faults == []
+    assert [(n.task, n.related, n.why) for n in numbers] == [
+        ("another-set", ("reben-mlc",), "other images")
+    ] * 2
+    assert reported.of_task(numbers, "reben-mlc") == []
+    assert reported.of_task(numbers, "another-set") == []
+    assert reported.related_to(numbers, "reben-mlc") == numbers
+    several = RELATED.replace('related = "reben-mlc"', 'related = ["reben-mlc", "reben-cutmix"]')
+    numbers, _ = own(tmp_path, several)
+    assert {n.related for n in numbers} == {("reben-mlc", "reben-cutmix")}
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "fault"),
+    [
+        (
+            WHOLE,
+            "reben-mlc",
+            "reben-mcl",
+            "Table 1: unknown task 'reben-mcl' (did you mean reben-mlc",
+        ),
+        (
+            WHOLE,
+            "reben-mlc",
+            "reben-mcl",
+            'stands under experiments, with related = "TASK" and why',
+        ),
+        (RELATED, '"reben-mlc"', '"reben-mcl"', "unknown task 'reben-mcl'"),
+        (RELATED, "another-set", "reben-cutmix", "'reben-cutmix' is a task, not an experiment"),
+        (RELATED, 'related = "reben-mlc"', "", "to which tasks they are related, and why"),
+        (RELATED, 'why = "other images"', "", "to which tasks they are related, and why"),
+        (WHOLE, "split", 'why = "of course"\nsplit', "said of experiments, not of tasks"),
+        (WHOLE, "split", 'experiments = ["a"]\nsplit', "tasks, or experiments that are no tasks"),
+        (WHOLE, 'tasks = ["reben-mlc"]', "", "tasks, or experiments that are no tasks"),
+        (WHOLE, 'differs = "BigEarthNet v1.0"', "", "differs is missing; 'nothing that is known'"),
+        (WHOLE, "complete = true", "", "complete = true, or in leaves_out what it leaves out"),
+        (WHOLE, "complete = true", "complete = false", "complete: Input should be True"),
+        (WHOLE, "complete", 'leaves_out = "rows"\ncomplete', "or in leaves_out what it leaves out"),
+        (WHOLE, "complete", "best_shown = true\ncomplete", "that leaves something out"),
+        (
+            WHOLE,
+            "complete = true",
+            'leaves_out = "rows"\nbest_shown = ["eurosat"]',
+            "best_shown names 'eurosat', of which no table is here",
+        ),
+    ],
+)
+def test_a_table_that_belongs_nowhere_or_hides_rows_is_refused(tmp_path, text, old, new, fault):
+    assert old in text
+    numbers, faults = own(tmp_path, text.replace(old, new))
+    assert numbers == []
+    assert len(faults) == 1
+    assert "mine.toml" in faults[0]
+    assert fault in faults[0]
+
+
+def test_what_differs_in_nothing_is_told_from_what_nobody_looked_at(tmp_path):
+    numbers, _ = own(tmp_path, WHOLE.replace("BigEarthNet v1.0", reported.NOTHING))
+    assert {n.differs for n in numbers} == {""}
+
+
+def test_a_source_that_leaves_rows_out_may_have_a_better_one(tmp_path):
+    def best(text):
+        return {n.task: n.best_shown for n in own(tmp_path, text)[0]}
+
+    assert best(WHOLE) == {"reben-mlc": True}
+    two = WHOLE.replace('["reben-mlc"]', '["reben-mlc", "reben-cutmix"]').replace(
+        "71.5, 28.76", "1, 2, 3, 4"
+    )
+    some = two.replace("complete = true", 'leaves_out = "rows"')
+    assert best(some) == {"reben-mlc": False, "reben-cutmix": False}
+    looked = some.replace('leaves_out = "rows"', 'leaves_out = "rows"\nbest_shown = true')
+    assert best(looked) == {"reben-mlc": True, "reben-cutmix": True}
+    of_one = looked.replace("best_shown = true", 'best_shown = ["reben-mlc"]')
+    assert best(of_one) == {"reben-mlc": True, "reben-cutmix": False}
+
+
+def test_the_database_tells_related_numbers_and_what_is_left_out(tmp_path):
+    own(tmp_path, RELATED.replace("complete = true", 'leaves_out = "two rows"'))
+    run, *_ = fabricate(tmp_path, "a")
+    store.record(tmp_path, run)
+    asked = "task, related, why, leaves_out, best_shown"
+    assert (
+        stored(tmp_path, asked, "source = 'mine'")
+        == [("another-set", ["reben-mlc"], "other images", "two rows", False)] * 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +307,7 @@ def test_columns_are_tasks_then_metrics_then_labels(tmp_path):
         ("71.5", "171.5", "'A net': ap_macro can't be 171.5"),
         ("71.5", "-1", "can't be -1"),
         ("71.5, 28.76", "71.5", "has 1 values, expected 2"),
-        ('["reben-mlc"]', '["a", "a"]', "two columns of a table are the same"),
+        ('["reben-mlc"]', '["reben-mlc", "reben-mlc"]', "two columns of a table are the same"),
         ('title = "A paper"', 'title = "A paper"\nscore = 9', "Extra inputs are not permitted"),
         ('"A net" = [71.5, 28.76]', "", "values"),
         ("[table.values]", 'labels = ["x", "y"]\n[table.values]', "a metric of classes has labels"),
@@ -226,3 +402,19 @@ def test_shipped_files_are_toml_in_utf8_with_a_final_newline():
         text = path.read_text(encoding="utf-8")
         assert text.endswith("\n")
         assert tomllib.loads(text)["table"]
+
+
+def test_the_sizes_of_our_federated_networks_stand_beside_the_published_ones():
+    """As the table says them."""
+    task = tasks.load("reben-federated")
+    numbers = reported.of_task(reported.load()[0], task.name)
+    (said,) = {n.differs for n in numbers if n.metric == "parameters"}
+    for name, shown in (
+        ("resnet", "ResNet-50"),
+        ("mixer", "MLP-Mixer"),
+        ("convmixer", "ConvMixer"),
+    ):
+        entry = entries.baseline(f"{name}-fedavg-ds2-s2", task)
+        network = models.build(entry, kinds.of(task).outputs())
+        millions = sum(p.numel() for p in network.parameters()) / 1e6
+        assert f"{millions:.2f} ({shown})" in said

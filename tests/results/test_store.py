@@ -81,7 +81,7 @@ def test_an_older_schema_is_named(tmp_path):
     recorded(tmp_path, "a")
     with duckdb.connect(str(store.database(tmp_path))) as connection:
         connection.execute("update schema_version set version = 0")
-    with pytest.raises(BenchError, match="has schema 0, this version of rs-bench expects 3"):
+    with pytest.raises(BenchError, match="has schema 0, this version of rs-bench expects 4"):
         rows(tmp_path, "runs")
 
 

@@ -26,7 +26,7 @@ from bench.report.leaderboard.images import embedded
 from bench.report.leaderboard.observed import observed
 from bench.report.leaderboard.pack import SHEET, compressed, packed
 from bench.report.leaderboard.read import Result, read
-from bench.report.leaderboard.reported import published, published_alone
+from bench.report.leaderboard.reported import published, published_alone, related
 from bench.report.leaderboard.text import NAME, link, shown
 from bench.report.leaderboard.thumbnails import of_datasets, thumbnails
 from bench.report.leaderboard.words import Words
@@ -133,6 +133,7 @@ def render(results: Path) -> str:
             for board, columns in zip(unrun, packed(unrun, words, encoders, 0), strict=True)
         ],
         "reported": published(reported, names, words),
+        "related": related(reported, names, words),
         "folds": _folds(found, names, words),
         "across": {
             track: across([all_boards[index] for index in indices], indices, declared, words)

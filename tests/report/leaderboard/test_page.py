@@ -156,6 +156,7 @@ authors = "Ada, Bob"
 year = 2024
 url = "https://example.org/a"
 trust = "reported"
+leaves_out = "two rows"
 [[table]]
 where = "Table 2"
 tasks = ["reben-mlc"]
@@ -165,6 +166,15 @@ metrics = { ap_macro = "percent" }
 differs = "other crops"
 doubt = "rests on a reconstruction"
 values = { "their net" = [71.25] }
+[[table]]
+where = "Table 3"
+experiments = ["other-fields"]
+related = ["reben-mlc", "reben-cutmix"]
+why = "another data set"
+split = "test"
+inputs = "sentinel-2-l2a"
+metrics = { ap_macro = "percent" }
+values = { "their net" = [99.0] }
 """
     )
     found = content(leaderboard.render(recorded(tmp_path, manifest("t", "a", 0.5))))
@@ -179,6 +189,13 @@ values = { "their net" = [71.25] }
         "reported",
         "https://example.org/a",
     ]
+    assert (words[row["missing"]], row["best"]) == ("two rows", False)
+    assert words[row["named"]] == "mean AP"
+    (row,) = [r for r in found["related"] if words[r["source"]].endswith("A study")]
+    assert row["value"] == 0.99
+    assert (words[row["experiment"]], words[row["why"]]) == ("other-fields", "another data set")
+    names = [words[task["name"]] for task in found["tasks"]]
+    assert [names[task] for task in row["tasks"]] == ["reben-mlc", "reben-cutmix"]
 
 
 def test_rendering_imports_no_torch(showcase, tmp_path):

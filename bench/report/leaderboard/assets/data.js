@@ -100,6 +100,9 @@ function readBoard(columns, index) {
     reported: columns.track === "official" && columns.current
       ? page.reported.filter((row) => row.task === columns.task)
       : [],
+    related: columns.track === "official" && columns.current
+      ? page.related.filter((row) => row.tasks.includes(columns.task))
+      : [],
     folds: columns.current
       ? page.folds.filter((row) => row.track === columns.track && row.of.includes(columns.task))
       : [],
@@ -115,6 +118,10 @@ function runName(board, index) {
     ? `${board.task.name}.${word(at(board.columns.entry, index))}.${board.track}${run}`
     : run;
 }
+
+// How many parameters the source of a published number prints for its model.
+const publishedSize = (board, { source, entry }) => board.reported.find((row) =>
+  row.source === source && row.entry === entry && word(row.metric).startsWith("parameters_"))?.value;
 
 // The lines of a board: ranked and unranked runs, then published numbers of the primary metric.
 function rowsOf(board) {
@@ -165,6 +172,7 @@ function rowsOf(board) {
       inputs: word(row.inputs),
       division: "",
       trust: word(row.trust),
+      parameters: publishedSize(board, row),
       score: row.value === null ? null : { value: row.value, low: null, high: null, digits },
       digits,
       source: row,

@@ -37,6 +37,8 @@ function Publication({ row, board }) {
     ["Split", word(source.split)],
     ["What differs", word(source.differs) || "nothing that is known"],
     ["In doubt", word(source.doubt)],
+    ["Parameters", row.parameters && short(row.parameters)],
+    ["Not shown of its source", word(source.missing)],
   ];
   return html`
     <p class="lead"><b>${reportedValue(source)}</b>${" "}

@@ -30,6 +30,7 @@ function allCards() {
     const found = { task, folds, board, published, tracks, mark: tracks[0], best: null, floor: null };
     found.bestPublished = published.reduce((best, row) =>
       best && (task.lower ? best.value <= row.value : best.value >= row.value) ? best : row, null);
+    found.leftOut = published.filter((row) => !row.best).map((row) => word(row.missing))[0] ?? "";
     if (board) {
       found.rows = rowsOf(board).slice(0, board.ranked);
       found.floor = bestFloor(board);
@@ -136,7 +137,8 @@ function CardNumbers({ card }) {
         ${best.floor === "tied" && html` <span class="badge doubt">not told apart from the floor</span>`}</dd></div>`}
     ${floor?.score && floor !== best && html`<div><dt>Floor</dt><dd>${value(floor.score.value)} <bdi class="quiet">${floor.entry}</bdi></dd></div>`}
     ${bestPublished && html`<div><dt>Published</dt><dd>${value(bestPublished.value)}
-      <span class="quiet"> <bdi>${word(bestPublished.entry)}</bdi>, ${word(bestPublished.cite)}</span></dd></div>`}
+      <span class="quiet"> <bdi>${word(bestPublished.entry)}</bdi>, ${word(bestPublished.cite)}</span>${card.leftOut
+        && html` <span class="quiet" title=${`Not shown: ${card.leftOut}`}>(best of those shown)</span>`}</dd></div>`}
     ${!best && !bestPublished && html`<div><dt>First result</dt><dd><code>bench run --task ${task.name} --model NAME</code></dd></div>`}
   </dl>`;
 }

@@ -59,12 +59,19 @@ function PublishedLine({ row, columns, extent }) {
       return html`<th scope="row" class="c-entry"><a ...${opening(row)}>${row.entry}</a>
         ${differs && html` <span class="badge" title=${differs}>differs</span>`}
         ${doubt && html` <span class="badge doubt" title=${doubt}>in doubt</span>`}
-        <span class="under always">${[row.inputs, word(source.setting), word(source.place)].filter(Boolean).join(" · ")}</span></th>`;
+        <span class="under always">${[row.inputs, word(source.setting), row.parameters && `${short(row.parameters)} parameters`,
+          word(source.place)].filter(Boolean).join(" · ")}</span></th>`;
     }
     if (id === "score") return html`<td class="c-score numeric">${publishedText(row)}</td>`;
     if (id === "interval") return html`<td class="c-interval">${cells.interval(row, { extent })}</td>`;
+    if (id === "parameters") return html`<td class="c-parameters numeric">${row.parameters ? short(row.parameters) : ""}</td>`;
     return html`<td class="c-${id}">${["inputs", "trust"].includes(id) ? row[id] : ""}</td>`;
   })}</tr>`;
+}
+
+function LeftOut({ source }) {
+  const missing = word(source.missing);
+  return missing ? html`<span class="under always quiet">Not shown: ${missing}</span>` : null;
 }
 
 // All that isn't beside an entry: one line that unfolds, then a heading for each source.
@@ -74,17 +81,43 @@ function PublishedRows({ board, columns, extent, open, search }) {
   const sources = publishedOf(board).sources.map((group) => group.filter(matching)).filter((group) => group.length);
   const count = d3.sum(sources, (group) => group.length);
   if (!count) return null;
+  const whole = rowsOf(board).every((row) => row.status !== "reported" || row.source.best);
   const some = sources.flat().slice(0, 3).map((row) => `${row.entry} ${publishedText(row)}`).join(", ");
   return html`<tbody class="published-rows"><tr class="fold"><th colspan=${columns.length} scope="rowgroup">
       <button type="button" aria-expanded=${open ? "true" : "false"}
         onClick=${() => go({ published: open === !board.ranked ? (open ? "0" : "1") : "" })}><span aria-hidden="true">${open ? "▾" : "▸"}</span>
         ${" "}Published elsewhere (${count})</button>
-      <span class="quiet"> ${!open && `${some}${count > 3 ? " … " : "; "}`}other protocols: never ranked</span></th></tr>
+      <span class="quiet"> ${!open && `${some}${count > 3 ? " … " : "; "}`}other protocols: never ranked${!whole && "; sources leave some out: the best is the best of those shown"}</span></th></tr>
     ${open && sources.map((group) => html`<tr class="source" key=${group[0].key}><th colspan=${columns.length} scope="colgroup"><span
-      class="source-text"><${External} url=${word(group[0].source.url)}>${word(group[0].source.source)}<//></span></th></tr>
+      class="source-text"><${External} url=${word(group[0].source.url)}>${word(group[0].source.source)}<//></span>
+      <${LeftOut} source=${group[0].source} /></th></tr>
       ${group.map((row) => html`<${PublishedLine} key=${row.key} row=${row} columns=${columns} extent=${extent} />`)}`)}
   </tbody>`;
 }
 
 // Where nothing is ranked, published numbers are all there is to see.
 const isUnfolded = (board) => (view.published ? view.published === "1" : !board.ranked);
+
+// So many related numbers stand open.
+const FEW = 12;
+
+// Numbers of experiments that are no task here, by source and experiment, each with why it is none.
+function Related({ board }) {
+  const count = board.related.length;
+  if (!count) return null;
+  const open = view.related ? view.related === "1" : count <= FEW;
+  const groups = d3.groups(board.related, (row) => [row.source, row.experiment, row.why].join());
+  return html`<details class="reported-list related" open=${open} onToggle=${(event) =>
+    event.currentTarget.open !== open && go({ related: event.currentTarget.open ? "1" : "0" })}><summary>Related published
+      numbers (${count}), of other experiments: never ranked, never the best published</summary>
+    <div class="scroll" role="region" tabindex="0" aria-label="Related published numbers"><table>
+    <thead><tr>${["Entry", "Metric", "Value", "Split", "Where", "In doubt"].map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+    ${open && groups.map(([key, rows]) => html`<tbody key=${key}><tr class="source"><th colspan="6" scope="rowgroup">
+        <span class="source-text"><${External} url=${word(rows[0].url)}>${word(rows[0].source)}<//></span>
+        <span class="under always">${word(rows[0].experiment)}: ${word(rows[0].why)}</span>
+        <${LeftOut} source=${rows[0]} /></th></tr>
+      ${rows.map((row) => html`<tr><th scope="row"><bdi>${word(row.entry)}</bdi> <span class="under always">${[word(row.inputs), word(row.setting)].filter(Boolean).join(" · ")}</span></th>
+        <td>${word(row.named)} ${word(row.label)}</td><td class="numeric">${reportedValue(row)}</td><td>${word(row.split)}</td>
+        <td>${word(row.place)}</td><td>${word(row.doubt) || "–"}</td></tr>`)}</tbody>`)}
+    </table></div></details>`;
+}

@@ -148,10 +148,10 @@ function Reported({ board }) {
       html`<th scope="col">${name}</th>`)}</tr></thead>
     <tbody>${view.all === "1" && board.reported.map((row) => html`<tr>
       <th scope="row"><bdi>${word(row.entry)}</bdi> <span class="under always">${word(row.inputs)} ${word(row.setting)}</span></th>
-      <td>${word(row.metric)} ${word(row.label)}</td><td class="numeric">${reportedValue(row)}</td>
+      <td>${word(row.named)} ${word(row.label)}</td><td class="numeric">${reportedValue(row)}</td>
       <td><span class="trust">${word(row.trust)}</span></td><td>${word(row.split) || "–"}</td>
       <td><${External} url=${word(row.url)}>${word(row.source)}<//>${word(row.place) && `, ${word(row.place)}`}</td>
-      <td>${word(row.differs) || "–"}</td><td>${word(row.doubt) || "–"}</td></tr>`)}
+      <td>${word(row.differs) || "nothing that is known"}</td><td>${word(row.doubt) || "–"}</td></tr>`)}
     </tbody></table></div></details>`;
 }
 
@@ -197,12 +197,19 @@ const hasTable = (board) => rowsOf(board).some((row) => row.status !== "subset")
 
 const publishedCount = (board) => rowsOf(board).filter((row) => row.status === "reported").length;
 
+// What stands on a board without ranks.
+function besides(board) {
+  const published = publishedCount(board);
+  if (published) return `${published} published`;
+  return board.related.length ? `${board.related.length} related` : "none ranked";
+}
+
 function Tabs({ own, board }) {
   return html`<nav class="tabs" aria-label="Tracks and versions">${own.map((each) => html`<a key=${each.key}
       ...${follow({ task: board.task.name, ...(each === usualOf(own) ? {} : { board: each.key }) })}
       aria-current=${each === board ? "page" : undefined}>${each.track}${each.current ? "" : `, version ${each.version}`}
       ${each.key.includes(".") && html`<code> ${each.key.split(".").slice(1).join(" ")}</code>`}
-      <span class="quiet"> ${each.ranked || (publishedCount(each) ? `${publishedCount(each)} published` : "none ranked")}</span></a>`)}</nav>`;
+      <span class="quiet"> ${each.ranked || besides(each)}</span></a>`)}</nav>`;
 }
 
 function Banners({ board }) {
@@ -270,6 +277,7 @@ function TaskView({ task }) {
       <${Folds} board=${board} />
     </div>
     <${LabelCurves} board=${board} />
-    <${Reported} board=${board} />`} />
+    <${Reported} board=${board} />
+    <${Related} board=${board} />`} />
     ${opened && html`<${Opened} key=${opened.key} row=${opened} board=${board} />`}`;
 }
