@@ -141,12 +141,19 @@ class Round(BaseModel):
 
 
 class Held(BaseModel):
-    """What a client of a federation holds: how many samples, and of how many classes."""
+    """What a client of a federation holds.
+
+    Attributes:
+        samples: how many it learns from; without any it takes no part.
+        classes: how many classes occur in them.
+        left_out: how many more its list names, which aren't in the training split.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     samples: int
     classes: int
+    left_out: Annotated[int, Field(exclude_if=lambda left_out: not left_out)] = 0
 
 
 class Federation(BaseModel):
