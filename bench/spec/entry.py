@@ -124,6 +124,8 @@ class Round(BaseModel):
         loss: what those clients minimised, mean over their steps and then over them.
         seconds: of the whole round.
         slowest: seconds of the client that took longest.
+        averaging: seconds in which the server looked at answers and averaged them; None where
+            nobody measured.
         macs: multiply-accumulates of all clients.
         bytes_down, bytes_up: what the server sent, and what clients sent back.
     """
@@ -135,6 +137,7 @@ class Round(BaseModel):
     loss: float
     seconds: float
     slowest: float
+    averaging: Annotated[float | None, Field(exclude_if=lambda seconds: seconds is None)] = None
     macs: int
     bytes_down: int
     bytes_up: int
