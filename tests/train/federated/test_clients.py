@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bench.base.errors import BenchError, RequestError
 from bench.data.reben.client_lists import ClientList
+from bench.train.federated import training
 from bench.train.federated.clients import divided, held, partition
-from tests.train.federated.tiny import recipe
+from tests.train.federated.tiny import CLASSES, SAMPLES, recipe, setup
 
 PLACES = st.lists(
     st.tuples(st.sampled_from(["Austria", "Finland", "Serbia"]), st.sampled_from("sw")),
@@ -127,3 +128,23 @@ def test_lists_that_hold_nothing_or_are_not_known_are_refused():
         divided(object(), ["x"], asked, 0)
     with pytest.raises(ValueError, match="clients of its lists"):
         recipe(scenario="lists1", clients=3)
+
+
+def test_a_client_without_samples_is_recorded_and_takes_no_part(tmp_path):
+    class Dataset(Listed):
+        def multilabels(self, samples):
+            return np.ones((len(samples), CLASSES), np.uint8)
+
+    dataset = Dataset(range(10), [], range(12, 20))
+    samples = [f"s{row}" for row in range(SAMPLES)]
+    made = setup(scenario="lists2", rounds=1)
+    federation, _ = training.follow(made, dataset, samples, tmp_path, lambda *news: None)
+    assert {name: one.samples for name, one in federation.clients.items()} == {
+        "a": 10,
+        "c": 8,
+        "b": 0,
+    }
+    assert federation.clients["b"].left_out == 3
+    (only,) = federation.rounds
+    assert (only.clients, only.left_out) == (2, {})
+    assert only.bytes_down == only.bytes_up
