@@ -2,6 +2,7 @@
 
 from bench.base.errors import RequestError
 from bench.kinds.consistency.scores import RECONSTRUCTION
+from bench.metrics import titles
 from bench.report import benefit
 from bench.report.plots import chart
 from bench.report.plots.chart import Chart
@@ -58,8 +59,8 @@ def figure(selection: Selection, drawn: Chart) -> None:
         f"Deviation of augmented over original signatures; {1 + tolerance:g} and below is "
         "consistent"
     )
-    metric = tasks.load(benefit.TASK).primary
-    axes.set_ylabel(f"{metric} with the augmentation less that without")
+    metric = titles.title(tasks.load(benefit.TASK).primary)
+    axes.set_ylabel(f"{metric[:1].upper()}{metric[1:]} with the augmentation less that without")
     left = len(rows) - len(shown)
     unmeasured = f" ({left} of {len(rows)} not measured)" if left else ""
     chart.title(axes, f"Benefit of augmentations over their consistency{unmeasured}")
