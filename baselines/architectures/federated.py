@@ -1,15 +1,55 @@
 """The four architectures of the federated experiments, in sizes that can be chosen.
 
 B. Büyüktaş et al., Transformer-based Federated Learning for Multi-Label Remote Sensing Image
-Classification, IGARSS 2024, arXiv:2405.15405. In their published sizes three of them are
-``timm:resnet50``, ``timm:convmixer_768_32`` and ``timm:poolformer_s12``; `Mixer` as it stands is
-the other.
+Classification, IGARSS 2024, arXiv:2405.15405. In their published sizes they are `ResNet50`,
+`Mixer`, ``timm:convmixer_768_32`` and `PoolFormer`, with the operations and the distributions of
+initial weights of the code behind the report, github.com/felix-zailskas/CV4RS. `ResNet` is a
+smaller one of the same kind.
 """
 
 import bench.base.torch_setup  # noqa: F401  # isort: skip
+import torch
 from timm.layers import GroupNorm1
 from timm.models import convmixer, metaformer, mlp_mixer, resnet
 from torch import nn
+
+
+def _kaiming(network: nn.Module) -> None:
+    """Draw all convolutions and linear layers again: normal, of variance 2 over their inputs.
+
+    K. He et al., Delving Deep into Rectifiers, ICCV 2015, arXiv:1502.01852.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+
+
+class ResNet50(resnet.ResNet):
+    """Images float32 [N, in_channels, size, size] -> logits float32 [N, outputs].
+
+    Every branch counts from the beginning: the last norm of a block begins with weights of one,
+    where that of ``timm:resnet50`` begins with zeros.
+
+    Args:
+        in_channels: channels of an image.
+        outputs: logits.
+        size: height and width of an image in pixels; any.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        size: int,  # noqa: ARG002
+    ) -> None:
+        super().__init__(
+            resnet.Bottleneck,
+            (3, 4, 6, 3),
+            num_classes=outputs,
+            in_chans=in_channels,
+            zero_init_last=False,
+        )
+        _kaiming(self)
 
 
 class ResNet(resnet.ResNet):
@@ -42,6 +82,7 @@ class ResNet(resnet.ResNet):
             zero_init_last=False,
         )
         self.conv1 = nn.Conv2d(in_channels, width, kernel_size=5, stride=5, bias=False)
+        _kaiming(self)
 
 
 class Mixer(mlp_mixer.MlpMixer):
@@ -117,7 +158,12 @@ class ConvMixer(convmixer.ConvMixer):
 class PoolFormer(metaformer.MetaFormer):
     """Images float32 [N, in_channels, size, size] -> logits float32 [N, outputs].
 
-    PoolFormer-S12 in a fraction of its size.
+    PoolFormer-S12, or a fraction of its size. The map of features is normalised and then pooled;
+    the classifier is given its mean, which is what MOON compares. ``timm:poolformer_s12`` pools
+    first, which gives other logits with the same weights. Layers begin as PyTorch draws them, but
+    for the biases of the classifier and inside blocks, which begin with zeros.
+
+    W. Yu et al., MetaFormer is Actually What You Need for Vision, CVPR 2022, arXiv:2111.11418.
 
     Args:
         in_channels: channels of an image.
@@ -131,7 +177,7 @@ class PoolFormer(metaformer.MetaFormer):
         in_channels: int,
         outputs: int,
         size: int,  # noqa: ARG002
-        share: int = 8,
+        share: int = 1,
     ) -> None:
         super().__init__(
             in_chans=in_channels,
@@ -142,7 +188,19 @@ class PoolFormer(metaformer.MetaFormer):
             mlp_act=nn.GELU,
             mlp_bias=True,
             norm_layers=GroupNorm1,
+            output_norm=GroupNorm1,
             layer_scale_init_values=1e-5,
             res_scale_init_values=None,
             use_mlp_head=False,
         )
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.reset_parameters()
+                if module.bias is not None and (".mlp." in name or name == "head.fc"):
+                    nn.init.zeros_(module.bias)
+
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """A map [N, D, h, w] -> the mean of its norm [N, D], or the logits [N, outputs] of that."""
+        x = self.head.flatten(self.head.global_pool(self.head.norm(x)))
+        x = self.head.drop(x)
+        return x if pre_logits else self.head.fc(x)

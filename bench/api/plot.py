@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 
     from bench.spec.task import Task
 
-__all__ = ["confusion", "curves", "figure", "forest", "kinds", "labels", "map", "rd"]
+__all__ = [
+    "benefit",
+    "confusion",
+    "curves",
+    "figure",
+    "forest",
+    "kinds",
+    "labels",
+    "map",
+    "noise",
+    "rd",
+]
 
 Path = str | os.PathLike[str]
 Track = Literal["official", "sample"]
@@ -125,6 +136,26 @@ def labels(task: "Path | Task", **options: Any) -> "Figure":
         **options: as for `figure`.
     """
     return figure("labels", task, **options)
+
+
+def benefit(task: "Path | Task" = "augmentation-consistency", **options: Any) -> "Figure":
+    """Draw what training with each augmentation gains over how consistent it is.
+
+    Args:
+        task: ``augmentation-consistency`` or ``augmentation-benefit``, which are shown together.
+        **options: as for `figure`.
+    """
+    return figure("benefit", task, **options)
+
+
+def noise(task: "Path | Task", **options: Any) -> "Figure":
+    """Draw scores over the share of labels that errors of maps make wrong.
+
+    Args:
+        task: whose entries were trained by maps with errors, by ``bench robustness --noise``.
+        **options: as for `figure`.
+    """
+    return figure("noise", task, **options)
 
 
 def map(run: "Path | Run", **options: Any) -> "Figure":  # noqa: A001

@@ -47,6 +47,14 @@ def verb(
             "also their differences to the first, paired by subset and sample.",
         ),
     ] = False,
+    noise: Annotated[
+        bool,
+        typer.Option(
+            "--noise",
+            help="Scores of trainings by maps with errors, which `bench robustness --noise` makes, "
+            "against how wrong these make labels; beside them methods without maps.",
+        ),
+    ] = False,
     rate: Annotated[
         str,
         typer.Option(
@@ -72,7 +80,7 @@ def verb(
     results: Results = None,
     quiet: Quiet = False,
 ) -> None:
-    """Rate-distortion curves with BD-rate and BD-PSNR against the first entry, or label curves.
+    """Rate-distortion curves with BD-rate and BD-PSNR; scores over labels, or errors of maps.
 
     Works on stored observations, the former of tasks of kind compression. Intervals are over
     images. Examples:
@@ -80,9 +88,16 @@ def verb(
     bench curves cae1d-enmap202 hycot-enmap202 --task hyspecnet-compression --rate nominal
 
     bench curves --task rsscn7 --labels
+
+    bench curves --task reben-cutmix --noise
     """
     import dataclasses
 
+    if labels and noise:
+        raise RequestError("--labels and --noise are both given", "they are curves of their own")
+    if noise:
+        _of_noise(entries or [], task, track, results_folder(results), as_json=as_json)
+        return
     if labels:
         _of_labels(entries or [], task, track, results_folder(results), as_json=as_json)
         return
@@ -187,6 +202,58 @@ def _of_labels(
             ],
             right=[2, 3],
         )
+
+
+def _of_noise(
+    names: list[str], task: str, track: str | None, results: Path, *, as_json: bool
+) -> None:
+    """Curves of trainings by maps with errors."""
+    import dataclasses
+
+    from bench.report import label_curves, noise_curves
+    from bench.spec import task as tasks
+
+    asked = tasks.load(task)
+    manifests = [one for one in label_curves.of_results(results) if one.task.name == asked.name]
+    chosen = track or min({one.track for one in manifests}, default="sample")
+    found = noise_curves.curves(manifests, asked, chosen, names)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    print_line(f"{asked.name} version {asked.version} ({asked.digest[:12]}), {chosen} track")
+    headings = ["added", "removed", "wrong labels", asked.primary, "95 % interval"]
+    for curve in found.curves:
+        print_line()
+        print_table(
+            [f"{curve.entry}, {curve.noise}", *headings, "difference", "95 % interval", "p"],
+            [
+                [
+                    f"{point.magnitude:g}",
+                    *(number(share) for share in (point.added, point.removed, point.wrong)),
+                    number(point.value),
+                    interval(point.low, point.high),
+                    number(point.difference),
+                    interval(point.difference_low, point.difference_high),
+                    "-" if point.p is None else p_value(point.p),
+                ]
+                for point in curve.points
+            ],
+            right=[0, 1, 2, 3, 4, 6],
+        )
+    if found.levels:
+        print_line()
+        print_table(
+            ["without maps", asked.primary, "95 % interval"],
+            [[one.entry, number(one.value), interval(one.low, one.high)] for one in found.levels],
+            right=[1],
+        )
+    print_line()
+    print_line(
+        "difference: to maps without errors, paired by the units of the test, p adjusted for all "
+        "(Holm); added, removed, wrong: shares of labels, before images are mixed"
+    )
+    if chosen == "sample":
+        print_line("sample track: these numbers are for simulated data")
 
 
 def _shown(number: "Interval", digits: int, unit: str) -> list[str]:

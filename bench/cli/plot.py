@@ -29,8 +29,9 @@ def verb(
         typer.Option(
             "--kind",
             help="forest (scores with intervals), curves (of the training), confusion, rd (rate "
-            "and distortion), labels (scores over the number of labels) or map (predicted beside "
-            "reference).",
+            "and distortion), labels (scores over the number of labels), noise (scores over errors "
+            "of maps), benefit (gains of augmentations over their consistency) or map (predicted "
+            "beside reference).",
             autocompletion=complete.figures,
         ),
     ] = "forest",

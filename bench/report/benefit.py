@@ -9,6 +9,7 @@ from bench.kinds.consistency.scores import RECONSTRUCTION
 from bench.report.compare import compare
 from bench.results import runs
 from bench.results.manifest import Manifest
+from bench.spec.floors import is_floor
 
 TASK, CONSISTENCY = "augmentation-benefit", "augmentation-consistency"
 
@@ -49,7 +50,8 @@ def benefits(results: Path, track: str) -> list[Benefit]:
     Raises:
         RequestError: nothing, or only one entry, was trained; or nothing without augmentation.
     """
-    trained = _latest(results, TASK, track)
+    recorded = _latest(results, TASK, track)
+    trained = {name: one for name, one in recorded.items() if not is_floor(name)}
     bare = [name for name, manifest in trained.items() if _augmentation(manifest)[0] == _NONE]
     others = [name for name in trained if name not in bare]
     if len(bare) != 1 or not others:

@@ -124,6 +124,8 @@ class Round(BaseModel):
         loss: what those clients minimised, mean over their steps and then over them.
         seconds: of the whole round.
         slowest: seconds of the client that took longest.
+        averaging: seconds in which the server looked at answers and averaged them; None where
+            nobody measured.
         macs: multiply-accumulates of all clients.
         bytes_down, bytes_up: what the server sent, and what clients sent back.
     """
@@ -135,18 +137,26 @@ class Round(BaseModel):
     loss: float
     seconds: float
     slowest: float
+    averaging: Annotated[float | None, Field(exclude_if=lambda seconds: seconds is None)] = None
     macs: int
     bytes_down: int
     bytes_up: int
 
 
 class Held(BaseModel):
-    """What a client of a federation holds: how many samples, and of how many classes."""
+    """What a client of a federation holds.
+
+    Attributes:
+        samples: how many it learns from; without any it takes no part.
+        classes: how many classes occur in them.
+        left_out: how many more its list names, which aren't in the training split.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     samples: int
     classes: int
+    left_out: Annotated[int, Field(exclude_if=lambda left_out: not left_out)] = 0
 
 
 class Federation(BaseModel):

@@ -109,8 +109,9 @@ class Federated(BaseModel):
         method: ``federated``.
         scenario: which client holds what: ``ds2``, a client holds images of one country; ``ds1``,
             clients of the same sizes, images at random; ``ds3``, one country in one season;
-            ``pooled``, all images of these clients in one place, the reference without federation.
-        clients: how many clients; None: one for each country (and season).
+            ``pooled``, all images of these clients in one place, the reference without federation;
+            ``lists1`` to ``lists3``, what the published lists of scenarios 1 to 3 say.
+        clients: how many clients; None: one for each country (and season), or for each list.
         algorithm: ``fedavg`` averages the weights of clients as they come, ``fedavg-weighted`` by
             how many samples a client holds; ``moon`` averages as ``fedavg`` does, and clients
             learn with a contrastive loss as well.
@@ -126,7 +127,7 @@ class Federated(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Literal["federated"]
-    scenario: Literal["ds1", "ds2", "ds3", "pooled"]
+    scenario: Literal["ds1", "ds2", "ds3", "pooled", "lists1", "lists2", "lists3"]
     clients: Annotated[int, Field(ge=1, le=10_000)] | None = None
     algorithm: Literal["fedavg", "fedavg-weighted", "moon"]
     mu: Annotated[float, Field(gt=0)] | None = None
@@ -136,6 +137,12 @@ class Federated(BaseModel):
     batch: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)]
     matmul_precision: Literal["highest", "high", "medium"]
+
+    @model_validator(mode="after")
+    def _lists_say_who_takes_part(self) -> Self:
+        if self.clients is not None and self.scenario.startswith("lists"):
+            raise ValueError(f"scenario {self.scenario} has the clients of its lists")
+        return self
 
     @model_validator(mode="after")
     def _contrast_is_moons(self) -> Self:

@@ -52,9 +52,12 @@ def _chosen(trained: Trained, task: Task) -> dict[str, str]:
 
 def _federation(federation: Federation) -> list[str]:
     """Clients and rounds of a federation as the lines of two tables in Markdown."""
-    lines = ["| client | samples | classes |", "|---|---|---|"]
+    lists = any(held.left_out for held in federation.clients.values())
+    lines = [f"| client | samples | classes |{' in its list only |' * lists}"]
+    lines += ["|---|---|---|" + "---|" * lists]
     lines += [
         f"| {name} | {held.samples} | {held.classes}{' (one only)' * (held.classes == 1)} |"
+        + f" {held.left_out} |" * lists
         for name, held in federation.clients.items()
     ]
     heads = ("round", "clients", "loss", "seconds", "GMAC", "MB down", "MB up", "left out")

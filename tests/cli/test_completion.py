@@ -27,6 +27,7 @@ LINES = {
     "bench compare --task resisc45 --metric a": {"accuracy_micro"},
     "bench train --method lo": {"lora", "logistic"},
     "bench results --track of": {"official"},
+    "bench report federated --task reben-fed": {"reben-federated"},
     "bench list --kind retr": {"retrieval"},
     "bench plot reben-mlc": {"reben-mlc", RUN},
     "bench plot reben-mlc --kind fo": {"forest"},

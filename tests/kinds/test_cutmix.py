@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bench.base.errors import RequestError
 from bench.kinds.multilabel import cutmix
 from bench.kinds.multilabel.cutmix import Cuts
+from tests.baselines import reference
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -182,3 +183,26 @@ def test_an_area_that_no_box_has_is_refused() -> None:
         drawn(1, 8, 8, smallest=0.9, largest=0.95)
     with pytest.raises(RequestError, match="no box of 1 x 1 px"):
         drawn(1, 1, 1)
+
+
+def test_mixtures_and_their_labels_are_those_of_the_co_authors_code() -> None:
+    """The crops are those that it drew with seed 4; one image receives none."""
+    given = cut(
+        [1, 0, 2, 3],
+        [[0, 1], [1, 0], [3, 6], [4, 9]],
+        [[0, 11], [1, 1], [3, 4], [0, 0]],
+        [[7, 4], [6, 4], [7, 8], [7, 6]],
+        [True, True, True, False],
+    )
+    shares = reference.numbers("maps", (4, 2, 2)) / 12**0.5 + 0.5
+    blocks = (shares * 6).floor().long()
+    maps = blocks.repeat_interleave(6, dim=1).repeat_interleave(8, dim=2)
+    of_maps = (maps[:, None] == torch.arange(6)[:, None, None]).numpy()
+    labels = torch.from_numpy(of_maps.any(axis=(2, 3))).double()
+    of_masks = (reference.numbers("masks", (4, 6, 12, 16)) > 1.2).numpy()
+    images = cutmix.paste(reference.numbers("images", (4, 2, 12, 16)), given)
+    bits = 2.0 ** torch.arange(6, dtype=torch.float64)
+    for name, planes_of, more_than in (("maps", of_maps, 0), ("explanations", of_masks, 29)):
+        reference.check("cutmix", f"{name}-images", images)
+        found = cutmix.propagated(labels, tables(planes_of), given, more_than)
+        reference.check("cutmix", f"{name}-labels", found @ bits)

@@ -12,7 +12,7 @@ from bench.base.errors import RequestError
 from bench.cli.results import benefit as verb
 from bench.kinds.common.batch import Batch
 from bench.kinds.consistency.scores import RECONSTRUCTION
-from bench.report import benefit
+from bench.report import benefit, plots
 from bench.report import compare as comparison
 from bench.report.benefit import CONSISTENCY, TASK, benefits, claim
 from bench.results.runs import Run
@@ -105,6 +105,48 @@ def test_the_verb(results, capsys):
     assert "grayscale" in shown and "inconsistent" in shown and RECONSTRUCTION in shown
     verb(Context(), track="sample", as_json=True, results=None)
     assert len(json.loads(capsys.readouterr().out)["benefits"]) == 3
+
+
+def test_a_floor_is_no_training_without_augmentation(results):
+    before = benefits(results, "sample")
+    trained(results, "floor-prior-s2", 5.0)
+    assert benefits(results, "sample") == before
+
+
+@pytest.mark.parametrize("about", [TASK, CONSISTENCY])
+def test_gains_are_drawn_over_consistency(results, about):
+    figure = plots.draw("benefit", about, results)
+    (axes,) = figure.axes
+    points = {
+        tuple(line.get_xydata()[0].tolist())
+        for line in axes.get_lines()
+        if len(line.get_xydata()) == 1
+    }
+    rows = [row for row in benefits(results, "sample") if row.ratio is not None]
+    assert points == {(row.ratio, row.gain) for row in rows}
+    names = [text.get_text() for text in axes.texts]
+    assert names == ["contrast 0.4", "grayscale 1"]
+    segments = sorted(
+        tuple(segment.ravel().tolist())
+        for collection in axes.collections
+        for segment in collection.get_segments()
+    )
+    expected = [(row.ratio, row.low, row.ratio, row.high) for row in rows]
+    expected += [(row.ratio_low, row.gain, row.ratio_high, row.gain) for row in rows]
+    assert np.allclose(segments, sorted(expected))
+    _, labels = axes.get_legend_handles_labels()
+    assert labels == ["consistent", "inconsistent"]
+    limits = [line.get_xdata() for line in axes.get_lines() if line.get_linestyle() == "--"]
+    assert limits == [[1.1, 1.1]]
+    assert "1 of 3 not measured" in axes.get_title("left")
+    assert RECONSTRUCTION.split(":", maxsplit=1)[0] in axes.get_legend().get_title().get_text()
+
+
+def test_a_figure_of_what_was_not_measured_is_refused(tmp_path):
+    trained(tmp_path, "none-s2", 2.0)
+    trained(tmp_path, "grayscale-s2", 4.0, augmentation="grayscale", strength=1)
+    with pytest.raises(RequestError, match="no augmentation that was trained with has a score"):
+        plots.draw("benefit", CONSISTENCY, tmp_path)
 
 
 def test_nothing_to_compare_with(tmp_path):

@@ -249,6 +249,10 @@ def test_a_picture_that_was_changed_is_refused(pictured):
         ("labels", "rsscn7", {}, "no entry was trained on subsets"),
         ("labels", "rsscn7.good", {}, "labels shows entries of a task"),
         ("map", "rsscn7.good", {}, "has no pictures"),
+        ("noise", "rsscn7", {}, "nothing was trained by maps with errors"),
+        ("noise", "rsscn7.good", {}, "noise shows entries of a task"),
+        ("benefit", "rsscn7", {}, "benefit shows the tasks augmentation-consistency and"),
+        ("benefit", "augmentation-consistency", {}, "with and without augmentation"),
     ],
 )
 def test_what_can_not_be_drawn_is_said(results, kind, about, options, said):
@@ -258,7 +262,8 @@ def test_what_can_not_be_drawn_is_said(results, kind, about, options, said):
 
 
 def test_every_kind_is_tried_here():
-    assert plots.kinds() == ["confusion", "curves", "forest", "labels", "map", "rd"]
+    tried = ["benefit", "confusion", "curves", "forest", "labels", "map", "noise", "rd"]
+    assert plots.kinds() == tried
 
 
 @pytest.mark.parametrize("name", ["figure.png", "figure.svg", "figure.pdf", "FIGURE.PNG"])

@@ -4,9 +4,10 @@ Source: the report behind B. Büyüktaş et al., Transformer-based Federated Lea
 Remote Sensing Image Classification, IGARSS 2024, arXiv:2405.15405.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.data.reben import reben
+from bench.data.reben import client_lists, reben
 from bench.data.reben.dataset import Reben
 from bench.data.reben.metadata import Metadata
 from bench.data.reben.patches import season_and_tile
@@ -33,6 +34,16 @@ class Federated(Reben):
         """
         return patches(self.metadata, split)
 
+    def client_lists(
+        self, scenario: int, samples: Sequence[str]
+    ) -> dict[str, client_lists.ClientList]:
+        """Which of some samples the clients of published lists hold; see `client_lists.read`.
+
+        Lists name patches of BigEarthNet v1.0, which the metadata knows.
+        """
+        names = self.metadata.texts("s2v1_name", samples)
+        return client_lists.read(self.root, scenario, names)
+
 
 def patches(metadata: Metadata, split: str) -> list[str]:
     """The patches of seven countries in a split: in ``train`` of all seasons, else of summer.
@@ -54,7 +65,11 @@ def open_dataset(root: Path) -> Federated:
 
 
 def write_sample(root: Path) -> None:
-    """Write simulated patches of seven regions, more of each than `reben` simulates."""
+    """Write simulated patches of seven regions, more of each than `reben` simulates, and lists.
+
+    These name the patches of the validation split too, as the published ones, which were made for
+    another split.
+    """
     from bench.data.reben import simulate as simulated
     from bench.data.simulate.regions import REGIONS
 
@@ -65,6 +80,13 @@ def write_sample(root: Path) -> None:
         if patch.split == "train" or season_and_tile(patch.patch_id)[0] == "summer"
     ]
     simulated.write(root, planned=planned)
+    listed = [
+        client_lists.Patch(
+            patch.s2v1_name, patch.region.name, patch.day.month, patch.split == "test"
+        )
+        for patch in planned
+    ]
+    client_lists.write(root, listed)
 
 
 prepare, verify = reben.prepare, reben.verify

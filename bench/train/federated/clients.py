@@ -1,13 +1,15 @@
-"""Who holds which training samples, from metadata alone."""
+"""Who holds which training samples, from metadata alone or by lists."""
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.base.errors import RequestError
+from bench.base.errors import BenchError, RequestError
+from bench.data import Dataset
 from bench.spec.entry import Held
 from bench.spec.recipe import Federated
 
@@ -29,11 +31,72 @@ class Client:
         name: such as ``Finland``, ``Finland summer`` or ``random 3``.
         number: its place among the clients, from 0; part of what its random numbers depend on.
         samples: int64, the indices of its samples in the training split, rising.
+        left_out: how many more its list names, which aren't in that split.
     """
 
     name: str
     number: int
     samples: Indices
+    left_out: int = 0
+
+
+class ClientList(Protocol):
+    """What a list says a client holds; see `bench.data.reben.client_lists.ClientList`."""
+
+    @property
+    def rows(self) -> Indices:
+        """Which of the asked samples it holds, rising."""
+        ...
+
+    @property
+    def left_out(self) -> int:
+        """How many other names the list has."""
+        ...
+
+
+class WithLists(Protocol):
+    """A dataset that knows published lists of what clients hold."""
+
+    def client_lists(self, scenario: int, samples: Sequence[str]) -> Mapping[str, ClientList]:
+        """The list of each client by its name."""
+        ...
+
+
+def divided(
+    dataset: Dataset, training: Sequence[str], recipe: Federated, seed: int
+) -> list[Client]:
+    """The clients of a recipe, those that hold nothing last.
+
+    Args:
+        dataset: that says where samples are from, or has lists.
+        training: the ids of the training split.
+        recipe: scenario and number of clients.
+        seed: of what is drawn at random.
+
+    Raises:
+        RequestError: the dataset has no lists; or see `partition`.
+        BenchError: a list can't be read, or none has a sample of the training split.
+    """
+    if not recipe.scenario.startswith("lists"):
+        return partition(dataset.attributes(training), recipe, seed)
+    if not hasattr(dataset, "client_lists"):
+        raise RequestError(
+            f"scenario {recipe.scenario} needs lists of what clients hold, which the dataset "
+            "hasn't",
+            "choose ds1, ds2, ds3 or pooled",
+        )
+    scenario = int(recipe.scenario.removeprefix("lists"))
+    lists = cast(WithLists, dataset).client_lists(scenario, training)
+    if not any(len(one.rows) for one in lists.values()):
+        raise BenchError(
+            f"none of the {len(lists)} lists of scenario {scenario} names a sample of the training "
+            "split",
+            "are they those of BigEarthNet v1.0?",
+        )
+    ordered = sorted(lists.items(), key=lambda item: not len(item[1].rows))
+    return [
+        Client(name, number, one.rows, one.left_out) for number, (name, one) in enumerate(ordered)
+    ]
 
 
 def partition(
@@ -122,4 +185,4 @@ def held(client: Client, labels: NDArray[np.uint8]) -> Held:
         labels: [N, classes] of all training samples, not 0 where a class occurs.
     """
     classes = int(labels[client.samples].any(axis=0).sum())
-    return Held(samples=len(client.samples), classes=classes)
+    return Held(samples=len(client.samples), classes=classes, left_out=client.left_out)

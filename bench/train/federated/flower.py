@@ -53,7 +53,7 @@ from bench.spec.recipe import Federated
 from bench.spec.task import Task
 from bench.train.card import card
 from bench.train.federated import rounds, training
-from bench.train.federated.clients import Client, held, partition
+from bench.train.federated.clients import Client, divided, held
 from bench.train.federated.steps import FederatedSetup, State, Update, client_step, snapshot
 from bench.train.folder import WorkFolder
 from bench.train.loop import Progress
@@ -165,7 +165,14 @@ def introduced(grid: Grid, expected: int) -> dict[int, tuple[Client, Held]]:
         about: Any = reply.content["client"]
         samples = np.arange(int(about["samples"]))
         client = Client(str(about["name"]), int(about["number"]), samples)
-        found[node] = client, Held(samples=len(samples), classes=int(about["classes"]))
+        found[node] = (
+            client,
+            Held(
+                samples=len(samples),
+                classes=int(about["classes"]),
+                left_out=int(about.get("left_out", 0)),
+            ),
+        )
     known = sorted(found, key=lambda node: found[node][0].number)
     names = [found[node][0].name for node in known]
     if len(set(names)) < len(names):
@@ -243,7 +250,8 @@ def _all_clients(
         return kind.load(dataset, pipeline, [samples[row] for row in rows])
 
     labels = dataset.multilabels(samples)
-    clients = partition(dataset.attributes(samples), recipe, seed)
+    everyone = divided(dataset, samples, recipe, seed)
+    clients = [client for client in everyone if len(client.samples)]
     return replace(setup, read=read), clients, [held(client, labels) for client in clients]
 
 

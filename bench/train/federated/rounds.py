@@ -143,6 +143,7 @@ def learn(
             if tally.losses:
                 raise
             raise _nobody(turn, tally) from error
+        averaging = time.perf_counter() - begun - tally.waited
         passes = recipe.local_epochs * sum(len(client.samples) for client in clients)
         sent = sum(tensor.nbytes for tensor in state.values())
         weights.save_tensors(state, weights_after(folder, turn + 1))
@@ -153,6 +154,7 @@ def learn(
                 loss=sum(tally.losses) / len(tally.losses),
                 seconds=time.perf_counter() - begun,
                 slowest=tally.slowest,
+                averaging=averaging,
                 macs=cost[contrasted] * passes,
                 bytes_down=sent * len(clients),
                 bytes_up=sent * tally.heard,
@@ -173,6 +175,7 @@ class Tally:
         losses: of those that were.
         heard: how many sent weights, usable or not.
         slowest: seconds of the client that took longest.
+        waited: seconds until answers came, all together.
     """
 
     state: State
@@ -180,10 +183,11 @@ class Tally:
     losses: list[float] = field(default_factory=list)
     heard: int = 0
     slowest: float = 0.0
+    waited: float = 0.0
 
     def usable(self, answers: Iterable[Update | Failure]) -> Iterator[Update]:
         """The answers that can be averaged, one at a time."""
-        for answer in answers:
+        for answer in self._timed(answers):
             if isinstance(answer, Failure):
                 self.left_out[answer.client] = answer.reason
                 continue
@@ -193,6 +197,16 @@ class Tally:
                 self.left_out[answer.client] = why
                 continue
             self.losses.append(answer.loss)
+            yield answer
+
+    def _timed(self, answers: Iterable[Update | Failure]) -> Iterator[Update | Failure]:
+        waiting = iter(answers)
+        while True:
+            begun = time.perf_counter()
+            answer = next(waiting, None)
+            self.waited += time.perf_counter() - begun
+            if answer is None:
+                return
             yield answer
 
 

@@ -20,7 +20,7 @@ from bench.spec.recipe import Federated
 from bench.spec.task import Task
 from bench.train.context import TrainingContext, settings
 from bench.train.federated import rounds
-from bench.train.federated.clients import held, partition
+from bench.train.federated.clients import divided, held
 from bench.train.federated.steps import FederatedSetup, State, snapshot
 from bench.train.folder import WEIGHTS
 from bench.train.loader import Read
@@ -108,12 +108,13 @@ def follow(
     Returns:
         What happened, and the weights of `bench.models.rounds.Rounds`.
     """
-    clients = partition(dataset.attributes(training), setup.recipe, setup.seed)
+    everyone = divided(dataset, training, setup.recipe, setup.seed)
+    clients = [client for client in everyone if len(client.samples)]
     labels = cast(Labelled, dataset).multilabels(training)
     start = snapshot(setup.network)
     ask = rounds.in_process(setup, clients, folder)
     done = rounds.learn(setup, clients, start, ask, folder, progress)
-    known = {client.name: held(client, labels) for client in clients}
+    known = {client.name: held(client, labels) for client in everyone}
     return concluded(known, done, folder, setup.network)
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.base.errors import RequestError
-from bench.train.federated.clients import held, partition
-from tests.train.federated.tiny import recipe
+from bench.base.errors import BenchError, RequestError
+from bench.data.reben.client_lists import ClientList
+from bench.train.federated import training
+from bench.train.federated.clients import divided, held, partition
+from tests.train.federated.tiny import CLASSES, SAMPLES, recipe, setup
 
 PLACES = st.lists(
     st.tuples(st.sampled_from(["Austria", "Finland", "Serbia"]), st.sampled_from("sw")),
@@ -89,3 +91,60 @@ def test_what_a_client_holds():
     (client,) = parts([("Finland", "s")] * 3)
     holds = held(client, np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0]], np.uint8))
     assert (holds.samples, holds.classes) == (3, 1)
+
+
+class Listed:
+    """A dataset with lists: two clients of whose samples some are there, and one without any."""
+
+    def __init__(self, *rows):
+        self.lists = {
+            name: ClientList(np.array(held, np.int64), left_out)
+            for name, held, left_out in zip("abc", rows, (2, 3, 0), strict=True)
+        }
+
+    def client_lists(self, scenario, samples):
+        return self.lists if scenario == 2 else {}
+
+
+def test_lists_say_who_holds_what_and_who_holds_nothing_comes_last():
+    asked = recipe(scenario="lists2")
+    found = divided(Listed([0, 2], [], [1]), ["x", "y", "z"], asked, 0)
+    assert [(c.name, c.number, c.samples.tolist(), c.left_out) for c in found] == [
+        ("a", 0, [0, 2], 2),
+        ("c", 1, [1], 0),
+        ("b", 2, [], 3),
+    ]
+    labels = np.array([[1, 0], [1, 1], [0, 0]], np.uint8)
+    assert held(found[0], labels).model_dump() == {"samples": 2, "classes": 1, "left_out": 2}
+    assert held(found[1], labels).model_dump() == {"samples": 1, "classes": 2}
+    assert held(found[2], labels).samples == 0
+
+
+def test_lists_that_hold_nothing_or_are_not_known_are_refused():
+    asked = recipe(scenario="lists2")
+    with pytest.raises(BenchError, match="none of the 3 lists"):
+        divided(Listed([], [], []), ["x"], asked, 0)
+    with pytest.raises(RequestError, match="needs lists"):
+        divided(object(), ["x"], asked, 0)
+    with pytest.raises(ValueError, match="clients of its lists"):
+        recipe(scenario="lists1", clients=3)
+
+
+def test_a_client_without_samples_is_recorded_and_takes_no_part(tmp_path):
+    class Dataset(Listed):
+        def multilabels(self, samples):
+            return np.ones((len(samples), CLASSES), np.uint8)
+
+    dataset = Dataset(range(10), [], range(12, 20))
+    samples = [f"s{row}" for row in range(SAMPLES)]
+    made = setup(scenario="lists2", rounds=1)
+    federation, _ = training.follow(made, dataset, samples, tmp_path, lambda *news: None)
+    assert {name: one.samples for name, one in federation.clients.items()} == {
+        "a": 10,
+        "c": 8,
+        "b": 0,
+    }
+    assert federation.clients["b"].left_out == 3
+    (only,) = federation.rounds
+    assert (only.clients, only.left_out) == (2, {})
+    assert only.bytes_down == only.bytes_up

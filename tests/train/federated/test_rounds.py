@@ -1,5 +1,6 @@
 """Many rounds: resumed to the bit, and going on without clients that fail."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -153,3 +154,17 @@ def test_an_update_knows_nothing_of_time(tmp_path):
     (update, *_) = rounds.in_process(setup(), CLIENTS, tmp_path)(0, snapshot(setup().network))
     assert isinstance(update, Update)
     assert update.seconds > 0
+
+
+def test_the_time_of_averaging_is_without_that_of_clients(tmp_path):
+    made = setup(rounds=1)
+    asked = rounds.in_process(made, CLIENTS, tmp_path)
+
+    def slow(turn, state):
+        for answer in asked(turn, state):
+            time.sleep(0.2)
+            yield answer
+
+    (found,) = learnt(tmp_path, made, ask=slow)
+    assert found.seconds > 0.6
+    assert 0 < found.averaging < found.seconds - 0.6
