@@ -31,6 +31,8 @@ class UTAE(nn.Module):
         heads: of the temporal attention.
         dim: of its tokens.
         keys: of its keys.
+        step: days that count as one in the position of a date: 1 on PASTIS; where dates are evenly
+            apart and numbered, as in EOekoLand, what lies between two of them.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class UTAE(nn.Module):
         heads: int = 16,
         dim: int = 256,
         keys: int = 4,
+        step: int = 1,
     ) -> None:
         super().__init__()
+        self.step = step
         down, up = (64, 64, 64, 128), (32, 32, 64, 128)
         self.enter = _convolutions((in_channels, down[0], down[0]), _grouped)
         self.down = nn.ModuleList(map(_Down, down[:-1], down[1:]))
@@ -60,7 +64,7 @@ class UTAE(nn.Module):
         for block in self.down:
             features.append(block(features[-1]))
         features = [level.unflatten(0, dates) for level in features]
-        found, weights = self.attention(features.pop(), days[..., 0])
+        found, weights = self.attention(features.pop(), days[..., 0] / self.step)
         for block in self.up:
             found = block(found, _averaged(features.pop(), weights))
         logits: torch.Tensor = self.leave(found)
