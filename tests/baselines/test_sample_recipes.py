@@ -50,6 +50,8 @@ def few(tmp_path_factory):
         ("eoekoland-crop-mapping", "utae"),
         ("eoekoland-crop-mapping", "tempcnn"),
         ("magicbathy-bathymetry-agia-napa", "unet-s2-norm"),
+        ("magicbathy-seabed-agia-napa", "unet-published"),
+        ("magicbathy-seabed-agia-napa", "segformer-b5"),
     ],
 )
 def test_a_baseline_learns_from_the_sample_track(few, tmp_path, task, model):
