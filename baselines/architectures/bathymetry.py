@@ -9,6 +9,8 @@ from torch.nn.functional import interpolate, pad
 from bench.base.errors import BenchError
 from bench.kinds.common.batch import Batch
 
+_MIRRORED = 32
+
 
 class MagicBathyUNet(nn.Module):
     """Images float32 [N, in_channels, size, size] in [0, 1] -> depths [N, outputs, size, size].
@@ -17,6 +19,9 @@ class MagicBathyUNet(nn.Module):
     arXiv:2405.15477; 1,925,601 parameters for 3 channels and 1 output, in the order of the
     published checkpoints. Images are clipped to [0, 1], as in the published training.
 
+    The published test mirrors 32 px around each image and cuts them off the result, and doesn't
+    clip: with ``released`` that is what evaluation does, and training is as before.
+
     Args:
         in_channels: channels of an image.
         outputs: channels of the result.
@@ -24,18 +29,28 @@ class MagicBathyUNet(nn.Module):
         scale: what the last layer's output is multiplied by. The published network learns depths
             divided by the deepest of its area; with that depth in metres as the scale it returns
             metres and learns the same.
+        released: evaluate as the released code does.
 
     Raises:
         ValueError: ``size`` is too small, or ``scale`` isn't positive.
     """
 
-    def __init__(self, in_channels: int, outputs: int, size: int, scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        size: int,
+        scale: float = 1.0,
+        released: bool = False,
+    ) -> None:
         super().__init__()
         if size < 8:
             raise ValueError(f"three levels of pooling need images of 8 px, not {size}")
+        if released and size <= _MIRRORED:
+            raise ValueError(f"{_MIRRORED} px can't be mirrored around images of {size} px")
         if not scale > 0:
             raise ValueError(f"the scale is a positive depth, not {scale}")
-        self.scale = scale
+        self.scale, self.released = scale, released
         widths = (32, 64, 128, 256)
         self.down = nn.ModuleList(map(_block, (in_channels, *widths[:-1]), widths))
         self.pool = nn.MaxPool2d(2)
@@ -52,7 +67,12 @@ class MagicBathyUNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The depth of every pixel in units of ``1 / scale``."""
-        features = images.clamp(0, 1)
+        if self.training or not self.released:
+            return self._depths(images.clamp(0, 1))
+        depths = self._depths(pad(images, (_MIRRORED,) * 4, mode="reflect"))
+        return depths[:, :, _MIRRORED:-_MIRRORED, _MIRRORED:-_MIRRORED]
+
+    def _depths(self, features: torch.Tensor) -> torch.Tensor:
         kept: list[torch.Tensor] = []
         for block in self.down:
             features = block(self.pool(kept[-1]) if kept else features)

@@ -20,16 +20,42 @@ FEED_FORWARD = 8
 BLOCKS = 5
 HIDDEN = 1024
 
-REFLECTANCE = 0.18
-"""What an untrained network answers."""
-
 _PIXELS = 512
 
 
 class HyCoT(LearnedCodec):
-    """One network per compression ratio with ``ceil(channels / ratio)`` latents per pixel."""
+    """One network per compression ratio with ``ceil(channels / ratio)`` latents per pixel.
+
+    Args:
+        reflectance: what an untrained decoder answers; 0 for torch's own start, around 0.5, as the
+            released code has it.
+        in_channels, outputs, size, rates, bits: as `LearnedCodec`.
+
+    Raises:
+        ValueError: ``reflectance`` isn't below 1; or as `LearnedCodec`.
+    """
 
     codec = "hycot"
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int | None = None,
+        size: int | None = None,
+        rates: str = "4 8 16 32",
+        bits: str = "8",
+        reflectance: float = 0.0,
+    ) -> None:
+        if not 0 <= reflectance < 1:
+            raise ValueError(f"a reflectance is from 0 to below 1, not {reflectance}")
+        super().__init__(in_channels, outputs, size, rates, bits)
+        if reflectance:
+            # With a bias around zero all images start at 0.5. The first steps darken them through
+            # the latents too, whose sigmoids saturate, and short trainings stay at the mean
+            # spectrum.
+            for network in self.networks.values():
+                bias = network.get_parameter("decoder.network.2.bias")
+                nn.init.constant_(bias, math.log(reflectance / (1 - reflectance)))
 
     @staticmethod
     def network(channels: int, rate: int) -> Network:
@@ -37,9 +63,6 @@ class HyCoT(LearnedCodec):
         length = -(-channels // rate)
         encoder = nn.Sequential(Spectrum(channels), *_two_layers(DIM, length))
         decoder = nn.Sequential(*_two_layers(length, channels))
-        # With a bias around zero all images start at 0.5. The first steps darken them through the
-        # latents too, whose sigmoids saturate, and the network stays at the mean spectrum.
-        nn.init.constant_(decoder[2].bias, math.log(REFLECTANCE / (1 - REFLECTANCE)))
         return Network(
             Pixelwise(encoder, _PIXELS), Pixelwise(decoder, _PIXELS), (length,), 1, bounded=True
         )

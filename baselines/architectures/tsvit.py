@@ -106,6 +106,31 @@ def dated(days: torch.Tensor, lookup: nn.Linear) -> torch.Tensor:
     return (lookup.weight.T[days] + lookup.bias)[:, None]
 
 
+def counted_days(days: torch.Tensor) -> torch.Tensor:
+    """Days of the year from 0, int64, as the released loader of TSViT numbers them.
+
+    It counts from 1 and passes the number on as a fraction of 365.0001 days in float32. The way
+    back rounds down, so that 18 days, the 13th among them, get the number of the day before.
+    """
+    fraction = (days + 1).to(torch.float32) / 365.0001
+    return (fraction * 365.0001).to(torch.int64).clamp(max=DAYS - 1)
+
+
+def filled(
+    pixels: torch.Tensor, days: torch.Tensor, dates: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A series [N, T, ...] and its days of the year [N, T] brought to a number of dates.
+
+    As the released loader of TSViT does it: images of zeros on day 0 fill it up; of more dates
+    the first ones of the year stay.
+    """
+    if (lacking := dates - pixels.shape[1]) >= 0:
+        return pad(pixels, (0, 0) * 3 + (0, lacking)), pad(days, (0, lacking))
+    order = days.argsort(dim=1, stable=True)[:, :dates]
+    rows = torch.arange(len(pixels), device=pixels.device)[:, None]
+    return pixels[rows, order], days.gather(1, order)
+
+
 class Spatial(nn.Module):
     """From class tokens to logits: a transformer over the places of each class, then pixels.
 
@@ -170,9 +195,11 @@ class TSViT(nn.Module):
         window: pixels of a side that are seen at once, 24 on PASTIS24.
         patch: pixels of a side of a token.
         dim, temporal_depth, spatial_depth, heads, dim_head: of the transformers.
-        padded: the released loader fills series up to so many dates with images of zeros on the
-            first day of the year, which attention sees; 0 for the dates there are.
+        padded: the released loader fills series up to so many dates with images of zeros on day
+            0, which attention sees, and leaves out what comes after so many dates of the year; 0
+            for the dates there are.
         in_rows: see `Spatial`; as released.
+        counted: number the days of the year as the released loader does, see `counted_days`.
 
     Raises:
         ValueError: patches don't fill a window.
@@ -192,10 +219,11 @@ class TSViT(nn.Module):
         dim_head: int = 32,
         padded: int = 0,
         in_rows: bool = False,
+        counted: bool = False,
     ) -> None:
         super().__init__()
         check_window(window, patch)
-        self.window, self.padded = window, padded
+        self.window, self.padded, self.counted = window, padded, counted
         self.embedding = Embedding(in_channels, patch, dim)
         self.dates = nn.Linear(DAYS, dim)
         self.classes = nn.Parameter(torch.randn(1, outputs, dim))
@@ -208,10 +236,10 @@ class TSViT(nn.Module):
 
     def _logits(self, series: Series) -> torch.Tensor:
         ((pixels, days),) = series.values()
-        if (lacking := self.padded - pixels.shape[1]) > 0:
-            pixels = pad(pixels, (0, 0) * 3 + (0, lacking))
-            days = pad(days, (0, 0, 0, lacking))
-        tokens = self.embedding(pixels) + dated(days[..., 1], self.dates)
+        of_year = counted_days(days[..., 1]) if self.counted else days[..., 1]
+        if self.padded:
+            pixels, of_year = filled(pixels, of_year, self.padded)
+        tokens = self.embedding(pixels) + dated(of_year, self.dates)
         count, places, *_ = tokens.shape
         tokens = tokens.flatten(0, 1)
         tokens = torch.cat([self.classes.expand(len(tokens), -1, -1), tokens], dim=1)

@@ -1,16 +1,27 @@
-"""TSViT over several sensors, fused between their temporal encoders.
+"""TSViT over several sensors, fused before, in or between their temporal encoders.
 
 F. Follath, D. Mickisch, J. Hemmerling, S. Erasmi, M. Schwieder, B. Demir: Multi-Modal Vision
 Transformers for Crop Mapping from Satellite Image Time Series. IGARSS 2024, arXiv:2406.16513; the
 steps are those of https://github.com/theresamisu/Masterthesis. Early Fusion is `tsvit.TSViT`.
+Modality Token Concatenation and Channel Encoding are the two other fusions of that thesis.
 """
 
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from .series import Series, aligned, by_window
-from .tsvit import DAYS, Attention, Embedding, Layer, Spatial, check_window, dated, feed_forward
+from .series import Series, aligned, by_window, early
+from .tsvit import (
+    DAYS,
+    Attention,
+    Embedding,
+    Encoder,
+    Layer,
+    Spatial,
+    check_window,
+    dated,
+    feed_forward,
+)
 
 
 class _Fusion(nn.Module):
@@ -42,11 +53,7 @@ class _Fusion(nn.Module):
     ) -> None:
         super().__init__()
         check_window(window, patch)
-        widths = [int(part) for part in channels.split()]
-        if sum(widths) != in_channels or len(widths) < 2:
-            raise ValueError(
-                f"channels {channels!r} aren't two or more series of {in_channels} bands together"
-            )
+        widths = _widths(channels, in_channels)
         self.window = window
         self.embeddings = nn.ModuleList(Embedding(width, patch, dim) for width in widths)
         self.dates = nn.Linear(DAYS, dim)
@@ -188,3 +195,134 @@ class CrossAttentionFusion(_Fusion):
             tokens = layer(tokens, classes if index + 1 == len(self.layers) else None)
         ends = torch.stack([self.norm(own[:, :classes]) for own in tokens])
         return self._maps(count, ends.mean(dim=0))
+
+
+class TokenConcatenation(nn.Module):
+    """Modality Token Concatenation: the dates of all series are tokens of one temporal encoder.
+
+    Each series has an embedding of its own and may have dates of its own; class tokens, the
+    embedding of days and the encoders are shared.
+
+    Args:
+        in_channels, outputs, size, channels, window, patch, dim, spatial_depth, heads, dim_head:
+            as `SynchronizedFusion`.
+        temporal_depth: layers of the temporal encoder.
+
+    Raises:
+        ValueError: the channels aren't those of the contract, or patches don't fill a window.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        size: int | None,  # noqa: ARG002
+        channels: str,
+        window: int = 24,
+        patch: int = 2,
+        dim: int = 128,
+        temporal_depth: int = 6,
+        spatial_depth: int = 2,
+        heads: int = 4,
+        dim_head: int = 64,
+    ) -> None:
+        super().__init__()
+        check_window(window, patch)
+        self.window = window
+        self.embeddings = nn.ModuleList(
+            Embedding(width, patch, dim) for width in _widths(channels, in_channels)
+        )
+        self.dates = nn.Linear(DAYS, dim)
+        self.classes = nn.Parameter(torch.randn(1, outputs, dim))
+        self.temporal = Encoder(dim, temporal_depth, heads, dim_head)
+        self.spatial = Spatial(window, patch, dim, spatial_depth, heads, dim_head, in_rows=False)
+
+    def forward(self, series: Series) -> torch.Tensor:
+        """Logits of every pixel."""
+        return by_window(self._logits, series, self.window)
+
+    def _logits(self, series: Series) -> torch.Tensor:
+        tokens = [
+            (embedding(pixels) + dated(days[..., 1], self.dates)).flatten(0, 1)
+            for (pixels, days), embedding in zip(series.values(), self.embeddings, strict=True)
+        ]
+        classes = self.classes.expand(len(tokens[0]), -1, -1)
+        found = self.temporal(torch.cat([classes, *tokens], dim=1), keep=self.classes.shape[1])
+        count = len(next(iter(series.values()))[0])
+        logits: torch.Tensor = self.spatial(found.unflatten(0, (count, -1)))
+        return logits
+
+
+class ChannelEncoding(nn.Module):
+    """Channel Encoding: an encoder over the bands of each place and date, before that over dates.
+
+    One embedding serves all bands; to each a learned position is added. The tokens of a date after
+    the encoder of bands are averaged, and TSViT sees them as those of one series. The series are
+    brought to the dates of the first one.
+
+    Args:
+        in_channels: channels of all series together.
+        outputs: classes, with a token each.
+        size: of the contract; the windows decide here.
+        window, patch: pixels of a side of what is seen at once, and of a token.
+        dim, channel_depth, temporal_depth, spatial_depth, heads, dim_head: of the transformers.
+
+    Raises:
+        ValueError: patches don't fill a window.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        size: int | None,  # noqa: ARG002
+        window: int = 24,
+        patch: int = 2,
+        dim: int = 128,
+        channel_depth: int = 4,
+        temporal_depth: int = 6,
+        spatial_depth: int = 2,
+        heads: int = 4,
+        dim_head: int = 64,
+    ) -> None:
+        super().__init__()
+        check_window(window, patch)
+        self.window = window
+        self.embedding = Embedding(1, patch, dim)
+        self.bands = nn.Parameter(torch.randn(1, in_channels, dim))
+        self.channel = Encoder(dim, channel_depth, heads, dim_head)
+        self.dates = nn.Linear(DAYS, dim)
+        self.classes = nn.Parameter(torch.randn(1, outputs, dim))
+        self.temporal = Encoder(dim, temporal_depth, heads, dim_head)
+        self.spatial = Spatial(window, patch, dim, spatial_depth, heads, dim_head, in_rows=False)
+
+    def forward(self, series: Series) -> torch.Tensor:
+        """Logits of every pixel."""
+        return by_window(self._logits, {"": early(series)}, self.window)
+
+    def _logits(self, series: Series) -> torch.Tensor:
+        ((pixels, days),) = series.values()
+        count, dates, channels = pixels.shape[:3]
+        # Every band of every date is an image of its own: [N, T * C, 1, H, W].
+        each = self.embedding(pixels.flatten(1, 2)[:, :, None]).unflatten(2, (dates, channels))
+        encoded = self.channel(each.flatten(0, 2) + self.bands).mean(dim=1)
+        tokens = encoded.unflatten(0, (count, -1, dates)) + dated(days[..., 1], self.dates)
+        tokens = tokens.flatten(0, 1)
+        tokens = torch.cat([self.classes.expand(len(tokens), -1, -1), tokens], dim=1)
+        found = self.temporal(tokens, keep=self.classes.shape[1])
+        logits: torch.Tensor = self.spatial(found.unflatten(0, (count, -1)))
+        return logits
+
+
+def _widths(channels: str, in_channels: int) -> list[int]:
+    """The channels of each series.
+
+    Raises:
+        ValueError: they aren't those of the contract, or of less than two series.
+    """
+    widths = [int(part) for part in channels.split()]
+    if sum(widths) != in_channels or len(widths) < 2:
+        raise ValueError(
+            f"channels {channels!r} aren't two or more series of {in_channels} bands together"
+        )
+    return widths

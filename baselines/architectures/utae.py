@@ -31,6 +31,9 @@ class UTAE(nn.Module):
         heads: of the temporal attention.
         dim: of its tokens.
         keys: of its keys.
+        step: days that count as one in the position of a date: 1 on PASTIS; where dates are evenly
+            apart and numbered, as in EOekoLand, what lies between two of them.
+        period: base of the wave lengths of positions.
     """
 
     def __init__(
@@ -41,12 +44,15 @@ class UTAE(nn.Module):
         heads: int = 16,
         dim: int = 256,
         keys: int = 4,
+        step: int = 1,
+        period: float = _PERIOD,
     ) -> None:
         super().__init__()
+        self.step = step
         down, up = (64, 64, 64, 128), (32, 32, 64, 128)
         self.enter = _convolutions((in_channels, down[0], down[0]), _grouped)
         self.down = nn.ModuleList(map(_Down, down[:-1], down[1:]))
-        self.attention = TemporalAttention(down[-1], heads, dim, keys)
+        self.attention = TemporalAttention(down[-1], heads, dim, keys, period)
         self.up = nn.ModuleList(
             _Up(up[i], up[i - 1], down[i - 1]) for i in range(len(up) - 1, 0, -1)
         )
@@ -60,7 +66,7 @@ class UTAE(nn.Module):
         for block in self.down:
             features.append(block(features[-1]))
         features = [level.unflatten(0, dates) for level in features]
-        found, weights = self.attention(features.pop(), days[..., 0])
+        found, weights = self.attention(features.pop(), days[..., 0] / self.step)
         for block in self.up:
             found = block(found, _averaged(features.pop(), weights))
         logits: torch.Tensor = self.leave(found)
@@ -75,10 +81,12 @@ class TemporalAttention(nn.Module):
 
     Args:
         channels: in and out.
-        heads, dim, keys: as in `UTAE`.
+        heads, dim, keys, period: as in `UTAE`.
     """
 
-    def __init__(self, channels: int, heads: int, dim: int, keys: int) -> None:
+    def __init__(
+        self, channels: int, heads: int, dim: int, keys: int, period: float = _PERIOD
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.norm_in = nn.GroupNorm(heads, channels)
@@ -90,7 +98,7 @@ class TemporalAttention(nn.Module):
         self.narrow = nn.Sequential(nn.Linear(dim, channels), nn.BatchNorm1d(channels), nn.ReLU())
         self.norm_out = nn.GroupNorm(heads, channels)
         step = torch.arange(dim // heads) // 2
-        self.register_buffer("periods", _PERIOD ** (2 * step / (dim // heads)), persistent=False)
+        self.register_buffer("periods", period ** (2 * step / (dim // heads)), persistent=False)
 
     def forward(
         self, features: torch.Tensor, days: torch.Tensor

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from bench.base import bounded_toml, plugins
 from bench.base.errors import RequestError, unknown
@@ -58,6 +58,19 @@ class Dataset(Protocol):
 
     def attributes(self, samples: Sequence[str]) -> dict[str, list[str]]:
         """What samples can be grouped by (country, season, ...), one value per sample."""
+        ...
+
+
+@runtime_checkable
+class Measured(Dataset, Protocol):
+    """A dataset whose own files say by what its bands are normalised."""
+
+    def moments(self, bands: Sequence[str]) -> tuple[dict[str, tuple[float, float]], str]:
+        """What is subtracted from each band and what it is divided by; and where that stands.
+
+        Raises:
+            BenchError: the files are missing or damaged.
+        """
         ...
 
 

@@ -228,6 +228,8 @@ def resolve(
         if not announced:
             report.say(f"official track: {root}")
     dataset = data.reader(task.dataset).open_dataset(root)
+    if isinstance(model, Entry) and model.input.unread:
+        model = with_constants(model, dataset)
     resolved = ResolvedRequest(task, track, root, dataset, device)
     if track == "official":
         partial = request.ids is not None or request.limit is not None
@@ -235,6 +237,24 @@ def resolve(
         if not announced:
             report.say(_HELD[resolved.checked].format(split=task.split))
     return resolved, model
+
+
+def with_constants(entry: Entry, dataset: Dataset) -> Entry:
+    """An entry whose contract has mean and standard deviation as the dataset's files say.
+
+    Raises:
+        RequestError: the dataset has no such files.
+        BenchError: they are missing or damaged.
+    """
+    if not isinstance(dataset, data.Measured):
+        raise RequestError(
+            f"entry {entry.name} wants the constants of files that lie with the data, and "
+            f"{entry.task} has none",
+            "state mean and std in its contract",
+        )
+    return entry.model_copy(
+        update={"input": entry.input.with_constants(*dataset.moments(entry.input.bands))}
+    )
 
 
 def _try(entry: Entry, task: Task, track: Track) -> None:

@@ -8,7 +8,7 @@ in the code published with MagicBathyNet (https://github.com/pagraf/MagicBathyNe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from bench.data import Dataset
 from bench.kinds.common import photographs, pictures, returned
 from bench.kinds.common.batch import Batch, grid, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
-from bench.kinds.common.kind import Kind, Metrics
+from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import SAMPLE, field, matrix
 from bench.metrics import depth as metrics
@@ -56,6 +56,19 @@ class Settings(BaseModel):
     side: Annotated[int, Field(ge=1, le=4096)]
 
 
+class Options(BaseModel):
+    """What a recipe may say of training.
+
+    Attributes:
+        resampling: ``nearest``: training images and their depths are brought to the compared grid
+            by the nearest pixel, whatever the contract says; ``contract``: as in the test.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    resampling: Literal["contract", "nearest"] = "contract"
+
+
 class Sounded(Dataset, Protocol):
     """A dataset that knows how deep the water is."""
 
@@ -68,6 +81,7 @@ class Depth(Kind[Sounded, Settings]):
     """The depth of the water at every pixel, in metres."""
 
     Settings = Settings
+    Options = Options
     interface = (
         "images float32 [N, channels, size, size] -> depths in metres float32 [N, 1, size, size], "
         "positive below the surface"
@@ -127,6 +141,28 @@ class Depth(Kind[Sounded, Settings]):
         """Images brought to the contract; true depths float32 [N, side, side], NaN for unknown."""
         depths = self._truth(dataset, samples, pipeline.contract.bands)
         return Batch(samples, images(dataset, pipeline, samples), depths)
+
+    def prepare(
+        self,
+        recipe: Recipe,
+        dataset: Sounded,
+        pipeline: InputPipeline,
+        samples: Sequence[str],
+        context: PreparationContext,
+    ) -> Prepared:
+        """Training samples as `load` gives them, or resampled by nearest if the recipe says so."""
+        if Options.model_validate(recipe.options).resampling == "contract":
+            return super().prepare(recipe, dataset, pipeline, samples, context)
+        contract = pipeline.contract.model_copy(update={"resampling": "nearest"})
+        nearest, side = InputPipeline(contract, self.task.bands), self.settings.side
+
+        def load(chosen: Sequence[str]) -> Batch:
+            import torch
+
+            depths = [_nearest(dataset.depth(name, contract.bands), side) for name in chosen]
+            return Batch(chosen, images(dataset, nearest, chosen), torch.stack(depths))
+
+        return Prepared(load, {})
 
     def strata(self, dataset: Sounded, samples: Sequence[str]) -> NDArray[np.float64]:
         """The mean of the known depths of each image in metres, [N]."""
@@ -342,6 +378,15 @@ def _on_grid(depth: NDArray[np.float32], side: int) -> torch.Tensor:
     stacked = torch.from_numpy(np.stack([np.where(known, depth, np.float32(0)), known]))
     values, share = _resized(stacked.float(), side, side).unbind()
     return values.masked_fill(share < _KNOWN, torch.nan)
+
+
+def _nearest(depth: NDArray[np.float32], side: int) -> torch.Tensor:
+    """Depths at the pixels of the compared grid, of the nearest pixel as for images."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    resized: torch.Tensor = interpolate(torch.from_numpy(depth)[None, None], size=(side, side))
+    return resized[0, 0]
 
 
 def _resized(values: torch.Tensor, height: int, width: int) -> torch.Tensor:

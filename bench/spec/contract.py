@@ -71,6 +71,8 @@ class InputContract(BaseModel):
             ``torch.nn.functional.interpolate``; bilinear and bicubic with ``align_corners=True``.
         fit: ``stretch`` brings both sides to ``size``; ``crop`` brings the shorter side to it,
             antialiased, and takes the centre, as the preprocessing published with CLIP does.
+        constants: ``files`` if mean and std are of files that lie with the data. They are 0 and 1
+            until these are read: see `with_constants`.
         mean, std: per channel, in the contract's unit; the model gets ``(x - mean) / std``.
         statistics: where mean and std come from, in words.
     """
@@ -85,9 +87,30 @@ class InputContract(BaseModel):
     fit: Annotated[Literal["stretch", "crop"], Field(exclude_if=lambda fit: fit == "stretch")] = (
         "stretch"
     )
+    constants: Annotated[
+        Literal["declared", "files"], Field(exclude_if=lambda constants: constants == "declared")
+    ] = "declared"
     mean: tuple[float, ...]
     std: tuple[float, ...]
     statistics: str = ""
+
+    @property
+    def unread(self) -> bool:
+        """Whether mean and std are of files that weren't read yet."""
+        unset = set(self.mean) == {0.0} and set(self.std) == {1.0}
+        return self.constants == "files" and unset
+
+    def with_constants(self, moments: Mapping[str, tuple[float, float]], source: str) -> Self:
+        """The contract with mean and standard deviation of each band as they were read.
+
+        Args:
+            moments: by band.
+            source: where they come from, in words.
+        """
+        mean, std = zip(*(moments[band] for band in self.bands), strict=True)
+        return self.model_validate(
+            self.model_dump() | {"mean": mean, "std": std, "statistics": source}
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -115,9 +138,15 @@ class InputPipeline:
     Raises:
         RequestError: the dataset lacks a band, a band's sensor is not in the contract, or a unit
             can't be converted. A missing band is never replaced.
+        BenchError: the contract's constants are those of files that weren't read.
     """
 
     def __init__(self, contract: InputContract, bands: Mapping[str, Band]) -> None:
+        if contract.unread:
+            raise BenchError(
+                "expected mean and standard deviation of the dataset's own files, found none",
+                "they are read where the dataset lies: `bench run` and `bench train` do that",
+            )
         self.contract = contract
         self._channels: list[tuple[str, Callable[[Floats], Floats] | None, Any, Any]] = []
         for name, mean, std in zip(contract.bands, contract.mean, contract.std, strict=True):

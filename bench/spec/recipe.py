@@ -43,6 +43,9 @@ class Recipe(BaseModel):
         batch: samples per step.
         learning_rate: reached after ``warmup_steps`` of linear growth from ``start_factor`` of it,
             then lowered along half a cosine to ``end_factor`` of it at the last step.
+        milestones: shares of all steps after each of which the rate is multiplied by ``gamma``, in
+            addition; none by default.
+        gamma: see ``milestones``.
         weight_decay: of the optimizer.
         patience: epochs without a better score on the validation split before it stops.
         validate_every: so many epochs lie between two looks at the validation split, and between
@@ -71,6 +74,12 @@ class Recipe(BaseModel):
     warmup_steps: Annotated[int, Field(ge=0)]
     start_factor: Annotated[float, Field(gt=0, le=1)]
     end_factor: Annotated[float, Field(ge=0, le=1)]
+    # Absent from declarations, and so from what they are compared by, where they change nothing.
+    milestones: Annotated[
+        tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+        Field(exclude_if=lambda milestones: not milestones),
+    ] = ()
+    gamma: Annotated[float, Field(gt=0, le=1, exclude_if=lambda gamma: gamma == 0.1)] = 0.1
     patience: Annotated[int, Field(ge=1)]
     # Absent from declarations, and so from what they are compared by, where it changes nothing;
     # so is `blend`.

@@ -151,6 +151,8 @@ class Task(BaseModel):
             raise unknown("input", name, declared)
         common = self.declaration["preprocessing"] | declared[name]
         bands, statistics = common["bands"], common.get("statistics")
+        if common.get("constants") == "files":
+            statistics = None
         known = self.declaration["statistics"][statistics] if statistics else {}
         moments = [known[band] if statistics else (0.0, 1.0) for band in bands]
         own = self.bands
@@ -161,6 +163,7 @@ class Task(BaseModel):
             size=common.get("size"),
             resampling=common["resampling"],
             fit=common.get("fit", "stretch"),
+            constants=common.get("constants", "declared"),
             mean=tuple(mean for mean, _ in moments),
             std=tuple(std for _, std in moments),
             statistics=f"{self.dataset}/{statistics}" if statistics else "",

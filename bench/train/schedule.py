@@ -17,7 +17,8 @@ def factor(step: int, recipe: Recipe, last: int) -> float:
     """What the learning rate of a recipe is multiplied with at a step.
 
     It grows linearly from ``start_factor`` to 1 over ``warmup_steps``, then falls along half a
-    cosine to ``end_factor`` at ``last`` and stays there.
+    cosine to ``end_factor`` at ``last`` and stays there. It is multiplied by ``gamma`` for each of
+    the ``milestones`` that is behind.
 
     Args:
         step: steps done so far.
@@ -25,7 +26,9 @@ def factor(step: int, recipe: Recipe, last: int) -> float:
         last: the step at which the cosine ends.
     """
     warmup = recipe.warmup_steps
+    drop = recipe.gamma ** sum(step >= share * last for share in recipe.milestones)
     if step < warmup:
-        return recipe.start_factor + (1 - recipe.start_factor) * step / warmup
+        return drop * (recipe.start_factor + (1 - recipe.start_factor) * step / warmup)
     done = min(1.0, (step - warmup) / max(1, last - warmup))
-    return recipe.end_factor + (1 - recipe.end_factor) * (1 + math.cos(math.pi * done)) / 2
+    cosine = (1 + math.cos(math.pi * done)) / 2
+    return drop * (recipe.end_factor + (1 - recipe.end_factor) * cosine)

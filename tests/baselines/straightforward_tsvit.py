@@ -108,3 +108,33 @@ def crossed(model, series, released):
         tokens = found
     ends = sum(norm(own, model.norm)[:, :k] for own in tokens) / m
     return maps(model, len(next(iter(series.values()))[0]), ends)
+
+
+def concatenated(model, series):
+    k, count = model.classes.shape[1], len(next(iter(series.values()))[0])
+    own = [
+        embedded(model, embedding, model.classes, *pair)[:, k:]
+        for pair, embedding in zip(series.values(), model.embeddings, strict=True)
+    ]
+    classes = model.classes.expand(len(own[0]), -1, -1)
+    return maps(model, count, encoder(model.temporal, torch.cat([classes, *own], dim=1))[:, :k])
+
+
+def by_channel(model, series):
+    """Place by place and date by date."""
+    pixels = torch.cat([own for own, _ in series.values()], dim=2)
+    days = next(iter(series.values()))[1]
+    k, p = model.classes.shape[1], model.embedding.patch
+    count, dates, channels, height, width = pixels.shape
+    rows = []
+    for n in range(count):
+        for y in range(0, height, p):
+            for x in range(0, width, p):
+                part = pixels[n, :, :, y : y + p, x : x + p].reshape(dates, channels, p * p)
+                tokens = linear(part, model.embedding.linear.weight, model.embedding.linear.bias)
+                tokens = encoder(model.channel, tokens + model.bands).mean(dim=1)
+                when = linear(
+                    one_hot(days[n, :, 1], 366).float(), model.dates.weight, model.dates.bias
+                )
+                rows.append(torch.cat([model.classes[0], tokens + when]))
+    return maps(model, count, encoder(model.temporal, torch.stack(rows))[:, :k])

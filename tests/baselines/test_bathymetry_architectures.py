@@ -71,6 +71,20 @@ def test_the_unet_clips_its_images(module):
     assert not torch.equal(model(images), model(images.clamp(0, 0.5)))
 
 
+def test_the_released_test_mirrors_and_does_not_clip(module):
+    torch.manual_seed(0)
+    model = module.MagicBathyUNet(3, 1, 40, released=True)
+    images = 1.5 * torch.rand(2, 3, 40, 40)
+    around = np.pad(images.numpy(), ((0, 0), (0, 0), (32, 32), (32, 32)), mode="reflect")
+    with torch.no_grad():
+        trained, found = model(images), model.eval()(images)
+        expected = written_out(model.parameters(), torch.from_numpy(around))
+        torch.testing.assert_close(trained, written_out(model.parameters(), images.clamp(0, 1)))
+    torch.testing.assert_close(found, expected[..., 32:-32, 32:-32])
+    with pytest.raises(ValueError, match="32 px can't be mirrored"):
+        module.MagicBathyUNet(3, 1, 32, released=True)
+
+
 @pytest.mark.parametrize(("size", "scale"), [(7, 1.0), (16, 0.0), (16, float("nan"))])
 def test_the_unet_refuses(module, size, scale):
     with pytest.raises(ValueError, match=r"8 px|positive"):

@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.codecs import stream
 from bench.base.errors import BenchError, RequestError
-from bench.models import baseline
+from bench.models import baseline, entries
+from bench.spec import task as tasks
 from tests.baselines.straightforward_hycot import from_latents, to_latents
 
 CODECS = ["hycot.HyCoT", "cae1d.CAE1D", "sscnet.SSCNet", "cae3d.CAE3D"]
@@ -129,6 +130,28 @@ def test_hycot_is_the_straightforward_one(channels):
         latents = network.to_latents(images)
         torch.testing.assert_close(latents, expected, rtol=0, atol=1e-5)
         torch.testing.assert_close(model(images)[0], from_latents(network, expected, 64))
+
+
+def test_hycot_starts_as_released_unless_a_reflectance_is_given():
+    plain, dark = (
+        codec("hycot.HyCoT", rates="32", **given) for given in ({}, {"reflectance": 0.18})
+    )
+    bound = 1024**-0.5
+    bias = "networks.cr32.decoder.network.2.bias"
+    assert 0.9 * bound < plain.state_dict()[bias].abs().max() <= bound
+    given = image(ENMAP)[None]
+    with torch.inference_mode():
+        assert plain(given).mean() == pytest.approx(0.5, abs=0.02)
+        assert dark(given).mean() == pytest.approx(0.18, abs=0.02)
+    # Nothing else differs.
+    state = plain.state_dict() | {bias: dark.state_dict()[bias]}
+    assert all(torch.equal(state[name], tensor) for name, tensor in dark.state_dict().items())
+
+
+def test_only_the_sample_recipe_of_hycot_gives_one():
+    entry = entries.baseline("hycot", tasks.load("hyspecnet-compression"))
+    assert "reflectance" not in entry.model.arguments | entry.recipe["official"].arguments
+    assert entry.recipe["sample"].arguments == {"reflectance": 0.18}
 
 
 def test_hycot_learns_what_the_straightforward_one_learns():
@@ -319,6 +342,7 @@ def test_unknown_points_are_refused():
         ("hycot.HyCoT", {"rates": "four"}),
         ("hycot.HyCoT", {"bits": "17"}),
         ("hycot.HyCoT", {"bits": "-8"}),
+        ("hycot.HyCoT", {"reflectance": 1.0}),
         ("cae1d.CAE1D", {"rates": "1"}),
         ("cae1d.CAE1D", {"rates": "6"}),
         ("sscnet.SSCNet", {"rates": "13000"}),

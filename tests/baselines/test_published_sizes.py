@@ -18,6 +18,8 @@ from bench.spec import task as tasks
         ("eoekoland-crop-mapping", "tsvit-s2", 2_181_252),
         ("eoekoland-crop-mapping", "tsvit-early-s1s2planet", 2_370_692),
         ("eoekoland-crop-mapping", "tsvit-sct-s1s2planet", 5_535_876),
+        ("pastis24-crop-mapping-fold3", "tsvit-released-s2", 1_657_476),
+        ("eoekoland-crop-mapping", "tsvit-ca-s1s2planet", 5_532_804),
         ("magicbathy-bathymetry-agia-napa", "unet-s2", 1_925_601),
         ("magicbathy-bathymetry-puck-lagoon", "unet-aerial", 1_925_601),
     ],

@@ -17,6 +17,8 @@ MODULES = {
 TSViT = MODULES["tsvit"].TSViT
 SYNCHRONIZED = MODULES["tsvit_fusion"].SynchronizedFusion
 CROSS = MODULES["tsvit_fusion"].CrossAttentionFusion
+TOKENS = MODULES["tsvit_fusion"].TokenConcatenation
+CHANNELS = MODULES["tsvit_fusion"].ChannelEncoding
 UTAE = MODULES["utae"].UTAE
 TEMPCNN = MODULES["tempcnn"].TempCNN
 BLIND = MODULES["floors_series"].TimeBlind
@@ -56,7 +58,10 @@ def on_common_dates(*channels, dates=5):
         (lambda: TSViT(16, 15, 80, **EOEKOLAND), 2_370_692),
         (lambda: SYNCHRONIZED(16, 15, 80, "2 10 4", **EOEKOLAND), 5_535_876),
         (lambda: CROSS(16, 15, 80, "2 10 4", **EOEKOLAND), 5_532_804),
+        (lambda: TOKENS(16, 15, 80, "2 10 4", **EOEKOLAND), 2_370_948),
+        (lambda: CHANNELS(16, 15, 80, **EOEKOLAND), 3_419_012),
         (lambda: UTAE(10, 20, 128), 1_087_260),
+        (lambda: UTAE(16, 15, 80, step=10), 1_089_261),
     ],
 )
 def test_sizes_are_those_published(model, parameters):
@@ -103,6 +108,18 @@ def test_cross_attention_fusion_is_the_mean_of_the_others_attention(released):
     )
 
 
+def test_concatenated_tokens_are_seen_by_one_encoder():
+    model = TOKENS(6, 4, None, "3 1 2", **SMALL)
+    series = {"S2": a_series(3, 5), "S1A": a_series(1, 7), "S1D": a_series(2, 4)}
+    torch.testing.assert_close(model(series), plain.concatenated(model, series), rtol=0, atol=1e-5)
+
+
+def test_bands_are_encoded_before_dates():
+    model = CHANNELS(6, 4, None, **SMALL, channel_depth=2)
+    series = on_common_dates(3, 1, 2)
+    torch.testing.assert_close(model(series), plain.by_channel(model, series), rtol=0, atol=1e-5)
+
+
 def test_the_released_quirks_change_the_result():
     series = on_common_dates(3, 1, 2)
     found = []
@@ -120,6 +137,44 @@ def test_padding_as_released_is_seen_by_attention():
     found = model({"S2": (pixels, days)})
     torch.testing.assert_close(found, plain.tsvit(model, more, later), rtol=0, atol=1e-5)
     assert not torch.allclose(found, plain.tsvit(model, pixels, days), atol=1e-3)
+
+
+def test_more_dates_than_released_networks_see_end_with_the_year():
+    model = TSViT(3, 4, None, **SMALL, padded=4)
+    pixels, days = a_series(3, 6)
+    kept = days[..., 1].argsort(dim=1)[:, :4]
+    rows = torch.arange(2)[:, None]
+    expected = plain.tsvit(model, pixels[rows, kept], days[rows, kept])
+    torch.testing.assert_close(model({"S2": (pixels, days)}), expected, rtol=0, atol=1e-5)
+
+
+def test_days_are_numbered_as_the_released_loader_does():
+    """float32(day) / 365.0001, times 365.0001, cut: by NumPy, day by day."""
+    counted = MODULES["tsvit"].counted_days(torch.arange(365))
+    scale = np.float32(365.0001)
+    expected = [int(np.float32(day) / scale * scale) for day in range(1, 366)]
+    assert counted.tolist() == expected
+    assert sum(found != day for day, found in enumerate(expected, 1)) == 18
+    model = TSViT(3, 4, None, **SMALL, counted=True)
+    pixels, days = a_series(3, 5)
+    other = days.clone()
+    other[..., 1] = MODULES["tsvit"].counted_days(days[..., 1])
+    expected = plain.tsvit(model, pixels, other)
+    torch.testing.assert_close(model({"S2": (pixels, days)}), expected, rtol=0, atol=1e-5)
+
+
+def test_dates_that_are_numbered_have_their_number_as_position():
+    pixels, _ = a_series(3, 5, side=16)
+    days = torch.arange(5)[None, :, None].expand(2, 5, 2)
+    built = []
+    for step in (1, 10):
+        torch.manual_seed(0)
+        built.append(UTAE(3, 4, None, step=step).eval())
+    with torch.no_grad():
+        numbered, apart = (m({"S2": (pixels, days * m.step)}) for m in built)
+        other = built[1]({"S2": (pixels, days)})
+    torch.testing.assert_close(numbered, apart)
+    assert not torch.allclose(numbered, other, atol=1e-3)
 
 
 def test_the_order_of_dates_does_not_matter_to_tsvit_but_the_day_does():
@@ -155,6 +210,8 @@ def test_images_smaller_than_a_window_are_refused():
 def test_channels_that_are_not_those_of_the_contract_are_refused(channels):
     with pytest.raises(ValueError, match="6 bands together"):
         SYNCHRONIZED(6, 4, None, channels, **SMALL)
+    with pytest.raises(ValueError, match="6 bands together"):
+        TOKENS(6, 4, None, channels, **SMALL)
 
 
 def test_patches_must_fill_a_window():
@@ -227,6 +284,8 @@ def test_skips_are_averaged_group_by_group():
         lambda: TSViT(4, 3, None, **SMALL),
         lambda: SYNCHRONIZED(4, 3, None, "3 1", **SMALL),
         lambda: CROSS(4, 3, None, "3 1", **SMALL),
+        lambda: TOKENS(4, 3, None, "3 1", **SMALL),
+        lambda: CHANNELS(4, 3, None, **SMALL, channel_depth=1),
         lambda: UTAE(4, 3, None),
         lambda: TEMPCNN(4, 3, None, width=8, dates=6),
         lambda: BLIND(4, 3, None, width=8),

@@ -13,6 +13,7 @@ from bench.base.errors import BenchError, RequestError
 from bench.data.magicbathynet.area import MODALITIES, read_lists, read_norm
 from bench.data.magicbathynet.dataset import VOID
 from bench.data.magicbathynet.rasters import read, write
+from bench.spec import task as tasks
 from bench.spec.contract import Band, InputContract, InputPipeline
 
 NAPA, PUCK = "magicbathynet-agia-napa", "magicbathynet-puck-lagoon"
@@ -407,6 +408,29 @@ def test_no_area_at_all(tmp_path):
     with pytest.raises(BenchError, match="expected puck_lagoon/img"):
         opened(tmp_path, PUCK)
     assert not checked(tmp_path, PUCK)["splits"].passed
+
+
+def test_constants_of_the_norm_files(own):
+    task = tasks.load("magicbathy-bathymetry-agia-napa")
+    contract, dataset = task.input("s2-norm"), opened(own)
+    assert contract.unread
+    assert task.division(contract) == "open"
+    with pytest.raises(BenchError, match="the dataset's own files"):
+        InputPipeline(contract, task.bands)
+    moments, source = dataset.moments(contract.bands[:2])
+    assert moments == {"S2-B02": (0, 201.5), "S2-B03": (0, 187.25)}
+    assert source == "magicbathynet-agia-napa/norm_param_s2_an"
+    read = contract.with_constants(*dataset.moments(contract.bands))
+    assert not read.unread
+    image = dataset.read(TRAIN[0], contract.bands)
+    pipeline = InputPipeline(read, task.bands)
+    out = np.empty(pipeline.shape(image), np.float32)
+    pipeline.apply(image, out)
+    for band, channel, most in zip(contract.bands, out, (201.5, 187.25, 150.125), strict=True):
+        assert channel[0, 0] == pytest.approx(image[band][0, 0] / most, rel=1e-6)
+    (own / "agia_napa/norm_param_s2_an.npy").unlink()
+    with pytest.raises(BenchError, match="expected norm_param_s2_an"):
+        dataset.moments(contract.bands)
 
 
 def test_norm_files(own):

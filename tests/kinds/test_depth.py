@@ -16,8 +16,10 @@ from bench.kinds import depth
 from bench.kinds.common import scoring
 from bench.kinds.common.batch import Batch
 from bench.metrics.depth import EDGES
+from bench.models import entries
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
+from bench.spec.recipe import Recipe
 
 NAPA = "magicbathy-bathymetry-agia-napa"
 RANGES = ["0-2 m", "2-5 m", "5-10 m", "10-15 m", "over 15 m"]
@@ -62,6 +64,29 @@ def observed(task, given):
     columns = kinds.of(task).observe(Constant(), given)
     rows = {name: list(values.numpy()) for name, values in columns.items()}
     return pa.table({"sample": list(given.samples), **rows}, schema=kinds.of(task).schema())
+
+
+def test_training_resamples_by_nearest_where_the_recipe_says_so(task):
+    rng = np.random.default_rng(0)
+    values = rng.uniform(1, 20, (18, 18)).astype(np.float32)
+    values[3, 4] = np.nan
+    kind, pipeline = kinds.of(task), InputPipeline(task.input("s2"), task.bands)
+    recipe = Recipe.model_validate(entries.recipes(task)["official"])
+    assert recipe.options == {"resampling": "nearest"}
+    found = kind.prepare(recipe, Sea(a=values), pipeline, ["a"], None).load(["a"])
+    index = torch.arange(256) * 18 // 256
+    expected = torch.from_numpy(values)[index[:, None], index]
+    torch.testing.assert_close(found.targets[0], expected, equal_nan=True)
+    assert torch.equal(
+        found.inputs[0],
+        torch.full((3, 256, 256), np.float32(100) / np.float32(pipeline.contract.std[0])),
+    )
+    plain = kind.prepare(
+        recipe.model_copy(update={"options": {}}), Sea(a=values), pipeline, ["a"], None
+    ).load(["a"])
+    torch.testing.assert_close(
+        plain.targets, kind.load(Sea(a=values), pipeline, ["a"]).targets, equal_nan=True
+    )
 
 
 def test_depths_lie_on_the_declared_grid_as_scipy_zooms_them(task):

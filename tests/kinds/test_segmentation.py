@@ -5,6 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from pydantic import ValidationError
+from scipy.ndimage import zoom
 from sklearn.metrics import (
     balanced_accuracy_score,
     cohen_kappa_score,
@@ -12,16 +14,19 @@ from sklearn.metrics import (
     jaccard_score,
     log_loss,
 )
+from torch.nn.functional import cross_entropy
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from bench import kinds
-from bench.base.errors import BenchError
+from bench.base.errors import BenchError, RequestError
 from bench.kinds.common.batch import Batch
 from bench.kinds.common.predicted import beside
-from bench.kinds.segmentation import VOID
+from bench.kinds.segmentation import VOID, Options
 from bench.metrics.calibration import risk_coverage
+from bench.models import entries
 from bench.spec import task as tasks
 from bench.spec.contract import InputPipeline
+from bench.spec.recipe import Recipe
 
 SEABED = "magicbathy-seabed-agia-napa"
 CALIBRATION = {"ece_micro", "brier_micro", "nll_micro", "aurc_micro"}
@@ -178,6 +183,87 @@ def test_maps_and_earlier_runs_are_scored_without_calibration(task):
         assert kind.remarks(table)[0].startswith("no ECE, Brier score, NLL or AURC")
         assert not CALIBRATION & set(kind.measure(table))
         assert not CALIBRATION & set(kind.replicate(table, [np.ones((2, 1), np.uint16)]))
+
+
+class Stored(Maps):
+    """Images that say the place of each pixel: rows in the first band, columns in the second."""
+
+    def read(self, sample, bands):
+        rows, columns = np.indices(self.map.shape).astype(np.uint16)
+        return dict(zip(bands, (rows, columns, rows), strict=True))
+
+
+def recipe(**options):
+    base = Recipe.model_validate(entries.recipes(tasks.load(SEABED))["sample"])
+    return base.model_copy(update={"options": options, "flips": False})
+
+
+def prepared(task, maps, **options):
+    contract = task.input("s2").model_copy(update={"mean": (0.0,) * 3, "std": (1.0,) * 3})
+    pipeline, kind = InputPipeline(contract, task.bands), kinds.of(task)
+    return kind, kind.prepare(recipe(**options), maps, pipeline, ["a"], None).load(["a", "b"])
+
+
+def test_windows_are_cut_of_stored_pixels_and_enlarged_as_scipy_does(task):
+    maps = Stored(18)
+    kind, batch = prepared(task, maps, window=16, enlarged=256)
+    assert batch.inputs.shape == (2, 3, 18, 18)
+    found = kind.augment(recipe(window=16, enlarged=256), batch, torch.Generator().manual_seed(1))
+    assert found.inputs.shape == (2, 3, 256, 256)
+    corners = set()
+    for image, target in zip(found.inputs, found.targets, strict=True):
+        top, left = int(image[0].min()), int(image[1].min())
+        corners.add((top, left))
+        window = maps.map[top : top + 16, left : left + 16]
+        np.testing.assert_array_equal(target.numpy(), zoom(window, 16, order=0))
+        for channel, axis in zip(image, (0, 1), strict=False):
+            places = np.indices((16, 16))[axis] + (top, left)[axis]
+            np.testing.assert_array_equal(channel.numpy(), zoom(places, 16, order=0))
+    drawn = [
+        kind.augment(recipe(window=16), batch, torch.Generator().manual_seed(seed))
+        for seed in range(40)
+    ]
+    places = {(int(one.inputs[0, 0].min()), int(one.inputs[0, 1].min())) for one in drawn}
+    assert len(places) == 9
+    assert all(one.targets.shape == (2, 16, 16) for one in drawn)
+
+
+def test_a_window_is_no_larger_than_an_image(task):
+    kind, batch = prepared(task, Stored(18), window=384)
+    found = kind.augment(recipe(window=384), batch, torch.Generator())
+    assert torch.equal(found.inputs, batch.inputs)
+    assert torch.equal(found.targets, batch.targets)
+
+
+@pytest.mark.parametrize("weights", ["1 0.5 2 0", "1 1 1 1"])
+def test_classes_are_weighted_as_torch_does(task, weights):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 8, 8, generator=generator)
+    true = torch.randint(0, 4, (2, 8, 8), generator=generator).to(torch.uint8)
+    true[:, :2] = VOID
+    batch, kind = Batch(["a", "b"], torch.zeros(2, 3, 8, 8), true), kinds.of(task)
+    seen = kind.augment(recipe(weights=weights), batch, torch.Generator())
+    expected = cross_entropy(
+        logits, true.long(), torch.tensor([float(w) for w in weights.split()]), ignore_index=VOID
+    )
+    torch.testing.assert_close(kind.loss(Given(logits), seen), expected)
+    plain = cross_entropy(logits, true.long(), ignore_index=VOID)
+    torch.testing.assert_close(kind.loss(Given(logits), batch), plain)
+    void = kind.augment(
+        recipe(weights=weights), Batch(["a"], batch.inputs[:1], true[:1] * 0 + VOID), generator
+    )
+    assert kind.loss(Given(logits[:1]), void) == 0
+
+
+def test_recipes_that_cannot_be_followed_are_refused(task):
+    with pytest.raises(RequestError, match="3 weights for 4 classes"):
+        prepared(task, Stored(18), weights="1 1 1")
+    given = recipe(window=16).model_copy(update={"select": "loss"})
+    with pytest.raises(RequestError, match="windows are cut of training images only"):
+        kinds.of(task).prepare(given, Stored(18), None, ["a"], None)
+    for wrong in ("1,1", "a", "1 -1", " "):
+        with pytest.raises(ValidationError):
+            Options(weights=wrong)
 
 
 class Grey:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -41,6 +42,35 @@ def test_the_cosine_is_that_of_torch() -> None:
         assert factor(step, recipe, 50) == pytest.approx(reference.get_last_lr()[0], rel=1e-9)
         optimizer.step()
         reference.step()
+
+
+def test_milestones_are_those_of_torch() -> None:
+    recipe = OFFICIAL.model_copy(
+        update={"warmup_steps": 0, "end_factor": 1.0, "milestones": (0.5, 0.9), "gamma": 0.1}
+    )
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    reference = torch.optim.lr_scheduler.MultiStepLR(optimizer, [25, 45], gamma=0.1)
+    for step in range(51):
+        assert factor(step, recipe, 50) == pytest.approx(reference.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        reference.step()
+
+
+@pytest.mark.parametrize("area", ["agia-napa", "puck-lagoon"])
+def test_the_last_tenth_of_bathymetry_has_a_tenth_of_the_rate(area: str) -> None:
+    """The published schedule steps before each of ten epochs of 10,000 draws."""
+    recipe = Recipe.model_validate(
+        entries.recipes(tasks.load(f"magicbathy-bathymetry-{area}"))["official"]
+    )
+    last = last_step(recipe, {"agia-napa": 22, "puck-lagoon": 1_806}[area])
+    assert last == pytest.approx(100_000, rel=0.01)
+    rates = [recipe.learning_rate * factor(step, recipe, last) for step in range(0, last, 999)]
+    assert set(np.round(rates, 12)) == {1e-4, 1e-5}
+    assert np.mean(np.isclose(rates, 1e-5)) == pytest.approx(0.1, abs=0.01)
+
+
+def test_milestones_are_absent_from_recipes_without() -> None:
+    assert {"milestones", "gamma"}.isdisjoint(OFFICIAL.model_dump())
 
 
 def test_a_training_shorter_than_its_warm_up_only_warms_up() -> None:

@@ -127,6 +127,21 @@ class MagicBathyNet:
             )
         return read_norm(path, self.area.bands[modality])
 
+    def moments(self, bands: Sequence[str]) -> tuple[dict[str, tuple[float, float]], str]:
+        """The minimum and the range of each band that the release normalises with, and their files.
+
+        Raises:
+            RequestError: a band is unknown.
+            BenchError: a norm file is missing, or doesn't match the bands.
+        """
+        found: dict[str, tuple[float, float]] = {}
+        for modality in self.area.modalities(bands):
+            low, high = self.limits(modality).tolist()
+            ends = zip(self.area.bands[modality], low, high, strict=True)
+            found |= {band: (least, most - least) for band, least, most in ends if band in bands}
+        names = [f"norm_param_{name}_{self.area.suffix}" for name in self.area.modalities(bands)]
+        return found, f"{self.name}/{', '.join(names)}"
+
     def read(self, sample: str, bands: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named bands of a patch as they are stored, each [side, side] of its modality.
 

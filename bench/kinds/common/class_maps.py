@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -40,6 +41,17 @@ class Mapped(Dataset, Protocol):
         Of several maps that of the finest grid of these bands.
         """
         ...
+
+
+@dataclass(frozen=True)
+class WeightedBatch(Batch):
+    """A batch whose loss counts classes differently.
+
+    Attributes:
+        weights: of each class.
+    """
+
+    weights: tuple[float, ...]
 
 
 D = TypeVar("D", bound=Mapped)
@@ -105,13 +117,25 @@ class ClassMaps(Kind[D, S]):
         return {"confusion": torch.from_numpy(flat), "calibration": torch.from_numpy(sums)}
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """Cross-entropy, mean over the labelled pixels; zero where a batch has none."""
+        """Cross-entropy, mean over the labelled pixels; zero where a batch has none.
+
+        Of a `WeightedBatch` the mean is weighted by the class of a pixel.
+        """
+        import torch
         from torch.nn.functional import cross_entropy
 
-        logits = self.logits(model, batch, training=True)
-        total = cross_entropy(logits, batch.targets.long(), ignore_index=VOID, reduction="sum")
-        labelled: torch.Tensor = (batch.targets != VOID).sum()
-        return total / labelled.clamp(min=1)
+        logits, targets = self.logits(model, batch, training=True), batch.targets.long()
+        labelled = targets != VOID
+        if not isinstance(batch, WeightedBatch):
+            total = cross_entropy(logits, targets, ignore_index=VOID, reduction="sum")
+            mean: torch.Tensor = total / labelled.sum().clamp(min=1)
+            return mean
+        weights = logits.new_tensor(batch.weights)
+        total = cross_entropy(logits, targets, weights, ignore_index=VOID, reduction="sum")
+        of_pixels = weights[targets.masked_fill(~labelled, 0)] * labelled
+        # Where all weights are 0, so is the sum above.
+        mean = total / of_pixels.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+        return mean
 
     def measure(self, observations: pa.Table) -> Metrics:
         """IoU, F1 and recall by class and their means, accuracy and kappa, over all pixels.
