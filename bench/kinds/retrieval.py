@@ -24,11 +24,12 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.kinds.common import composites
+from bench.kinds.common import composites, photographic, sides
 from bench.kinds.common import embedded as _embedded
 from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
-from bench.kinds.common.kind import Kind, Metrics
+from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
+from bench.kinds.common.photographic import Photographic
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import matrix
 from bench.kinds.common.towers import embedded, vectors
@@ -73,6 +74,17 @@ class Settings(BaseModel):
     composites: bool = False
 
 
+class Options(Photographic):
+    """What a recipe may say of training: how pictures are changed, both dates of a pair alike.
+
+    Attributes:
+        mirror_words: where pictures are mirrored, words for sides are exchanged in their captions:
+            `bench.kinds.common.sides`.
+    """
+
+    mirror_words: bool = False
+
+
 class Captioned(Dataset, Protocol):
     """A dataset that knows what is written about a sample; or, for composites, what it shows."""
 
@@ -89,6 +101,7 @@ class Retrieval(Kind[Captioned, Settings]):
     """Images by sentences and sentences by images, or composites by bands of the same place."""
 
     Settings = Settings
+    Options = Options
     interface = (
         "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
         "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the "
@@ -236,19 +249,36 @@ class Retrieval(Kind[Captioned, Settings]):
         return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
 
     def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-        """Draw a caption for each picture; mirror pictures as the recipe says, both dates alike."""
+        """Draw a caption for each picture; change pictures as the recipe says, both dates alike."""
         import torch
 
-        inputs = dict(batch.inputs)
-        if recipe.flips:
-            inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
-        if self.settings.composites:
-            return replace(batch, inputs=inputs)
-        drawn = torch.rand(len(batch.samples), generator=draw).tolist()
-        inputs["texts"] = [
-            [own[int(place * len(own))]] for own, place in zip(inputs["texts"], drawn, strict=True)
-        ]
+        options, inputs = Options.model_validate(recipe.options), dict(batch.inputs)
+        masks = mirrors(len(batch.samples), draw) if recipe.flips else None
+        if masks is not None:
+            inputs["images"] = mirrored(inputs["images"], masks)
+        if not self.settings.composites:
+            drawn = torch.rand(len(batch.samples), generator=draw).tolist()
+            texts = [
+                own[int(place * len(own))]
+                for own, place in zip(inputs["texts"], drawn, strict=True)
+            ]
+            if masks is not None and options.mirror_words:
+                texts = list(map(sides.mirrored, texts, *masks.tolist()))
+            inputs["texts"] = [[text] for text in texts]
+        inputs["images"] = photographic.changed(options, self.task, inputs["images"], draw)
         return replace(batch, inputs=inputs)
+
+    def prepare(
+        self,
+        recipe: Recipe,
+        dataset: Captioned,
+        pipeline: InputPipeline,
+        samples: Sequence[str],
+        context: PreparationContext,
+    ) -> Prepared:
+        """Check that pictures can be changed as the recipe says."""
+        photographic.check(Options.model_validate(recipe.options), self.task, pipeline.contract)
+        return super().prepare(recipe, dataset, pipeline, samples, context)
 
     def settle(self, observations: pa.Table) -> pa.Table:
         """The ranks of each picture's queries among all there are; `measure` works from them.
