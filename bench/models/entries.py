@@ -19,12 +19,12 @@ _Form = TypeVar("_Form", bound=BaseModel)
 
 
 def baselines(task: Task) -> list[tuple[str, Path, dict[str, Any]]]:
-    """Name, file and declaration of each baseline of a task: its own, then those of its kind."""
+    """Name, file and declaration of each baseline of a task: its own, shared ones, its kind's."""
     return declared.baselines_of(*_folders(task))
 
 
-def _folders(task: Task) -> tuple[str, str]:
-    return declared.folders_of(task.baselines or task.name, task.kind)
+def _folders(task: Task) -> tuple[str, ...]:
+    return declared.folders_of(task.name, task.baselines, task.kind)
 
 
 def baseline_names(task: Task) -> list[str]:
