@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
@@ -66,12 +66,14 @@ class Settings(BaseModel):
             change, the gallery is every pair; and the words of what is found first are scored.
         composites: nothing is said of pictures. The query is their composite, the first three
             bands, the gallery all others, and the other way round.
+        also: further K of recall at K, beside 1, 5 and 10; no mean is over them.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     changes: bool = False
     composites: bool = False
+    also: Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(max_length=10)] = ()
 
 
 class Options(Photographic):
@@ -327,7 +329,7 @@ class Retrieval(Kind[Captioned, Settings]):
         counts: Iterable[NDArray[np.uint16]],
         names: Sequence[str] = (),
     ) -> Metrics:
-        """Recall at 1, 5 and 10 and the median rank, of either direction; see `_metrics`.
+        """Recall at 1, 5, 10 and further K and the median rank, either direction; see `_metrics`.
 
         Pictures are resampled, each with its queries; ranks in the gallery stay.
         """
@@ -336,7 +338,12 @@ class Retrieval(Kind[Captioned, Settings]):
         count = len(asked)
         words = matrix(settled, "words") if self.settings.changes else np.empty((count, 0))
         recalled = recall_rows(i2t, t2i, share, owner, asked)
-        rows = np.concatenate([recalled, words, words * asked[:, None]], axis=1)
+        ones, further = asked.astype(np.float64), self.settings.also
+        others = [
+            hits(i2t[:, 0], np.arange(count), ones, count, further),
+            hits(t2i[:, 0], owner, ones[owner], count, further),
+        ]
+        rows = np.concatenate([recalled, *others, words, words * asked[:, None]], axis=1)
         middle = [f"median_rank_{way}" for way in self._directions]
         wants_medians = not names or not set(names).isdisjoint(middle)
         kept = asked[owner]
@@ -391,9 +398,10 @@ class Retrieval(Kind[Captioned, Settings]):
     def _metrics(self, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
         """From sums over pictures [B, 24 and more] to metrics [B].
 
-        - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`; ``optimistic``
-          where that differs. Of composites, which are all distinct, there is no ``distinct``, and
-          the directions are ``rgb2ms`` and ``ms2rgb``.
+        - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`, and those of
+          further K that the task asks for; ``optimistic`` where that differs. Of composites, which
+          are all distinct, there is no ``distinct``, and the directions are ``rgb2ms`` and
+          ``ms2rgb``.
         - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is
           found first, mean of both directions; ``..._retrievedchanged`` for the queries of changed
           pairs.
@@ -403,7 +411,11 @@ class Retrieval(Kind[Captioned, Settings]):
             left_out.add("optimistic")
         protocols = [name for name in PROTOCOLS if name not in left_out]
         found = recall_metrics(sums[:, :24], self._directions, protocols)
-        words = sums[:, 24:]
+        further = self.settings.also
+        own, words = np.split(sums[:, 24:], [2 * len(further) + 2], axis=1)
+        for way, part in zip(self._directions, np.split(own, 2, axis=1), strict=True):
+            for k, values in zip(further, recalls(part).T, strict=True):
+                found[f"recall_at_{k}_{way}"] = values
         if words.shape[1]:
             for part, average in zip(np.split(words, 2, axis=1), ("", "changed"), strict=True):
                 for name, values in word_scores(part).items():
