@@ -35,13 +35,13 @@ def test_a_model_is_trained_once_and_run_on_every_task(sample_data: Any, bench: 
     assert not any(one["manifests"] for one in of_colours[2:])
     assert "unknown band 'R'" in of_colours[2]["refused"]
     assert "entry for task ucm-retrieval, not reben-mlc" in of_colours[3]["refused"]
-    made = list((bench.folder / "results" / "entries").glob("*/*"))
-    assert [folder.parent.name for folder in made] == ["ucm-retrieval"]
+    made = list((bench.folder / "results" / "entries").glob("*/*/entry.toml"))
+    assert [path.parent.parent.name for path in made] == ["ucm-retrieval"]
     # What has nothing to learn isn't trained, and says so.
     assert all("nothing to learn" in one["refused"] for one in found[4:])
     table = bench.in_process("run --suite mine.toml --track sample --quiet").stdout
     assert "floor-colours (trained: ucm-retrieval)" in table
-    assert len(list((bench.folder / "results" / "entries").glob("*/*"))) == 1
+    assert len(list((bench.folder / "results" / "entries").glob("*/*/entry.toml"))) == 1
 
 
 def test_a_row_that_is_trained_once_has_no_methods(tmp_path: Any) -> None:
