@@ -2,8 +2,8 @@
 
 A. Zavras et al., Mind the modality gap: Towards a remote sensing vision-language model via
 cross-modal alignment, ISPRS Journal 2025, arXiv:2402.09816, and
-https://github.com/Orion-AI-Lab/MindTheModalityGap. There a plane of zeros stands for the band that
-Level-2A lacks, as the student begins with weights that know it; here it takes the bands there are.
+https://github.com/Orion-AI-Lab/MindTheModalityGap. There the student begins with the weights of
+SSL4EO-S12's MoCo, which know 13 bands, and a plane of zeros stands for the one that Level-2A lacks.
 """
 
 from typing import Any
@@ -11,10 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.base.errors import BenchError
+from bench.models import encoders
 from bench.models.open_clip import towers
 
 _RGB = 3
 _STUDENT = "student."
+_LEVEL_2A, _CIRRUS = 12, 10
+"""How many bands Level-2A has, and the place of B10, which it lacks, in the order of all 13."""
 
 
 class Aligned(nn.Module):
@@ -29,11 +33,16 @@ class Aligned(nn.Module):
         clip: the configuration of open_clip that the towers are of.
         student: timm's name of the multispectral tower.
         drop_path: its stochastic depth.
+        cirrus: whether a plane of zeros stands for B10 behind the tenth of twelve bands.
+        pretrained: the encoder whose weights the student begins with, ``SOURCE:NAME@WEIGHTS``;
+            empty for random ones. Its head is random in any case.
         **config: what differs from both configurations, such as ``"vision_cfg.layers"`` and
             ``"student.depth"``.
 
     Raises:
-        ValueError: there is no band behind the composite, or no such student.
+        ValueError: there is no band behind the composite, no such student, or B10 isn't lacking.
+        RequestError: the encoder isn't known.
+        BenchError: its weights can't be had, or are of another network.
     """
 
     def __init__(
@@ -44,6 +53,8 @@ class Aligned(nn.Module):
         clip: str = "ViT-B-32",
         student: str = "vit_small_patch16_224",
         drop_path: float = 0.2,
+        cirrus: bool = False,
+        pretrained: str = "",
         **config: Any,
     ) -> None:
         from timm import create_model
@@ -51,6 +62,9 @@ class Aligned(nn.Module):
         super().__init__()
         if in_channels <= _RGB:
             raise ValueError(f"expected bands behind the three of a composite, found {in_channels}")
+        if cirrus and in_channels != _RGB + _LEVEL_2A:
+            raise ValueError(f"expected the {_LEVEL_2A} bands of Level-2A behind the composite")
+        self.cirrus = cirrus
         own = {name for name in config if name.startswith(_STUDENT)}
         self.clip = towers(clip, size, {name: config[name] for name in config.keys() - own})
         self.clip.requires_grad_(False)
@@ -58,7 +72,7 @@ class Aligned(nn.Module):
             self.student = create_model(
                 student,
                 pretrained=False,
-                in_chans=in_channels - _RGB,
+                in_chans=in_channels - _RGB + cirrus,
                 img_size=size,
                 num_classes=self.clip.encode_text([""]).shape[1],
                 drop_path_rate=drop_path,
@@ -66,6 +80,8 @@ class Aligned(nn.Module):
             )
         except (RuntimeError, TypeError, AssertionError) as error:
             raise ValueError(f"student {student}: {error}") from error
+        if pretrained:
+            self._begin(pretrained)
 
     @property
     def logit_scale(self) -> torch.Tensor:
@@ -81,7 +97,11 @@ class Aligned(nn.Module):
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Embeddings of the bands, whose reflectances are cut to 0 to 1."""
-        embedded: torch.Tensor = self.student(images[:, _RGB:].clamp(0, 1))
+        bands = images[:, _RGB:].clamp(0, 1)
+        if self.cirrus:
+            first, last = bands[:, :_CIRRUS], bands[:, _CIRRUS:]
+            bands = torch.cat([first, torch.zeros_like(first[:, :1]), last], dim=1)
+        embedded: torch.Tensor = self.student(bands)
         return embedded
 
     @torch.no_grad()
@@ -95,3 +115,19 @@ class Aligned(nn.Module):
         """Embeddings of sentences by the teacher."""
         embedded: torch.Tensor = self.clip.encode_text(texts)
         return embedded
+
+    def _begin(self, name: str) -> None:
+        """Give the student the weights of an encoder, all but its head."""
+        stored = {
+            key.removeprefix("network."): tensor for key, tensor in encoders.published(name).items()
+        }
+        own = self.student.state_dict()
+        head = {key for key in own if key.startswith("head.")}
+        other = {key for key in own.keys() & stored.keys() if own[key].shape != stored[key].shape}
+        if faults := sorted((own.keys() - head) ^ (stored.keys() - head) | other):
+            raise BenchError(
+                f"the weights of {name} aren't those of the student: {len(faults)} tensors are "
+                f"missing, unknown or of another shape, first {faults[0]:.100}",
+                "do student and cirrus in entry.toml belong to these weights?",
+            )
+        self.student.load_state_dict({k: stored[k] for k in own.keys() - head}, strict=False)

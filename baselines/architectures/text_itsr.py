@@ -1,19 +1,28 @@
 """Text-image time-series retrieval: two dates fused into one embedding.
 
 G. Hoxha, O. Angyal, B. Demir: Self-Supervised Cross-Modal Text-Image Time Series Retrieval in
-Remote Sensing. IEEE TGRS 2025, arXiv:2501.19043. Its two families of fusion are global, an
-operation on the vectors of both dates, and by transformer (TFF). Sizes and the fusion's details
-follow the port in S. Roy, B. Bong, G. Beltrame: Finding Change in Satellite Archives from Text,
-arXiv:2607.28571, which takes the layers of RSICCformer (C. Liu et al., IEEE TGRS 2022) for TFF.
+Remote Sensing. IEEE TGRS 2025, arXiv:2501.19043. Its two families of fusion are global (GFF), an
+operation on the vectors of both dates, and by transformer (TFF); its encoders are BERT and a
+vision transformer, as in `BertITSR`. Sizes and the fusion's details follow the port in S. Roy,
+M. Bong, G. Beltrame: Finding Change in Satellite Archives from Text, arXiv:2607.28571, which takes
+the layers of RSICCformer (C. Liu et al., IEEE TGRS 2022) for TFF and CLIP's towers for both
+encoders, as in `TextITSR`.
 """
 
-from math import isqrt
+from math import isqrt, log
 from typing import Any
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import torch
+from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD  # type: ignore[import-untyped]
 from torch import nn
 
 from bench.models.open_clip import towers
+
+from .bert import Bert
+
+_TEMPERATURE = 0.07
+"""What InfoNCE begins with where encoders have no temperature (A. Radford et al., ICML 2021)."""
 
 _GLOBAL = {
     "concatenate": lambda before, after: torch.cat([before, after], dim=-1),
@@ -23,7 +32,64 @@ _GLOBAL = {
 }
 
 
-class TextITSR(nn.Module):
+class _ITSR(nn.Module):
+    """What follows the encoders of either: the fusion of two dates, and two heads."""
+
+    frozen: bool
+    logit_scale: torch.Tensor
+
+    def _join(
+        self,
+        fusion: str,
+        encoded: tuple[int, int, int],
+        width: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        embedding: int,
+    ) -> None:
+        # Encoded are features of a patch, patches of a picture and features of a sentence.
+        features, tokens, sentence = encoded
+        self.fusion: nn.Module
+        if fusion == "tff":
+            self.fusion = TransformerFusion(features, tokens, width, layers, heads, dropout)
+        else:
+            self.fusion = GlobalFusion(features, width, fusion)
+        fused = 2 * width if fusion == "tff" else width
+        self.image_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(fused, embedding))
+        self.text_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(sentence, embedding))
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeddings of pairs."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            before, after = (self._features(date) for date in images.split(3, dim=1))
+        embedded: torch.Tensor = self.image_head(self.fusion(before, after))
+        return embedded
+
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        """Embeddings of sentences."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            sentences = self._sentences(texts)
+        embedded: torch.Tensor = self.text_head(sentences)
+        return embedded
+
+    def _features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Of pictures of one date: the class and each patch, [N, 1 + patches, features]."""
+        raise NotImplementedError
+
+    def _sentences(self, texts: list[str]) -> torch.Tensor:
+        """Of sentences, [n, features]."""
+        raise NotImplementedError
+
+
+def _check(in_channels: int, fusion: str) -> None:
+    if in_channels != 6:
+        raise ValueError(f"expected pairs of pictures in RGB, found {in_channels} channels")
+    if fusion not in ("tff", *_GLOBAL):
+        raise ValueError(f"expected one of tff, {', '.join(_GLOBAL)} as fusion, found {fusion}")
+
+
+class TextITSR(_ITSR):
     """Pairs of pictures float32 [N, 6, size, size] and sentences -> embeddings [N, embedding].
 
     Args:
@@ -61,41 +127,21 @@ class TextITSR(nn.Module):
         **config: Any,
     ) -> None:
         super().__init__()
-        if in_channels != 6:
-            raise ValueError(f"expected pairs of pictures in RGB, found {in_channels} channels")
-        if fusion not in ("tff", *_GLOBAL):
-            raise ValueError(f"expected one of tff, {', '.join(_GLOBAL)} as fusion, found {fusion}")
+        _check(in_channels, fusion)
         self.clip = towers(clip, size, {"pretrained": pretrained, **config})
         self.clip.requires_grad_(not frozen)
         self.frozen = frozen
         visual = self.clip.visual
         features, tokens = visual.ln_post.normalized_shape[0], len(visual.positional_embedding) - 1
-        self.fusion: nn.Module
-        if fusion == "tff":
-            self.fusion = TransformerFusion(features, tokens, width, layers, heads, dropout)
-        else:
-            self.fusion = GlobalFusion(features, width, fusion)
         sentence = self.clip.encode_text([""]).shape[1]
-        fused = 2 * width if fusion == "tff" else width
-        self.image_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(fused, embedding))
-        self.text_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(sentence, embedding))
+        self._join(fusion, (features, tokens, sentence), width, layers, heads, dropout, embedding)
         # The towers' own temperature isn't that of these heads.
         self.logit_scale = nn.Parameter(self.clip.logit_scale.detach().clone().requires_grad_())
         self.clip.logit_scale.requires_grad_(False)
 
-    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
-        """Embeddings of pairs."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            before, after = (self._features(date) for date in images.split(3, dim=1))
-        embedded: torch.Tensor = self.image_head(self.fusion(before, after))
-        return embedded
-
-    def encode_text(self, texts: list[str]) -> torch.Tensor:
-        """Embeddings of sentences."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            sentences = self.clip.encode_text(texts)
-        embedded: torch.Tensor = self.text_head(sentences)
-        return embedded
+    def _sentences(self, texts: list[str]) -> torch.Tensor:
+        found: torch.Tensor = self.clip.encode_text(texts)
+        return found
 
     def _features(self, pictures: torch.Tensor) -> torch.Tensor:
         """What the last block makes of the class and of each patch, before the last norm."""
@@ -108,6 +154,96 @@ class TextITSR(nn.Module):
         )
         of_class, of_patches = found["image_intermediates_prefix"], found["image_intermediates"]
         return torch.cat([of_class[-1], of_patches[-1]], dim=1)
+
+
+class BertITSR(_ITSR):
+    """Pairs of pictures float32 [N, 6, size, size] and sentences -> embeddings [N, embedding].
+
+    A sentence is BERT's last state of its mark of the beginning, a picture the normalised tokens of
+    a vision transformer of timm. Both are learnt with the rest.
+
+    Args:
+        in_channels: six, normalised with the statistics of CLIP's pictures; they are brought to
+            those of the vision transformer.
+        outputs: isn't used.
+        size: of a picture, in pixels.
+        fusion: ``tff``, or a global one: ``concatenate``, ``sum``, ``difference``, ``product``.
+        vit: timm's name of the vision transformer.
+        pretrained: the repository or folder of BERT's weights that training begins with, and with
+            it timm's weights of the vision transformer; empty for random ones.
+        frozen: whether both encoders stay as they are.
+        width: of the fusion.
+        layers, heads: of TFF.
+        dropout: in TFF and before both heads.
+        embedding: its length.
+        **config: what differs from BERT base and from the vision transformer, such as
+            ``"bert.layers"`` and ``"vit.depth"``.
+
+    Raises:
+        ValueError: pictures aren't pairs in RGB, there is no such fusion, or an encoder can't be
+            built so.
+        RequestError: transformers isn't installed.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,  # noqa: ARG002 - every architecture takes it
+        size: int,
+        fusion: str = "tff",
+        vit: str = "vit_base_patch16_224.augreg_in21k",
+        pretrained: str = "",
+        frozen: bool = False,
+        width: int = 320,
+        layers: int = 3,
+        heads: int = 16,
+        dropout: float = 0.25,
+        embedding: int = 512,
+        **config: Any,
+    ) -> None:
+        from timm import create_model
+
+        super().__init__()
+        _check(in_channels, fusion)
+        self.frozen = frozen
+        of_bert, of_vit = (
+            {name.removeprefix(part): config[name] for name in config if name.startswith(part)}
+            for part in ("bert.", "vit.")
+        )
+        if unknown := set(config) - {f"bert.{n}" for n in of_bert} - {f"vit.{n}" for n in of_vit}:
+            raise ValueError(f"expected arguments bert.NAME or vit.NAME, found {min(unknown)}")
+        try:
+            self.bert = Bert(pretrained=pretrained, **of_bert)
+            self.vit = create_model(
+                vit, pretrained=bool(pretrained), img_size=size, num_classes=0, **of_vit
+            )
+        except (RuntimeError, TypeError, AssertionError) as error:
+            raise ValueError(str(error)) from error
+        self.bert.requires_grad_(not frozen)
+        self.vit.requires_grad_(not frozen)
+        own = self.vit.pretrained_cfg
+        given = [torch.tensor(v) for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)]
+        wanted = [torch.tensor(own[name]) for name in ("mean", "std")]
+        self.register_buffer("mean", ((wanted[0] - given[0]) / given[1])[:, None, None], False)
+        self.register_buffer("std", (wanted[1] / given[1])[:, None, None], False)
+        encoded = (
+            self.vit.num_features,
+            self.vit.patch_embed.num_patches,
+            self.bert.network.config.hidden_size,
+        )
+        self._join(fusion, encoded, width, layers, heads, dropout, embedding)
+        self.logit_scale = nn.Parameter(torch.tensor(-log(_TEMPERATURE)))
+
+    def _features(self, pictures: torch.Tensor) -> torch.Tensor:
+        tokens: torch.Tensor = self.vit.forward_features((pictures - self.mean) / self.std)
+        return tokens
+
+    def _sentences(self, texts: list[str]) -> torch.Tensor:
+        found: torch.Tensor = self.bert(texts)
+        return found
 
 
 class GlobalFusion(nn.Module):

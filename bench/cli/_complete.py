@@ -37,7 +37,7 @@ def models(context: typer.Context, incomplete: str) -> Offered:
     from bench.spec import declared
 
     if task := declared.tasks().get(context.params.get("task", "")):
-        known = list(declared.folders_of(task.get("baselines") or task["name"], task["kind"]))
+        known = list(declared.folders_of(task["name"], task.get("baselines", ""), task["kind"]))
     else:
         known = [folder.name for folder in shipped("baselines").iterdir()]
     found = {name for name, _, _ in declared.baselines_of(*known)}

@@ -62,7 +62,8 @@ def _show(outcomes: "Sequence[Outcome]") -> None:
     tasks = list(dict.fromkeys(one.task for one in outcomes))
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     for one in outcomes:
-        cells = rows.setdefault((one.model, one.method, one.labels), {})
+        named = f"{one.model} (trained: {one.trained})" if one.trained else one.model
+        cells = rows.setdefault((named, one.method, one.labels), {})
         cells[one.task] = _cell(one)
     several = [any(key[place] for key in rows) for place in (1, 2)]
     print_table(

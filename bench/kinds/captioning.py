@@ -75,6 +75,7 @@ class Captioning(Kind[Captioned, Settings]):
         "a module with caption(images float32 [N, channels, height, width]) -> list of N strings; "
         "to be trained, with loss(images, captions: a list of strings for each image) -> scalar"
     )
+    accepts = ("captioning",)
     batch_size = 32
     drawn = 3
     degradable = True

@@ -15,20 +15,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.kinds.common import composites
+from bench.kinds.common import composites, photographic, sides
 from bench.kinds.common import embedded as _embedded
 from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
-from bench.kinds.common.kind import Kind, Metrics
+from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
+from bench.kinds.common.photographic import Photographic
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import matrix
 from bench.kinds.common.towers import embedded, vectors
@@ -65,12 +66,25 @@ class Settings(BaseModel):
             change, the gallery is every pair; and the words of what is found first are scored.
         composites: nothing is said of pictures. The query is their composite, the first three
             bands, the gallery all others, and the other way round.
+        also: further K of recall at K, beside 1, 5 and 10; no mean is over them.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     changes: bool = False
     composites: bool = False
+    also: Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(max_length=10)] = ()
+
+
+class Options(Photographic):
+    """What a recipe may say of training: how pictures are changed, both dates of a pair alike.
+
+    Attributes:
+        mirror_words: where pictures are mirrored, words for sides are exchanged in their captions:
+            `bench.kinds.common.sides`.
+    """
+
+    mirror_words: bool = False
 
 
 class Captioned(Dataset, Protocol):
@@ -89,6 +103,7 @@ class Retrieval(Kind[Captioned, Settings]):
     """Images by sentences and sentences by images, or composites by bands of the same place."""
 
     Settings = Settings
+    Options = Options
     interface = (
         "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
         "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the "
@@ -236,19 +251,36 @@ class Retrieval(Kind[Captioned, Settings]):
         return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
 
     def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-        """Draw a caption for each picture; mirror pictures as the recipe says, both dates alike."""
+        """Draw a caption for each picture; change pictures as the recipe says, both dates alike."""
         import torch
 
-        inputs = dict(batch.inputs)
-        if recipe.flips:
-            inputs["images"] = mirrored(inputs["images"], mirrors(len(batch.samples), draw))
-        if self.settings.composites:
-            return replace(batch, inputs=inputs)
-        drawn = torch.rand(len(batch.samples), generator=draw).tolist()
-        inputs["texts"] = [
-            [own[int(place * len(own))]] for own, place in zip(inputs["texts"], drawn, strict=True)
-        ]
+        options, inputs = Options.model_validate(recipe.options), dict(batch.inputs)
+        masks = mirrors(len(batch.samples), draw) if recipe.flips else None
+        if masks is not None:
+            inputs["images"] = mirrored(inputs["images"], masks)
+        if not self.settings.composites:
+            drawn = torch.rand(len(batch.samples), generator=draw).tolist()
+            texts = [
+                own[int(place * len(own))]
+                for own, place in zip(inputs["texts"], drawn, strict=True)
+            ]
+            if masks is not None and options.mirror_words:
+                texts = list(map(sides.mirrored, texts, *masks.tolist()))
+            inputs["texts"] = [[text] for text in texts]
+        inputs["images"] = photographic.changed(options, self.task, inputs["images"], draw)
         return replace(batch, inputs=inputs)
+
+    def prepare(
+        self,
+        recipe: Recipe,
+        dataset: Captioned,
+        pipeline: InputPipeline,
+        samples: Sequence[str],
+        context: PreparationContext,
+    ) -> Prepared:
+        """Check that pictures can be changed as the recipe says."""
+        photographic.check(Options.model_validate(recipe.options), self.task, pipeline.contract)
+        return super().prepare(recipe, dataset, pipeline, samples, context)
 
     def settle(self, observations: pa.Table) -> pa.Table:
         """The ranks of each picture's queries among all there are; `measure` works from them.
@@ -297,7 +329,7 @@ class Retrieval(Kind[Captioned, Settings]):
         counts: Iterable[NDArray[np.uint16]],
         names: Sequence[str] = (),
     ) -> Metrics:
-        """Recall at 1, 5 and 10 and the median rank, of either direction; see `_metrics`.
+        """Recall at 1, 5, 10 and further K and the median rank, either direction; see `_metrics`.
 
         Pictures are resampled, each with its queries; ranks in the gallery stay.
         """
@@ -306,7 +338,12 @@ class Retrieval(Kind[Captioned, Settings]):
         count = len(asked)
         words = matrix(settled, "words") if self.settings.changes else np.empty((count, 0))
         recalled = recall_rows(i2t, t2i, share, owner, asked)
-        rows = np.concatenate([recalled, words, words * asked[:, None]], axis=1)
+        ones, further = asked.astype(np.float64), self.settings.also
+        others = [
+            hits(i2t[:, 0], np.arange(count), ones, count, further),
+            hits(t2i[:, 0], owner, ones[owner], count, further),
+        ]
+        rows = np.concatenate([recalled, *others, words, words * asked[:, None]], axis=1)
         middle = [f"median_rank_{way}" for way in self._directions]
         wants_medians = not names or not set(names).isdisjoint(middle)
         kept = asked[owner]
@@ -361,9 +398,10 @@ class Retrieval(Kind[Captioned, Settings]):
     def _metrics(self, sums: NDArray[np.float64], tied: bool) -> dict[str, NDArray[np.float64]]:
         """From sums over pictures [B, 24 and more] to metrics [B].
 
-        - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`; ``optimistic``
-          where that differs. Of composites, which are all distinct, there is no ``distinct``, and
-          the directions are ``rgb2ms`` and ``ms2rgb``.
+        - ``recall_at_K_i2t`` and the like: `bench.metrics.recalls.recall_metrics`, and those of
+          further K that the task asks for; ``optimistic`` where that differs. Of composites, which
+          are all distinct, there is no ``distinct``, and the directions are ``rgb2ms`` and
+          ``ms2rgb``.
         - ``bleu1_retrieved``, ``bleu4_retrieved``, ``rouge_l_retrieved``: of the words of what is
           found first, mean of both directions; ``..._retrievedchanged`` for the queries of changed
           pairs.
@@ -373,7 +411,11 @@ class Retrieval(Kind[Captioned, Settings]):
             left_out.add("optimistic")
         protocols = [name for name in PROTOCOLS if name not in left_out]
         found = recall_metrics(sums[:, :24], self._directions, protocols)
-        words = sums[:, 24:]
+        further = self.settings.also
+        own, words = np.split(sums[:, 24:], [2 * len(further) + 2], axis=1)
+        for way, part in zip(self._directions, np.split(own, 2, axis=1), strict=True):
+            for k, values in zip(further, recalls(part).T, strict=True):
+                found[f"recall_at_{k}_{way}"] = values
         if words.shape[1]:
             for part, average in zip(np.split(words, 2, axis=1), ("", "changed"), strict=True):
                 for name, values in word_scores(part).items():

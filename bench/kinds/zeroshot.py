@@ -16,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError, RequestError
 from bench.data import Dataset
+from bench.kinds.common import photographic
 from bench.kinds.common import prompted as _prompted
 from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
-from bench.kinds.common.kind import Kind, Metrics
+from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
 from bench.kinds.common.logits import softmax
+from bench.kinds.common.photographic import Photographic
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.prompts import fill
 from bench.kinds.common.tables import SAMPLE, field, matrix
@@ -72,6 +74,7 @@ class Zeroshot(Kind[Labelled, Settings]):
     """Classes of an image from sentences that name them, without training on the classes."""
 
     Settings = Settings
+    Options = Photographic
     interface = (
         "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
         "encode_text(list of n strings) -> [n, width]"
@@ -222,10 +225,25 @@ class Zeroshot(Kind[Labelled, Settings]):
         return cross_entropy(logits, batch.targets.argmax(dim=1))
 
     def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
-        """Mirror pictures as the recipe says."""
-        if not recipe.flips:
-            return batch
-        return replace(batch, inputs=mirrored(batch.inputs, mirrors(len(batch.samples), draw)))
+        """Mirror pictures and change their colours as the recipe says."""
+        inputs = batch.inputs
+        if recipe.flips:
+            inputs = mirrored(inputs, mirrors(len(batch.samples), draw))
+        options = Photographic.model_validate(recipe.options)
+        return replace(batch, inputs=photographic.changed(options, self.task, inputs, draw))
+
+    def prepare(
+        self,
+        recipe: Recipe,
+        dataset: Labelled,
+        pipeline: InputPipeline,
+        samples: Sequence[str],
+        context: PreparationContext,
+    ) -> Prepared:
+        """Check that pictures can be changed as the recipe says."""
+        options = Photographic.model_validate(recipe.options)
+        photographic.check(options, self.task, pipeline.contract)
+        return super().prepare(recipe, dataset, pipeline, samples, context)
 
     def replicate(
         self,

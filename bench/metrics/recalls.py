@@ -22,7 +22,9 @@ PROTOCOLS = ("", "optimistic", "distinct")
 _VALUES_AT_ONCE = 1 << 22
 
 
-def hits(ranks: Indices, owner: Indices, weights: Floats, samples: int) -> Floats:
+def hits(
+    ranks: Indices, owner: Indices, weights: Floats, samples: int, at: Sequence[int] = AT
+) -> Floats:
     """What recall is made of, per sample; rows add up.
 
     Args:
@@ -30,18 +32,20 @@ def hits(ranks: Indices, owner: Indices, weights: Floats, samples: int) -> Float
         owner: [Q] index of the sample that each query belongs to.
         weights: [Q] how much each query counts.
         samples: N.
+        at: the K.
 
     Returns:
-        [N, 4]: the weight of queries with a rank of at most 1, 5 and 10, and of all.
+        [N, 4]: the weight of queries with a rank of at most 1, 5 and 10, and of all; of other K
+        [N, the number of them + 1].
     """
-    found = [np.bincount(owner, weights * (ranks <= k), samples) for k in AT]
+    found = [np.bincount(owner, weights * (ranks <= k), samples) for k in at]
     return np.stack([*found, np.bincount(owner, weights, samples)], axis=1)
 
 
 def recalls(sums: Floats) -> Floats:
-    """Recall at 1, 5 and 10 [..., 3] of sums of rows of `hits` [..., 4]; NaN without queries."""
+    """Recall at each K [..., K] of sums of rows of `hits` [..., K + 1]; NaN without queries."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        shares: Floats = sums[..., :3] / sums[..., 3:]
+        shares: Floats = sums[..., :-1] / sums[..., -1:]
     return shares
 
 

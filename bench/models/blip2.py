@@ -33,8 +33,11 @@ from bench.spec.entry import Entry
 from bench.spec.task import Task, in_one_line
 
 BEAMS, TOKENS = 5, 120
-_ASSEMBLING_S = 3600.0
 """How many captions are followed at a time, and how long they may become."""
+
+_ASSEMBLING_S = 3600.0
+_IGNORED = -100
+"""The label of a place that a caption isn't learnt at."""
 
 _CONFIG, _ADAPTER, _TOKENIZER = "config.json", "adapter_config.json", "tokenizer.json"
 _WEIGHTS = re.compile(r"(model(-\d{5}-of-\d{5})?|adapter_model)\.safetensors", re.A)
@@ -96,17 +99,68 @@ class Blip2(torch.nn.Module):
     Args:
         network: ``Blip2ForConditionalGeneration``.
         tokenizer: of its language model.
+        beams, tokens: how many captions are followed at a time, and how long they may become.
     """
 
-    def __init__(self, network: torch.nn.Module, tokenizer: Any) -> None:
+    def __init__(
+        self, network: torch.nn.Module, tokenizer: Any, beams: int = BEAMS, tokens: int = TOKENS
+    ) -> None:
         super().__init__()
         self.network = network
         self.tokenizer = tokenizer
+        self.beams, self.tokens = beams, tokens
+
+    def loss(self, images: torch.Tensor, captions: list[list[str]]) -> torch.Tensor:
+        """Cross-entropy of every piece and the end, given what stands before it; mean over pieces.
+
+        Before a caption stand the places of the image and the mark of the beginning, as where one
+        is written without a prompt. A caption is cut at as many pieces as are written.
+
+        Args:
+            images: [N, 3, size, size].
+            captions: for each image one or more.
+        """
+        network: Any = self.network
+        text = network.config.text_config
+        begin = [network.config.image_token_id] * network.config.num_query_tokens
+        begin.append(text.bos_token_id)
+        rows = [
+            [*self.tokenizer(caption, add_special_tokens=False).input_ids[: self.tokens - 1]]
+            for several in captions
+            for caption in several
+        ]
+        longest = max(map(len, rows)) + 1
+        padding = [longest - 1 - len(row) for row in rows]
+        ids, seen, wanted = (
+            torch.tensor(table, device=images.device)
+            for table in (
+                [
+                    [*begin, *row, text.eos_token_id, *[text.pad_token_id] * rest]
+                    for row, rest in zip(rows, padding, strict=True)
+                ],
+                [[1] * (len(begin) + longest - rest) + [0] * rest for rest in padding],
+                [
+                    [*[_IGNORED] * len(begin), *row, text.eos_token_id, *[_IGNORED] * rest]
+                    for row, rest in zip(rows, padding, strict=True)
+                ],
+            )
+        )
+        owner = [image for image, several in enumerate(captions) for _ in several]
+        found = network(
+            pixel_values=images[torch.tensor(owner, device=images.device)],
+            input_ids=ids,
+            attention_mask=seen,
+            labels=wanted,
+        )
+        value: torch.Tensor = found.loss
+        return value
 
     def caption(self, images: torch.Tensor) -> list[str]:
         """The caption of each image, by beam search without a prompt."""
         network: Any = self.network
-        made = network.generate(images, num_beams=BEAMS, max_new_tokens=TOKENS, do_sample=False)
+        made = network.generate(
+            images, num_beams=self.beams, max_new_tokens=self.tokens, do_sample=False
+        )
         queries = network.config.num_query_tokens
         if (made[:, :queries] == network.config.image_token_id).all():
             # Places of the image and the mark of the beginning, which aren't written.
@@ -126,17 +180,7 @@ def entry(rest: str, task: Task) -> Entry:
     """
     _import("transformers")
     _check_task(task)
-    found = [_find(rest)]
-    if _ADAPTER in found[0].files:
-        found.append(_base(found[0]))
-    key = sha256_json([one.name for one in found])[:16]
-    folder = _folder(key)
-    if not folder.is_dir():
-        lock = folder.with_name(f".{folder.name}.lock")
-        with locks.held(lock, f"is putting {found[0].name} together", _ASSEMBLING_S):
-            if not folder.is_dir():
-                with new_folder(folder) as made:
-                    _assemble(found, made)
+    found, key, folder = _assembled(rest)
     own = Path(rest).name if Path(rest).is_dir() else rest.partition("/")[2]
     named = re.sub(r"[^A-Za-z0-9.-]", "-", own)
     adapted = f", the adapter {found[0].name} merged into it" if len(found) > 1 else ""
@@ -155,6 +199,20 @@ def entry(rest: str, task: Task) -> Entry:
     )
 
 
+def loaded(rest: str) -> tuple[Blip2, str]:
+    """The model of a repository or a folder with its weights, and the key of what it is made of.
+
+    Raises:
+        RequestError: transformers isn't installed, or there is no such folder or repository.
+        BenchError: what it holds is no BLIP-2, damaged, too large, or a pickle.
+    """
+    _import("transformers")
+    _, key, folder = _assembled(rest)
+    made = _made(folder)
+    weights.fill(made, folder / "model.safetensors")
+    return made, key
+
+
 def build(
     rest: str, arguments: Mapping[str, Any], contract: InputContract, outputs: int
 ) -> torch.nn.Module:
@@ -171,8 +229,12 @@ def build(
             f"expected blip2:{rest[:40]} in {_folder('').parent}, found nothing",
             "use --model blip2:OWNER/NAME or blip2:FOLDER, which puts it there",
         )
+    return _made(_folder(rest))
+
+
+def _made(folder: Path) -> Blip2:
+    """What was put together in a folder, with random weights."""
     transformers = _import("transformers")
-    folder = _folder(rest)
     config = transformers.Blip2Config.from_pretrained(folder, local_files_only=True)
     network = transformers.Blip2ForConditionalGeneration(config).float()
     return Blip2(network, _tokenizer(folder))
@@ -196,6 +258,22 @@ def _check_task(task: Task) -> None:
 
 def _folder(key: str) -> Path:
     return data_root() / "models" / f"blip2-{key}"
+
+
+def _assembled(rest: str) -> tuple[list[_Found], str, Path]:
+    """What a repository or folder is made of, its key, and where it was put together."""
+    found = [_find(rest)]
+    if _ADAPTER in found[0].files:
+        found.append(_base(found[0]))
+    key = sha256_json([one.name for one in found])[:16]
+    folder = _folder(key)
+    if not folder.is_dir():
+        lock = folder.with_name(f".{folder.name}.lock")
+        with locks.held(lock, f"is putting {found[0].name} together", _ASSEMBLING_S):
+            if not folder.is_dir():
+                with new_folder(folder) as made:
+                    _assemble(found, made)
+    return found, key, folder
 
 
 def _find(rest: str) -> _Found:

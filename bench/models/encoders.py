@@ -35,7 +35,16 @@ if TYPE_CHECKING:
     import torch
 
 
-__all__ = ["Checkpoint", "Network", "Pickled", "convert", "find", "find_file", "network"]
+__all__ = [
+    "Checkpoint",
+    "Network",
+    "Pickled",
+    "convert",
+    "find",
+    "find_file",
+    "network",
+    "published",
+]
 
 
 class Network(Protocol):
@@ -105,6 +114,27 @@ def find(
         own = [one for one in possible if one.given in task.inputs] or possible
         found = max(own, key=lambda one: (len(one.input.bands), -len(one.unseen)))
     return found.model_copy(update={"weights": _weights(name, stated)})
+
+
+def published(name: str) -> Mapping[str, torch.Tensor]:
+    """The tensors of the weights that ``SOURCE:NAME`` stands for, named as in its network.
+
+    Raises:
+        RequestError: there is no such encoder, or its weights are random.
+        BenchError: its weights can't be fetched or weren't converted, or aren't the published ones.
+    """
+    source, colon, rest = name.partition(":")
+    if not colon:
+        raise RequestError(
+            f"{name} names no encoder", f"write SOURCE:NAME, with SOURCE one of {_offering()}"
+        )
+    module = models.module_of(source, "checkpoint", name)
+    found = _weights(name, module.checkpoint(rest))
+    if found is None or found.file is None:
+        raise RequestError(f"{name} has random weights", "name weights, as in SOURCE:NAME@WEIGHTS")
+    renamed = getattr(module, "tensors", None)
+    stored: Mapping[str, torch.Tensor] = renamed(found.file) if renamed else read(found.file)
+    return stored
 
 
 def convert(name: str, file: Path | None) -> Path:

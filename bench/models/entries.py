@@ -11,6 +11,7 @@ from bench.base.errors import RequestError, unknown
 from bench.base.files import write_bytes
 from bench.spec import declared
 from bench.spec import task as tasks
+from bench.spec.contract import InputContract
 from bench.spec.entry import MAX_DECLARATION, Entry, Predicted
 from bench.spec.recipe import method_of
 from bench.spec.task import Task, in_one_line
@@ -19,12 +20,12 @@ _Form = TypeVar("_Form", bound=BaseModel)
 
 
 def baselines(task: Task) -> list[tuple[str, Path, dict[str, Any]]]:
-    """Name, file and declaration of each baseline of a task: its own, then those of its kind."""
+    """Name, file and declaration of each baseline of a task: its own, shared ones, its kind's."""
     return declared.baselines_of(*_folders(task))
 
 
-def _folders(task: Task) -> tuple[str, str]:
-    return declared.folders_of(task.baselines or task.name, task.kind)
+def _folders(task: Task) -> tuple[str, ...]:
+    return declared.folders_of(task.name, task.baselines, task.kind)
 
 
 def baseline_names(task: Task) -> list[str]:
@@ -130,7 +131,9 @@ def load_predicted(folder: Path, task: Task) -> Predicted:
 def for_task(entry: Entry, task: Task) -> Entry:
     """An entry as it is run on a task: one for another task, if its kind runs such entries.
 
-    Contracts that differ in nothing but whose words they are become the task's own.
+    Contracts that differ in nothing but whose words they are become the task's own, and so do those
+    that differ in Sentinel-2's level of processing alone: what learnt from Level-2A can be run on
+    Level-1C, as A. Zavras et al. do (ISPRS Journal 2025, arXiv:2402.09816).
 
     Raises:
         RequestError: it can't be run on this task.
@@ -147,9 +150,22 @@ def for_task(entry: Entry, task: Task) -> Entry:
             f"run it with --task {entry.task}",
         )
     for known in map(task.input, task.inputs):
-        if known == entry.input.model_copy(update={"statistics": known.statistics}):
+        words = {"statistics": known.statistics, "units": known.units}
+        if known == entry.input.model_copy(update=words) and _alike(entry.input, known):
             return entry.model_copy(update={"input": known})
     return entry
+
+
+def _alike(one: InputContract, other: InputContract) -> bool:
+    """Whether two contracts have their values in the same units from the same instruments.
+
+    What Sentinel-2 measures may be of another level of processing.
+    """
+    units = [
+        {sensor.replace("-l1c", "-l2a"): unit for sensor, unit in contract.units.items()}
+        for contract in (one, other)
+    ]
+    return units[0] == units[1]
 
 
 def save(entry: Entry, folder: Path) -> None:

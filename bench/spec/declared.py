@@ -114,14 +114,15 @@ def baselines(folder: Path) -> list[tuple[str, Path, Raw]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def folders_of(task: str, kind: str) -> tuple[str, str]:
-    """The folders that hold the baselines of a task: its own, and that of every task of its kind.
+def folders_of(task: str, shared: str, kind: str) -> tuple[str, ...]:
+    """The folders that hold the baselines of a task: its own, shared ones, those of its kind.
 
     Args:
-        task: its name, or that of the folder whose baselines it shares.
+        task: its name.
+        shared: the folder whose baselines it shares; empty for none.
         kind: of the task.
     """
-    return task, f"kind-{kind}"
+    return tuple(dict.fromkeys((task, shared or task, f"kind-{kind}")))
 
 
 def baselines_of(*folders: str) -> list[tuple[str, Path, Raw]]:

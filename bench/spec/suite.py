@@ -4,9 +4,9 @@ One TOML file each in ``tasks/suites``.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.base import bounded_toml
 from bench.base.errors import RequestError, unknown
@@ -25,6 +25,8 @@ class Row(BaseModel):
         labels: as ``--labels`` takes them; none for all training samples.
         draws: how many subsets of each size.
         tasks: only these of the suite's; all by default.
+        trained: the task whose baselines they are: each is trained for it once, and the trained
+            entry is run on all of these tasks; empty for models of the tasks themselves.
         recipe: what differs from the recipe that each would be trained by, of one with steps.
         input: of the task, that encoders are fed; by default the first that each can take.
     """
@@ -36,8 +38,15 @@ class Row(BaseModel):
     labels: Annotated[tuple[_Text, ...], Field(max_length=100)] = ()
     draws: Annotated[int, Field(ge=1, le=100)] = 1
     tasks: tuple[Name, ...] = ()
+    trained: Name | Literal[""] = ""
     recipe: dict[str, Any] = {}
     input: str | None = None
+
+    @model_validator(mode="after")
+    def _trained_as_they_are(self) -> Self:
+        if self.trained and (self.methods or self.labels):
+            raise ValueError("what is trained once for a task has neither methods nor labels")
+        return self
 
 
 class Suite(BaseModel):

@@ -61,7 +61,7 @@ class Task(BaseModel):
             ``baselines``, ``folds_of``, ``extra`` and ``groups``.
         dataset: a dataset of `bench.data`, whose classes, bands and statistics the task uses.
         split: the split that is scored.
-        baselines: the task whose baselines this one shares, by name; its own where empty.
+        baselines: the task whose baselines and recipes this one shares, beside any of its own.
         folds_of: the task that is the first of several ways to part the same data, of which this is
             another one; the scores of an entry on all of them are averaged.
         training, validation: the splits that are learnt from and that choose between epochs.

@@ -9,9 +9,9 @@ from torch import nn
 import bench.base.torch_setup  # noqa: F401
 from bench import kinds, models
 from bench.base import weights
-from bench.base.errors import RequestError
+from bench.base.errors import BenchError, RequestError
 from bench.kinds.common.batch import Batch
-from bench.models import entries
+from bench.models import encoders, entries
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 
@@ -80,6 +80,8 @@ def test_each_side_sees_its_own_bands() -> None:
     [
         ("ms-aligned", "official"),
         ("ms-aligned", "sample"),
+        ("ms-aligned-moco", "official"),
+        ("ms-aligned-moco", "sample"),
         ("ms-aligned-unpatched", "sample"),
         ("ms-untrained", "sample"),
     ],
@@ -129,3 +131,80 @@ def test_what_can_not_be_built_is_refused() -> None:
         models.build(alone, 0)
     with pytest.raises(RequestError, match=r"student vit_small_patch32_224: .*magic"):
         built(**{"student.magic": 3})
+
+
+def test_a_plane_of_zeros_stands_for_the_band_that_level_2a_lacks() -> None:
+    network = built(cirrus=True).eval()
+    assert network.student.patch_embed.proj.in_channels == 13
+    given = torch.rand(2, 15, 32, 32)
+    planes = torch.cat([given[:, 3:13], torch.zeros(2, 1, 32, 32), given[:, 13:]], dim=1)
+    with torch.inference_mode():
+        assert torch.equal(network.encode_image(given), network.student(planes))
+    # The bands of the task are those before B10, then those behind it.
+    bands = TASK.input("rgb-s2").bands
+    assert bands[3:13] == (*(f"B0{n}" for n in range(1, 9)), "B8A", "B09")
+    assert bands[13:] == ("B11", "B12")
+
+
+def test_a_student_begins_with_the_weights_of_an_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchgeo = pytest.importorskip("torchgeo.models", reason="MoCo's weights are torchgeo's")
+    name = "torchgeo:vit_small_patch16_224@SENTINEL2_ALL_MOCO"
+    student = {"student": "vit_small_patch16_224", "cirrus": True, "drop_path": 0.0}
+    made = entries.baseline("ms-aligned-moco", TASK).on("official")
+    assert made.model.arguments["pretrained"] == name
+    # Without the file there is a line that says how to get it.
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    model = made.model.model_copy(update={"arguments": SMALL | student | {"pretrained": name}})
+    entry = made.model_copy(update={"model": model})
+    with pytest.raises(BenchError) as lacking:
+        models.build(entry, 0)
+    assert "bench convert" in str(lacking.value.hint)
+    # One with the names and shapes of the published file, as torchgeo's own network has them.
+    torch.manual_seed(3)
+    published = torchgeo.vit_small_patch16_224(in_chans=13, num_classes=0)
+    stored = {f"network.{key}": tensor for key, tensor in published.state_dict().items()}
+    monkeypatch.setattr(
+        "bench.models.encoders.published", lambda asked: stored if asked == name else {}
+    )
+    network = models.build(entry, 0).eval()
+    bands = torch.rand(1, 15, 224, 224)
+    with torch.inference_mode():
+        planes = torch.cat([bands[:, 3:13], torch.zeros(1, 1, 224, 224), bands[:, 13:]], dim=1)
+        wanted = published.eval()(planes)
+        found = network.student.forward_head(
+            network.student.forward_features(planes), pre_logits=True
+        )
+        torch.testing.assert_close(found, wanted)
+        assert network.encode_image(bands).shape == (1, 16)
+    with pytest.raises(BenchError, match="aren't those of the student"):
+        built(cirrus=True, pretrained=name)
+    with pytest.raises(RequestError, match="12 bands of Level-2A"):
+        models.build(
+            entry.model_copy(
+                update={
+                    "input": entry.input.model_copy(
+                        update={
+                            "bands": entry.input.bands[:14],
+                            "mean": entry.input.mean[:14],
+                            "std": entry.input.std[:14],
+                        }
+                    )
+                }
+            ),
+            0,
+        )
+
+
+def test_weights_of_an_encoder_are_named_as_in_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch", reason="a package ships these weights")
+    name = "efficientnet_lite:efficientnet-lite0@imagenet"
+    stored = encoders.published(name)
+    with pytest.raises(RequestError, match="random weights"):
+        encoders.published("efficientnet_lite:efficientnet-lite0")
+    with pytest.raises(RequestError, match="names no encoder"):
+        encoders.published("resnet18")
+    network = encoders.network(encoders.find(name, tasks.load("rsicd-retrieval")))
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(stored[key], tensor), key

@@ -12,6 +12,7 @@ from bench.spec import task as tasks
 
 TASK = tasks.load("levir-cc-retrieval")
 FUSIONS = ["tff", "concatenate", "sum", "difference", "product"]
+BERT = ["text-itsr-tff-bert", *(f"text-itsr-gff-{fusion}-bert" for fusion in FUSIONS[1:])]
 itsr = _load("architectures.text_itsr")
 
 
@@ -47,6 +48,54 @@ def test_baselines_embed_pairs_and_learn(fusion: str) -> None:
     assert torch.allclose(once, turned, atol=1e-5) == (fusion in ("sum", "product"))
 
 
+@pytest.mark.parametrize("name", BERT)
+def test_entries_with_bert_embed_pairs_and_learn_in_both_encoders(name: str) -> None:
+    pytest.importorskip("transformers", reason="BERT needs transformers")
+    made = entries.baseline(name, TASK)
+    assert set(made.recipe) == {"official", "sample"}
+    torch.manual_seed(0)
+    network = models.build(made.on("sample"), 0)
+    pairs = torch.rand(2, 6, 224, 224, generator=torch.Generator().manual_seed(1))
+    left = network.encode_image(pairs)
+    right = network.encode_text(["a road appears", "nothing"])
+    assert left.shape == right.shape == (2, 64)
+    (left * right).sum().backward()
+    still = [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    assert still == ["logit_scale"]
+    assert float(network.logit_scale.detach().exp()) == pytest.approx(1 / 0.07)
+    network.eval()
+    with torch.inference_mode():
+        once, turned = network.encode_image(pairs), network.encode_image(pairs.roll(3, dims=1))
+    assert torch.allclose(once, turned, atol=1e-5) == ("sum" in name or "product" in name)
+
+
+def test_the_vision_transformer_sees_pictures_in_its_own_statistics() -> None:
+    pytest.importorskip("transformers", reason="BERT needs transformers")
+    made = entries.baseline("text-itsr-gff-sum-bert", TASK).on("sample")
+    network = models.build(made, 0).eval()
+    mean, std = (torch.tensor(v[:3])[:, None, None] for v in (made.input.mean, made.input.std))
+    fractions = torch.rand(1, 3, 224, 224)
+    with torch.inference_mode():
+        found = network._features((fractions - mean) / std)
+        wanted = network.vit.forward_features((fractions - 0.5) / 0.5)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_official_entries_with_bert_have_the_sizes_of_both_encoders() -> None:
+    transformers = pytest.importorskip("transformers", reason="BERT needs transformers")
+    made = entries.baseline("text-itsr-tff-bert", TASK).on("official")
+    assert made.model.arguments["pretrained"] == "google-bert/bert-base-uncased"
+    model = made.model.model_copy(
+        update={"arguments": {k: v for k, v in made.model.arguments.items() if k != "pretrained"}}
+    )
+    with torch.device("meta"):
+        network = models.build(made.model_copy(update={"model": model}), 0)
+        base = transformers.BertModel(transformers.BertConfig(), add_pooling_layer=False)
+    assert parameters(network.bert) == parameters(base) == 108_891_648
+    assert network.vit.num_features == 768
+    assert parameters(network.fusion) == 8_016_640
+
+
 def test_frozen_towers_stay_as_they_are() -> None:
     arguments = dict(entries.baseline("text-itsr-difference", TASK).on("sample").model.arguments)
     network = itsr.TextITSR(6, 0, 224, **arguments | {"frozen": True})
@@ -77,3 +126,9 @@ def test_other_inputs_are_refused() -> None:
     model = made.model.model_copy(update={"arguments": {"fusion": "magic"}})
     with pytest.raises(RequestError, match="found magic"):
         models.build(made.model_copy(update={"model": model}), 0)
+    pytest.importorskip("transformers", reason="BERT needs transformers")
+    made = entries.baseline("text-itsr-gff-sum-bert", TASK).on("sample")
+    for wrong in ({"magic.layers": 3}, {"vit": "resnet_of_magic"}, {"vit.magic": 1}):
+        model = made.model.model_copy(update={"arguments": made.model.arguments | wrong})
+        with pytest.raises(RequestError, match="magic"):
+            models.build(made.model_copy(update={"model": model}), 0)

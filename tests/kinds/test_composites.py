@@ -213,3 +213,32 @@ def test_what_is_mirrored_is_mirrored_on_both_sides() -> None:
     plain = recipe.model_copy(update={"flips": False})
     still = kinds.of(TASK).augment(plain, given, torch.Generator())
     assert torch.equal(still.inputs["images"], before)
+
+
+def test_recall_at_twenty_and_fifty_is_reported_where_the_task_asks_for_it() -> None:
+    count = 60
+    draw = np.random.default_rng(0)
+    rgb, bands = draw.standard_normal((2, count, 8)).astype(np.float32)
+    columns = {
+        "sample": [f"s{n:03d}" for n in range(count)],
+        "image": list(rgb),
+        "texts": list(bands),
+        "captions": [[f"{n}"] for n in range(count)],
+    }
+    kind = kinds.of(TASK)
+    table = pa.table(columns, schema=kind.schema())
+    found = kind.measure(table)
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (rgb, bands)]
+    scores = unit[0].astype(np.float64) @ unit[1].T.astype(np.float64)
+    for way, matrix in (("rgb2ms", scores), ("ms2rgb", scores.T)):
+        ranks = (matrix >= matrix.diagonal()[:, None]).sum(axis=1)
+        for k in (1, 5, 10, 20, 50):
+            assert found[f"recall_at_{k}_{way}"] == pytest.approx(np.mean(ranks <= k)), (k, way)
+    # The mean that ranks is over the first three, and other tasks are as they were.
+    firsts = [found[f"recall_at_{k}_{way}"] for way in ("rgb2ms", "ms2rgb") for k in (1, 5, 10)]
+    assert found["recall_mean"] == pytest.approx(np.mean(firsts))
+    assert kinds.of(tasks.load("levir-cc-retrieval")).settings.also == ()
+    counts = [np.eye(count, dtype=np.uint16)[:3] + 1]
+    again = kind.replicate(table, counts, ("recall_at_20_rgb2ms",))["recall_at_20_rgb2ms"]
+    ranks = (scores >= scores.diagonal()[:, None]).sum(axis=1) <= 20
+    np.testing.assert_allclose(again, [(ranks.sum() + ranks[n]) / (count + 1) for n in range(3)])

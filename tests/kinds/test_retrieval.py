@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import normalize
 
@@ -500,3 +502,58 @@ def test_the_names_of_the_tasks_of_a_kind_are_listed_for_a_loop(bench: Prompt) -
     assert len(RETRIEVAL) == 7
     wrong = bench.in_process("list --kind nonsense", code=2)
     assert "unknown kind 'nonsense'" in wrong.stderr
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_captions_of_mirrored_pairs_name_the_other_side(words: bool) -> None:
+    kind, recipe = kinds.of(PAIRS), _recipe(flips=True, options={"mirror_words": words})
+    pixels = torch.rand(30, 6, 8, 8, generator=torch.Generator().manual_seed(0))
+    given = Batch(
+        [f"p{n}" for n in range(30)],
+        {"images": pixels, "texts": [["a road on the top left"] * 5] * 30},
+        torch.ones(30, dtype=torch.bool),
+    )
+    seen = kind.augment(recipe, given, torch.Generator().manual_seed(2))
+    said = set()
+    for before, after, (text,) in zip(
+        pixels, seen.inputs["images"], seen.inputs["texts"], strict=True
+    ):
+        across, along = (text.endswith("right"), "bottom" in text) if words else (None, None)
+        flips = [
+            (x, y)
+            for x in (False, True)
+            for y in (False, True)
+            if torch.equal(after, before.flip([-1] * x + [-2] * y))
+        ]
+        assert len(flips) == 1
+        assert not words or flips == [(across, along)]
+        said.add(text)
+    assert len(said) == (4 if words else 1)
+    # The same pictures and captions are drawn whether words follow or not.
+    other = _recipe(flips=True, options={})
+    again = kind.augment(other, given, torch.Generator().manual_seed(2))
+    assert torch.equal(again.inputs["images"], seen.inputs["images"])
+    assert (
+        kind.augment(
+            _recipe(flips=False, options={"mirror_words": True}), given, torch.Generator()
+        ).inputs["texts"]
+        == [["a road on the top left"]] * 30
+    )
+
+
+def test_a_recipe_says_how_pictures_are_changed_and_nothing_else() -> None:
+    kind = kinds.of(PAIRS)
+    given = Batch(
+        ["a"], {"images": torch.rand(1, 6, 8, 8), "texts": [["x"]]}, torch.ones(1, dtype=torch.bool)
+    )
+    grey = _recipe(flips=False, options={"grey": 1.0})
+    seen = kind.augment(grey, given, torch.Generator()).inputs["images"]
+    own = PAIRS.input("pair")
+    fractions = seen * torch.tensor(own.std)[:, None, None] + torch.tensor(own.mean)[:, None, None]
+    torch.testing.assert_close(fractions[:, 0], fractions[:, 2], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValidationError, match="magic"):
+        kind.augment(_recipe(flips=False, options={"magic": 1}), given, torch.Generator())
+
+
+def _recipe(**said: Any) -> Any:
+    return SimpleNamespace(**said)
