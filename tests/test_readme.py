@@ -26,7 +26,7 @@ def printed(bench, model) -> list[str]:
 def form(line: str) -> str:
     """A line without its figures, units, names, and what is recorded beside it."""
     if line.startswith(("floor", "here")):
-        return line.split()[0]
+        return line.split(maxsplit=1)[0]
     line = re.sub(r"resnet50-s2|brief", "ENTRY", line)
     line = re.sub(r"(open|closed) division", "DIVISION", line)
     line = re.sub(r"sentinel-\d(-\w+)+", "INPUT", line)
