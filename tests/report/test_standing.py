@@ -4,7 +4,7 @@ import pytest
 
 from bench.report.leaderboard.read import read
 from bench.report.standing import published, standing
-from bench.results.reported import NOTHING
+from bench.results.publications import NOTHING
 from tests.report.leaderboard.encoded import few_labels
 from tests.report.leaderboard.fabricated import manifest, recorded
 

@@ -8,7 +8,7 @@ from bench.base.paths import shipped
 from bench.metrics import titles
 from bench.metrics.scales import scale
 from bench.models import entries
-from bench.results import reported, store
+from bench.results import publications, reported, store
 from bench.spec import task as tasks
 from tests.fabricated import fabricate
 
@@ -259,7 +259,7 @@ def test_a_table_that_belongs_nowhere_or_hides_rows_is_refused(tmp_path, text, o
 
 
 def test_what_differs_in_nothing_is_told_from_what_nobody_looked_at(tmp_path):
-    numbers, _ = own(tmp_path, WHOLE.replace("BigEarthNet v1.0", reported.NOTHING))
+    numbers, _ = own(tmp_path, WHOLE.replace("BigEarthNet v1.0", publications.NOTHING))
     assert {n.differs for n in numbers} == {""}
 
 
