@@ -13,6 +13,8 @@ from torch.nn.functional import interpolate, pad
 
 from .segformer import SegFormer
 
+_WINDOWS_AT_ONCE = 16
+
 
 class _Released(nn.Module):
     """What the released code does to images around a network.
@@ -35,14 +37,21 @@ class _Released(nn.Module):
         if self.training:
             return self._logits(images.masked_fill(images == 0, 0.5))
         height, width = images.shape[2:]
-        whole = None
-        for top, down in self._starts(height).items():
-            for left, right in self._starts(width).items():
-                part = images[:, :, top : top + self.window, left : left + self.window]
-                found = down * right * self._logits(part)
-                if whole is None:
-                    whole = found.new_zeros(*found.shape[:2], height, width)
-                whole[:, :, top : top + self.window, left : left + self.window] += found
+        side, whole = self.window, None
+        places = [
+            (top, left, down * right)
+            for top, down in self._starts(height).items()
+            for left, right in self._starts(width).items()
+        ]
+        per_call = max(1, _WINDOWS_AT_ONCE // len(images))
+        for begin in range(0, len(places), per_call):
+            chosen = places[begin : begin + per_call]
+            parts = [images[:, :, y : y + side, x : x + side] for y, x, _ in chosen]
+            found = self._logits(torch.cat(parts)).unflatten(0, (len(chosen), len(images)))
+            if whole is None:
+                whole = found.new_zeros(*found.shape[1:3], height, width)
+            for (y, x, times), part in zip(chosen, found, strict=True):
+                whole[:, :, y : y + side, x : x + side] += times * part
         assert whole is not None
         return whole
 
