@@ -20,6 +20,9 @@ from bench.spec.entry import Entry
 from bench.spec.recipe import Fit, Recipe
 from bench.spec.task import Task
 
+_FETCHED = ("pretrained", "base")
+"""Arguments that name weights: those that are learnt from, and those that stay as they are."""
+
 _tried: set[str] = set()
 
 
@@ -67,7 +70,7 @@ def attempt(entry: Entry, task: Task, track: str) -> None:
 
 def _bare(entry: Entry, arguments: Mapping[str, Any]) -> Entry:
     """An entry that nothing is fetched or read for."""
-    given = {k: v for k, v in {**entry.model.arguments, **arguments}.items() if k != "pretrained"}
+    given = {k: v for k, v in {**entry.model.arguments, **arguments}.items() if k not in _FETCHED}
     model = entry.model.model_copy(update={"arguments": given, "weights": "", "start": None})
     encoder = entry.encoder and entry.encoder.model_copy(update={"weights": None})
     return entry.model_copy(update={"model": model, "folder": None, "encoder": encoder})

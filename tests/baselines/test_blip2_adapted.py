@@ -11,6 +11,7 @@ import bench.base.torch_setup  # noqa: F401
 from bench import models
 from bench.base import weights
 from bench.base.errors import BenchError, RequestError
+from bench.evaluate import trial
 from bench.models import entries
 from bench.models.baseline import _load, build
 from bench.spec import task as tasks
@@ -162,6 +163,15 @@ def test_the_entry_is_of_gaia_and_says_what_isnt_known() -> None:
         name for name, _, _ in entries.baselines(tasks.load("levir-cc-captioning"))
     ]
     assert "transformer" in [name for name, _, _ in entries.baselines(TASK)]
+
+
+def test_the_official_entry_is_tried_without_its_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetched(rest: str) -> None:
+        raise AssertionError(f"{rest} was fetched")
+
+    monkeypatch.setattr(blip2, "loaded", fetched)
+    found = entries.baseline("blip2-lora", TASK).on("official")
+    trial.attempt(found, TASK, "official")
 
 
 def test_what_does_not_fit_is_refused(base: Path, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def write_texts(root: Path) -> None:
     Each tenth patch of the test split is in ``bench`` as well.
     """
     opened = reben.open_dataset(root)
-    rows: list[dict[str, str | int]] = []
+    rows: list[dict[str, object]] = []
     for split in SPLITS[:3]:
         samples = opened.ids(split)
         places = opened.attributes(samples)
