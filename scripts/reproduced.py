@@ -19,19 +19,19 @@ from bench.spec import paper as papers
 HEAD = """\
 # Claims of the ten papers, run again
 
-`bench reproduce PAPER` runs the rows of a publication's main experiment and judges its claims: a claim
-*holds* where every pair of it differs in its direction by paired tests, corrected by Holm's method
-for the pairs of the claim, *doesn't hold* where one differs in the other direction, and *can't be
-told* otherwise. `by` is the margin that a claim states. [The papers](../papers.md) says what of each
-is reconstructed.
+`bench reproduce PAPER` runs the rows of a publication's main experiment and judges its claims: a
+claim *holds* where every pair of it differs in its direction by paired tests, corrected by Holm's
+method for the pairs of the claim, *doesn't hold* where one differs in the other direction, and
+*can't be told* otherwise. `by` is the margin that a claim states. [The papers](../papers.md) says
+what of each is reconstructed.
 
 {about}
 """
 
 SIMULATED = """\
 These are runs on the **sample track: simulated data** that two processor cores can train on, with
-recipes shortened for them, one seed each. A verdict says what comes out there; it says nothing about
-whether the paper is right. Written by `python scripts/reproduced.py` on {day}, on {machine}.
+recipes shortened for them, one seed each. A verdict says what comes out there; it says nothing
+about whether the paper is right. Written by `python scripts/reproduced.py` on {day}, on {machine}.
 """
 
 OFFICIAL = "Official track, written by `python scripts/reproduced.py` on {day}, on {machine}.\n"

@@ -14,6 +14,7 @@ from bench.results.manifest import Manifest
 from bench.spec import task as tasks
 from bench.spec.entry import Entry
 from bench.spec.paper import Paper
+from bench.spec.suite import Row
 
 
 @dataclass
@@ -51,7 +52,7 @@ def run(paper: Paper, request: Request, seeds: Sequence[int], report: Report = S
     return rows
 
 
-def _with_seeds(paper: Paper, rows: Rows) -> list[suites.Row]:
+def _with_seeds(paper: Paper, rows: Rows) -> list[Row]:
     """The rows that another seed changes: all at first, then those that were trained."""
     if not rows.found:
         return list(paper.rows)
@@ -77,7 +78,7 @@ def recorded(paper: Paper, request: Request) -> Rows:
         request: its results folder and track count; runs of the other track are left out.
     """
     rows = Rows()
-    manifests = [one.manifest() for one in runs.all_runs(request.results) if one.complete]
+    manifests = [one.manifest() for one in runs.all_runs(request.results) if one.complete()]
     for task, model in paper.planned:
         asked = tasks.load(task)
         try:

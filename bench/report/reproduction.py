@@ -279,8 +279,8 @@ def _compared(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> tuple
             first,
             second,
             _finite(gain),
-            _finite(low) if np.isfinite(p) else None,
-            _finite(high) if np.isfinite(p) else None,
+            _finite(float(low)) if np.isfinite(p) else None,
+            _finite(float(high)) if np.isfinite(p) else None,
             _finite(p),
             _told(gain - claim.by, p),
         )
