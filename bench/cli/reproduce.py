@@ -143,8 +143,8 @@ def _row(line: "Line") -> list[str]:
         difference = ""
     else:
         bounds = interval(line.difference_low, line.difference_high)
-        told = {True: "not told apart", False: "differs", None: ""}[line.agrees]
-        difference = f"{number(line.difference)} {bounds} {told}".strip()
+        verdict = {True: "not told apart", False: "differs", None: ""}[line.agrees]
+        difference = f"{number(line.difference)} {bounds} {verdict}".strip()
     return [
         line.task,
         line.model,
