@@ -485,15 +485,15 @@ def test_verify_finds_no_fault_in_the_parts_that_are_there(tree):
     found = checked(tree)
     failed = {name for name, check in found.items() if not check.passed}
     # Three patches of 35 are on disk, and aerial images have pixels of 5 m.
-    files = {f"{what} of {modality}" for what in ("files", "norm file") for modality in MODALITIES}
+    files = {f"files of {modality}" for modality in MODALITIES}
     assert failed == {*files, "images"}
     assert found["splits"].found.startswith("train 22 of 22, validation 6 of 6, test 7 of 7")
     assert "3 faults, the first: aerial image" in found["images"].found
     assert found["depths"].found == "9 read"
     assert found["labels"].found == "9 read"
     assert found["norm file of s2"].found == (
-        "other than the declared normalisation; to follow it declare "
-        "S2-B02 = [0, 201.5]; S2-B03 = [0, 187.25]; S2-B04 = [0, 150.125]"
+        "S2-B02 = [0, 201.5]; S2-B03 = [0, 187.25]; S2-B04 = [0, 150.125]; inputs that end in "
+        "-norm, -x1 or -x16 follow it, the others declare constants"
     )
 
 
