@@ -13,9 +13,8 @@ it smaller: intervals say how much scores depend on which pictures are asked abo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,15 +23,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.kinds.common import composites, photographic, sides
+from bench.kinds.common import composites, contrast, photographic
 from bench.kinds.common import embedded as _embedded
-from bench.kinds.common.batch import Batch, images, mirrored, mirrors
+from bench.kinds.common.batch import Batch, images
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
-from bench.kinds.common.photographic import Photographic
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.tables import matrix
-from bench.kinds.common.towers import embedded, vectors
+from bench.kinds.common.towers import embedded
 from bench.metrics.captions.retrieved import word_scores, word_statistics
 from bench.metrics.embeddings import Indices
 from bench.metrics.nearest import top_k
@@ -55,7 +53,6 @@ if TYPE_CHECKING:
 
 
 _HASH = 16
-_LARGEST_SCALE = 100.0
 
 
 class Settings(BaseModel):
@@ -76,17 +73,6 @@ class Settings(BaseModel):
     also: Annotated[tuple[Annotated[int, Field(ge=2, le=1000)], ...], Field(max_length=10)] = ()
 
 
-class Options(Photographic):
-    """What a recipe may say of training: how pictures are changed, both dates of a pair alike.
-
-    Attributes:
-        mirror_words: where pictures are mirrored, words for sides are exchanged in their captions:
-            `bench.kinds.common.sides`.
-    """
-
-    mirror_words: bool = False
-
-
 class Captioned(Dataset, Protocol):
     """A dataset that knows what is written about a sample; or, for composites, what it shows."""
 
@@ -103,7 +89,7 @@ class Retrieval(Kind[Captioned, Settings]):
     """Images by sentences and sentences by images, or composites by bands of the same place."""
 
     Settings = Settings
-    Options = Options
+    Options = contrast.Options
     interface = (
         "a module with encode_image(images float32 [N, channels, size, size]) -> [N, width] and "
         "encode_text(list of n strings) -> [n, width]; to be trained, with logit_scale, the "
@@ -223,52 +209,14 @@ class Retrieval(Kind[Captioned, Settings]):
         return found
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """Symmetric InfoNCE (Radford et al. 2021) between pictures and the first caption of each.
-
-        Pairs of a batch whose captions are the same aren't negatives of each other. Each process of
-        a training on several devices contrasts its own part of a batch.
-
-        Of composites `bench.kinds.common.composites.loss`.
-        """
-        import torch
-        from torch.nn.functional import cross_entropy, normalize
-
+        """That of `bench.kinds.common.contrast`; of composites `bench.kinds.common.composites`."""
         if self.settings.composites:
             return composites.loss(self.task, model, batch)
-        texts = [own[0] for own in batch.inputs["texts"]]
-        names, shown = batch.samples, batch.inputs["images"]
-        left = normalize(vectors(model, "encode_image", shown, names, "picture"), dim=-1)
-        right = normalize(vectors(model, "encode_text", texts, names, "a caption of"), dim=-1)
-        learned = cast("torch.Tensor", model.logit_scale)
-        scale = learned.exp().clamp(max=_LARGEST_SCALE)
-        number = {text: index for index, text in enumerate(dict.fromkeys(texts))}
-        group = torch.tensor([number[text] for text in texts], device=left.device)
-        alike = (group[:, None] == group) & ~torch.eye(
-            len(texts), dtype=torch.bool, device=left.device
-        )
-        scores = (scale * left @ right.T).float().masked_fill(alike, -torch.inf)
-        own = torch.arange(len(texts), device=left.device)
-        return (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
+        return contrast.loss(model, batch)
 
     def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
         """Draw a caption for each picture; change pictures as the recipe says, both dates alike."""
-        import torch
-
-        options, inputs = Options.model_validate(recipe.options), dict(batch.inputs)
-        masks = mirrors(len(batch.samples), draw) if recipe.flips else None
-        if masks is not None:
-            inputs["images"] = mirrored(inputs["images"], masks)
-        if not self.settings.composites:
-            drawn = torch.rand(len(batch.samples), generator=draw).tolist()
-            texts = [
-                own[int(place * len(own))]
-                for own, place in zip(inputs["texts"], drawn, strict=True)
-            ]
-            if masks is not None and options.mirror_words:
-                texts = list(map(sides.mirrored, texts, *masks.tolist()))
-            inputs["texts"] = [[text] for text in texts]
-        inputs["images"] = photographic.changed(options, self.task, inputs["images"], draw)
-        return replace(batch, inputs=inputs)
+        return contrast.augmented(self.task, recipe, batch, draw)
 
     def prepare(
         self,
@@ -279,7 +227,9 @@ class Retrieval(Kind[Captioned, Settings]):
         context: PreparationContext,
     ) -> Prepared:
         """Check that pictures can be changed as the recipe says."""
-        photographic.check(Options.model_validate(recipe.options), self.task, pipeline.contract)
+        photographic.check(
+            contrast.Options.model_validate(recipe.options), self.task, pipeline.contract
+        )
         return super().prepare(recipe, dataset, pipeline, samples, context)
 
     def settle(self, observations: pa.Table) -> pa.Table:

@@ -16,13 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError, RequestError
 from bench.data import Dataset
-from bench.kinds.common import photographic
 from bench.kinds.common import prompted as _prompted
 from bench.kinds.common.batch import Batch, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
 from bench.kinds.common.logits import softmax
-from bench.kinds.common.photographic import Photographic
+from bench.kinds.common.photographic import Photographic, changed, check
 from bench.kinds.common.predicted import beside
 from bench.kinds.common.prompts import fill
 from bench.kinds.common.tables import SAMPLE, field, matrix
@@ -226,11 +225,10 @@ class Zeroshot(Kind[Labelled, Settings]):
 
     def augment(self, recipe: Recipe, batch: Batch, draw: torch.Generator) -> Batch:
         """Mirror pictures and change their colours as the recipe says."""
-        inputs = batch.inputs
-        if recipe.flips:
-            inputs = mirrored(inputs, mirrors(len(batch.samples), draw))
+        masks = mirrors(len(batch.samples), draw) if recipe.flips else None
+        inputs = batch.inputs if masks is None else mirrored(batch.inputs, masks)
         options = Photographic.model_validate(recipe.options)
-        return replace(batch, inputs=photographic.changed(options, self.task, inputs, draw))
+        return replace(batch, inputs=changed(options, self.task, inputs, draw))
 
     def prepare(
         self,
@@ -241,8 +239,7 @@ class Zeroshot(Kind[Labelled, Settings]):
         context: PreparationContext,
     ) -> Prepared:
         """Check that pictures can be changed as the recipe says."""
-        options = Photographic.model_validate(recipe.options)
-        photographic.check(options, self.task, pipeline.contract)
+        check(Photographic.model_validate(recipe.options), self.task, pipeline.contract)
         return super().prepare(recipe, dataset, pipeline, samples, context)
 
     def replicate(
@@ -389,8 +386,7 @@ class Zeroshot(Kind[Labelled, Settings]):
 
 def _right(targets: NDArray[np.uint8], similarities: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether each picture's class comes first under each set of prompts, [sets, N]."""
-    own = targets.argmax(axis=1)
-    return np.stack([class_ranks(scores, own) == 1 for scores in similarities])
+    return np.stack([class_ranks(scores, targets.argmax(axis=1)) == 1 for scores in similarities])
 
 
 def _arrays(observations: pa.Table) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

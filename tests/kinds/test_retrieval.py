@@ -499,7 +499,7 @@ def test_where_links_rot_what_is_left_is_scored() -> None:
 
 def test_the_names_of_the_tasks_of_a_kind_are_listed_for_a_loop(bench: Prompt) -> None:
     assert bench.in_process("list --kind retrieval --names").stdout.split() == RETRIEVAL
-    assert len(RETRIEVAL) == 7
+    assert len(RETRIEVAL) == 8
     wrong = bench.in_process("list --kind nonsense", code=2)
     assert "unknown kind 'nonsense'" in wrong.stderr
 

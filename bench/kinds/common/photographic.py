@@ -101,6 +101,7 @@ def changed(
 
 def _one(options: Photographic, dates: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """The dates [dates, 3, height, width] of one picture, in [0, 1]."""
+    import bench.base.torch_setup  # noqa: F401  # isort: skip
     import torch
     from torchvision.transforms.v2 import functional as library
 

@@ -1,5 +1,6 @@
 """Pictures turned, jittered, made grey and blurred; captions whose picture was mirrored."""
 
+import bench.base.torch_setup  # noqa: F401  # isort: skip
 import pytest
 import torch
 from torchvision.transforms.v2 import functional as library
