@@ -58,10 +58,13 @@ SOURCES = (
 
 def _checkpoints(task: dict[str, Any]) -> list[str]:
     """Published checkpoints as ``--model`` takes them: those of a task, or all."""
-    from bench.spec import published
+    from bench.spec import declared
 
-    known = published.fitting(task["name"], task["kind"]) if task else published.names()
-    return [f"{_PUBLISHED}{name}" for name in known]
+    return [
+        f"{_PUBLISHED}{name}"
+        for name, _, _, raw in declared.published()
+        if not task or task["name"] in raw.get("tasks", ()) or task["kind"] in raw.get("kinds", ())
+    ]
 
 
 def described(incomplete: str) -> Offered:
@@ -73,9 +76,9 @@ def described(incomplete: str) -> Offered:
 
 def key_maps(incomplete: str) -> Offered:
     """Names of the key maps."""
-    from bench.spec import keys
+    from bench.spec import declared
 
-    return _fitting(keys.names(), incomplete)
+    return _fitting(declared.key_maps(), incomplete)
 
 
 def runs(context: typer.Context, incomplete: str) -> Offered:

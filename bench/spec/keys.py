@@ -8,21 +8,18 @@ there, and ``{i+2}`` or ``{3*i+2}`` a number computed of it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.base import bounded_toml, plugins
+from bench.base import bounded_toml
 from bench.base.errors import BenchError, RequestError, unknown
 from bench.base.files import sha256_json
-from bench.base.paths import shipped
+from bench.spec import declared
 from bench.spec.recipe import Scalar
-
-SUFFIX = ".keys.toml"
-"""What the names of the files end with."""
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _VALUE = re.compile(r"(?:(\d+)\*)?([a-z]+)(?:\+(\d+))?")
@@ -148,7 +145,7 @@ def load(name: str) -> KeyMap:
     Raises:
         RequestError: there is none, or its file is malformed.
     """
-    files = dict(_files())
+    files = declared.key_maps()
     if name not in files:
         raise unknown("key map", name, files)
     return _read(name, files[name])
@@ -156,7 +153,7 @@ def load(name: str) -> KeyMap:
 
 def names() -> list[str]:
     """The names of all key maps."""
-    return sorted(dict(_files()))
+    return list(declared.key_maps())
 
 
 def of(architecture: str) -> list[KeyMap]:
@@ -165,16 +162,8 @@ def of(architecture: str) -> list[KeyMap]:
     Raises:
         RequestError: a file is malformed.
     """
-    found = [_read(name, path) for name, path in sorted(dict(_files()).items())]
+    found = [_read(name, path) for name, path in declared.key_maps().items()]
     return [one for one in found if one.architecture == architecture]
-
-
-def _files() -> Iterator[tuple[str, Path]]:
-    """The name and the file of each key map; of two of one name the harness's own comes last."""
-    folders = [folder for _, folder in plugins.folders("baselines")]
-    for folder in (*folders, shipped("baselines")):
-        for path in sorted(folder.glob(f"architectures/*{SUFFIX}")):
-            yield path.name.removesuffix(SUFFIX), path
 
 
 def _read(name: str, path: Path) -> KeyMap:

@@ -5,26 +5,19 @@ A file ``SOURCE.toml`` in ``baselines/published`` declares those of one source, 
 here was read at the source that it names; a checkpoint itself is never part of this project.
 """
 
-from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench import data
-from bench.base import plugins
-from bench.base.errors import BenchError, RequestError, unknown
+from bench.base.errors import RequestError, unknown
 from bench.base.files import sha256_json
-from bench.base.paths import shipped
 from bench.spec import declared, keys
 from bench.spec.contract import InputContract, InputPipeline, Resampling
 from bench.spec.keys import KeyMap
 from bench.spec.recipe import Scalar
 from bench.spec.task import Task, in_one_line
-
-FOLDER = "published"
-"""The folder of the declarations, in that of the baselines."""
 
 _Words = Annotated[str, Field(max_length=500)]
 _Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
@@ -241,19 +234,14 @@ def find(name: str) -> Published:
     Raises:
         RequestError: there is none, its file is malformed, or two plug-ins have it.
     """
-    found = [(origin, path, raw) for own, origin, path, raw in _declared() if own == name]
+    found = [one[1:] for one in declared.published() if one[0] == name]
     if not found:
-        raise unknown(
-            "published checkpoint",
-            name,
-            names(),
-            "`bench list --published` shows them" if names() else "",
-        )
+        raise unknown("published checkpoint", name, names(), "`bench list --published` shows them")
     if len(found) > 1:
         raise RequestError(
-            f"published checkpoint {name} is in {found[0][1]} and {found[1][1]}", "keep one of them"
+            f"published checkpoint {name} is in {found[0][0]} and {found[1][0]}", "keep one of them"
         )
-    _, path, raw = found[0]
+    ((_, path, raw),) = found
     try:
         return Published.model_validate({"name": name, **raw})
     except ValidationError as error:
@@ -262,35 +250,4 @@ def find(name: str) -> Published:
 
 def names() -> list[str]:
     """The names of all published checkpoints; nothing is validated for that."""
-    return sorted({name for name, _, _, _ in _declared()})
-
-
-def fitting(task: str, kind: str) -> list[str]:
-    """The names of those that are run on a task of a name and a kind; nothing is validated."""
-    return sorted(
-        {
-            name
-            for name, _, _, raw in _declared()
-            if task in raw.get("tasks", ()) or kind in raw.get("kinds", ())
-        }
-    )
-
-
-def _declared() -> list[tuple[str, str, Path, dict[str, Any]]]:
-    """Name, distribution, file and declaration of each; a name that ships can't be taken."""
-    found = [(name, "rs-bench", path, raw) for name, path, raw in _in(shipped("baselines"))]
-    own = {name for name, *_ in found}
-    for plugin, folder in plugins.folders("baselines"):
-        try:
-            added = list(_in(folder))
-        except BenchError as error:
-            plugins.warn(plugin, error.message)
-            continue
-        found += [(name, plugin.origin, path, raw) for name, path, raw in added if name not in own]
-    return found
-
-
-def _in(baselines: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    for path in sorted((baselines / FOLDER).glob("*.toml")):
-        for name, raw in declared.with_variants(path).items():
-            yield name, path, raw
+    return sorted({name for name, *_ in declared.published()})
