@@ -219,7 +219,7 @@ def test_the_table_of_published_weights_is_that_of_the_declarations() -> None:
     rows = {
         name: row
         for row in pages.rows("docs/models.md")
-        if len(row) == 4 and row[0].startswith("`")
+        if len(row) == 4 and row[0] != "`published:`"
         for name in re.findall(r"`([^`]+)`", row[0])
     }
     assert sorted(rows) == published.names()

@@ -6,7 +6,7 @@ from bench.cli._console import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from bench.spec.contract import InputContract
-    from bench.spec.published import Published
+    from bench.spec.published import Published, Statistics
 
 
 def rows(kind: str | None = None) -> list[dict[str, Any]]:
@@ -102,11 +102,10 @@ def _contract(stated: "Published", contract: "InputContract | None") -> list[lis
         return [
             ["bands", " ".join(stated.input.bands)],
             ["unit", stated.input.unit],
-            ["size", f"{stated.input.size} px, {stated.input.resampling}"],
+            ["size", f"{stated.input.size or 'any'} px, {stated.input.resampling}"],
             [
                 "normalisation",
-                f"minima and maxima of {stated.input.file.names[0]}.npy, which "
-                "comes with the dataset",
+                _of_file(stated.input.file) + ", which comes with the dataset",
             ],
         ]
     return [
@@ -120,6 +119,13 @@ def _contract(stated: "Published", contract: "InputContract | None") -> list[lis
         ["mean", _numbers(contract.mean)],
         ["std", _numbers(contract.std)],
     ]
+
+
+def _of_file(file: "Statistics") -> str:
+    name = f"{file.names[0]}{file.suffixes[0]}"
+    if file.folds:
+        return f"mean over folds {', '.join(map(str, file.folds))} of {name}"
+    return f"minima and maxima of {name}"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

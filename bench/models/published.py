@@ -11,6 +11,7 @@ A pickle is a program, which is read on the user's word only and by a process of
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +20,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench import data, kinds, models
-from bench.base import bounded_toml
-from bench.base.errors import BenchError, RequestError
+from bench.base import bounded_json, bounded_toml
+from bench.base.errors import BenchError, RequestError, in_words
 from bench.base.files import move, scratch, sha256_file, write_bytes
 from bench.base.paths import absolute, shown, weights_root
 from bench.models import released
@@ -29,12 +30,13 @@ from bench.spec import task as tasks
 from bench.spec.contract import InputContract
 from bench.spec.embedded import AnyEntry
 from bench.spec.entry import Entry, Model
-from bench.spec.published import Fed, File, Published
+from bench.spec.published import File, Published, Statistics
 from bench.spec.task import Task, in_one_line
 
 WEIGHTS = "model.safetensors"
 _RECORD = "record.toml"
 _PREFIX = "published:"
+_LARGEST_STATISTICS = 1 << 20
 
 
 class _Seen(BaseModel):
@@ -381,7 +383,7 @@ def _source(stated: Published, seen: Sequence[_Seen], commit: str) -> str:
 def _statistics(
     stated: Published, task: Task, given: Path | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of a file of minima and maxima; empty where the declaration has them.
+    """Mean and std of a file of statistics; empty where the declaration has them.
 
     Raises:
         RequestError: the file is missing.
@@ -390,28 +392,52 @@ def _statistics(
     fed = stated.input
     if fed is None or fed.file is None:
         return (), ()
+    path = _statistics_file(stated, fed.file, task, given)
+    if fed.file.folds:
+        return _of_folds(path, fed.file.folds, len(fed.bands))
     from bench.data.magicbathynet.area import read_norm
 
-    path = _statistics_file(stated, fed, task, given)
     low, high = read_norm(path, fed.bands).tolist()
     return tuple(low), tuple(top - least for least, top in zip(low, high, strict=True))
 
 
-def _statistics_file(stated: Published, fed: Fed, task: Task, given: Path | None) -> Path:
-    assert fed.file is not None
+def _of_folds(
+    path: Path, folds: Sequence[int], bands: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The averages of mean and std over folds, of a file as PASTIS has it."""
+    hint = "unpack it from the archive of the dataset again"
+    raw = bounded_json.read(path, _LARGEST_STATISTICS, hint)
+    found = []
+    try:
+        for moment in ("mean", "std"):
+            rows = [raw[f"Fold_{fold}"][moment] for fold in folds]
+            columns = list(zip(*([float(value) for value in row] for row in rows), strict=True))
+            if len(columns) != bands:
+                raise ValueError(f"{len(columns)} values of {moment}")
+            found.append(tuple(math.fsum(column) / len(column) for column in columns))
+    except (LookupError, TypeError, ValueError) as error:
+        raise BenchError(
+            f"expected mean and std of {bands} bands for folds {', '.join(map(str, folds))} in "
+            f"{path}, found {in_words(error)}",
+            hint,
+        ) from error
+    return found[0], found[1]
+
+
+def _statistics_file(stated: Published, wanted: Statistics, task: Task, given: Path | None) -> Path:
     beside = absolute(given) if given is not None else weights_root() / stated.name
     root = data.official_root(task.dataset)
-    folders = [beside if beside.is_dir() else beside.parent, root / fed.file.folder]
+    folders = [beside if beside.is_dir() else beside.parent, root / wanted.folder]
     # The archive may have been unpacked with its own folder.
-    folders += sorted(root.glob(f"*/{fed.file.folder}"))
+    folders += sorted(path for path in root.glob(f"*/{wanted.folder}") if path.is_dir())
     for folder in folders:
-        for name in fed.file.names:
-            for suffix in (".npy", ".txt"):
+        for name in wanted.names:
+            for suffix in wanted.suffixes:
                 if (path := folder / f"{name}{suffix}").is_file():
                     return path
     raise RequestError(
-        f"{stated.model} was fed by the minima and maxima in {fed.file.names[0]}.npy, which comes "
-        f"with the dataset and is neither in {shown(folders[0])} nor in {shown(folders[1])}",
+        f"{stated.model} was fed by the statistics in {wanted.names[0]}{wanted.suffixes[0]}, which "
+        f"comes with the dataset and is neither in {shown(folders[0])} nor in {shown(folders[1])}",
         "put it beside the weights and name their folder",
     )
 

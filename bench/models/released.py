@@ -195,7 +195,7 @@ def _named(
         if names
     ]
     if misshapen:
-        faults.append(misshapen[0])
+        faults.append(f"{len(misshapen)} of another shape ({misshapen[0]})")
     return _Misfit(
         len(missing) + len(left) + len(misshapen),
         f"{file}: expected the {len(wanted)} tensors of {map_.architecture}, found by the key map "

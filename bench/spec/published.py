@@ -56,19 +56,29 @@ class Hub(BaseModel):
 
 
 class Statistics(BaseModel):
-    """A file of minima and maxima that comes with the dataset, by which a network was fed.
+    """A file of statistics that comes with the dataset, by which a network was fed.
 
     Attributes:
-        names: that it has, without suffix: ``.npy`` or ``.txt``, two rows of a number a band.
+        names: that it has, without suffix. Without ``folds`` it is ``.npy`` or ``.txt`` and holds
+            two rows of a number a band, minima and maxima: a minimum is subtracted, and what is
+            left divided by the range. With ``folds`` it is ``.json`` and holds ``mean`` and
+            ``std`` of each ``Fold_N``.
         folder: where it lies below that of the dataset.
+        folds: those whose mean and std are averaged.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,100}$")], ...], Field(min_length=1)
+        tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,100}$")], ...], Field(min_length=1)
     ]
     folder: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,64}$")] = ""
+    folds: tuple[int, ...] = ()
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of its names."""
+        return (".json",) if self.folds else (".npy", ".txt")
 
 
 class Fed(BaseModel):
@@ -78,8 +88,7 @@ class Fed(BaseModel):
         bands: in order; of a task whose images are pairs of such, each date is fed so.
         unit: of all of them.
         size, resampling, fit, mean, std, statistics: as there.
-        file: a file that mean and std are of, where they aren't public otherwise: the minimum is
-            subtracted, and what is left divided by the range.
+        file: a file that mean and std are of, where they come with the dataset only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -134,8 +134,8 @@ def test_what_is_declared_holds(name: str) -> None:
         files=(),
         source="",
         meaning="",
-        mean=(0.0,) * 3,
-        std=(1.0,) * 3,
+        mean=(0.0,) * (len(stated.input.bands) if stated.input else 0),
+        std=(1.0,) * (len(stated.input.bands) if stated.input else 0),
         first_seen="2026-11-30",  # type: ignore[arg-type]
     )
     entry = Entry(
@@ -271,9 +271,34 @@ def test_a_network_is_fed_by_the_minima_and_maxima_of_the_dataset(bathymetry: Pa
     assert DEPTH.division(found.input) == "open"
     assert found.model.arguments == {"scale": 30.443}
     (bathymetry / "norm_param_s2_an.npy").unlink()
-    with pytest.raises(RequestError, match=r"minima and maxima in norm_param_s2_an\.npy") as caught:
+    with pytest.raises(RequestError, match=r"the statistics in norm_param_s2_an\.npy") as caught:
         source.keep(BATHY, bathymetry, trusted=True)
     assert "put it beside the weights" in str(caught.value.hint)
+
+
+def test_a_network_is_fed_by_the_statistics_of_its_training_folds(tmp_path: Path) -> None:
+    state = {"state_dict": weights_of("utae"), "optimizer": {"param_groups": [{"lr": 1e-3}]}}
+    folder = tmp_path / "given"
+    folder.mkdir()
+    torch.save(state, folder / "model.pth.tar")
+    norm = {
+        f"Fold_{fold}": {"mean": [100.0 * fold + band for band in range(10)], "std": [fold] * 10}
+        for fold in range(1, 6)
+    }
+    (folder / "NORM_S2_patch.json").write_text(json.dumps(norm))
+    source.keep("utae-fold4", folder, trusted=True)
+    task = tasks.load("pastis-crop-mapping-fold4")
+    found = models.find("published:utae-fold4", task)
+    assert isinstance(found, Entry)
+    assert found.input.mean == pytest.approx([1000 / 3 + band for band in range(10)])
+    assert found.input.std == pytest.approx([10 / 3] * 10)
+    assert "mean of folds 4, 5, 1" in found.input.statistics
+    with pytest.raises(RequestError, match="isn't run on task pastis-crop-mapping"):
+        models.find("published:utae-fold4", tasks.load("pastis-crop-mapping"))
+    for spoilt in ({"Fold_4": {}}, {**norm, "Fold_5": {"mean": ["x"], "std": [1]}}, []):
+        (folder / "NORM_S2_patch.json").write_text(json.dumps(spoilt))
+        with pytest.raises(BenchError, match="expected mean and std of 10 bands for folds 4, 5, 1"):
+            source.keep("utae-fold4", folder, trusted=True)
 
 
 def test_a_file_given_to_run_is_kept_and_its_result_says_whose_it_is(
@@ -315,7 +340,8 @@ def test_files_in_the_folder_of_weights_are_found(root: Path, bathymetry: Path) 
         ("tsvit-fold1", "nothing", "there is no file"),
         ("hycot", "file", "is of 4 files, one was given"),
         ("hycot", ".", r"hycot_cr4\.pth\.tar, hycot_cr8\.pth\.tar.* isn't in"),
-        ("utae-fold1", "file", r"expected the 158 tensors .* found by the key map utae"),
+        ("utae-fold1", "file", r"fed by the statistics in NORM_S2_patch\.json"),
+        ("tsvit-fold1", "file", r"of another shape \(.* has shape \[64\], expected \[128\]\)"),
         ("reben-resnet50-s1", None, "whose files are fetched when it is run"),
     ],
 )
@@ -399,9 +425,9 @@ def test_list_and_info_show_them(bench: Prompt, bathymetry: Path, root: Path) ->
         assert part in said
     said = " ".join(bench.in_process(f"info published:{BATHY}", **environment).stdout.split())
     assert "mean 1 2 3 std 1000 2000 3000" in said
-    contract = bench.in_process("info published:utae-fold1 --json", **environment).json()[
-        "contract"
-    ]
-    assert contract["bands"][0] == "B02"
+    shown = bench.in_process("info published:tsvit-fold1 --json", **environment).json()
+    assert shown["contract"]["bands"][0] == "B02"
+    said = " ".join(bench.in_process("info published:utae-fold2", **environment).stdout.split())
+    assert "mean over folds 2, 3, 4 of NORM_S2_patch.json, which comes with the dataset" in said
     wrong = bench.in_process("info published:utae-fold1 --ids", code=2, **environment)
     assert "is no task" in wrong.stderr
