@@ -116,16 +116,16 @@ def _contract(stated: "Published", contract: "InputContract | None") -> list[lis
             f"{contract.size or 'any'} px, {contract.resampling}"
             + (", centre cropped" if contract.fit == "crop" else ""),
         ],
-        ["mean", _numbers(contract.mean)],
-        ["std", _numbers(contract.std)],
+        *(
+            [["normalisation", "by the constants of the files that lie with the data"]]
+            if contract.constants == "files"
+            else [["mean", _numbers(contract.mean)], ["std", _numbers(contract.std)]]
+        ),
     ]
 
 
 def _of_file(file: "Statistics") -> str:
-    name = f"{file.names[0]}{file.suffixes[0]}"
-    if file.folds:
-        return f"mean over folds {', '.join(map(str, file.folds))} of {name}"
-    return f"minima and maxima of {name}"
+    return f"mean over folds {', '.join(map(str, file.folds))} of {file.name}"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

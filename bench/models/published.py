@@ -393,12 +393,7 @@ def _statistics(
     if fed is None or fed.file is None:
         return (), ()
     path = _statistics_file(stated, fed.file, task, given)
-    if fed.file.folds:
-        return _of_folds(path, fed.file.folds, len(fed.bands))
-    from bench.data.magicbathynet.area import read_norm
-
-    low, high = read_norm(path, fed.bands).tolist()
-    return tuple(low), tuple(top - least for least, top in zip(low, high, strict=True))
+    return _of_folds(path, fed.file.folds, len(fed.bands))
 
 
 def _of_folds(
@@ -427,17 +422,15 @@ def _of_folds(
 def _statistics_file(stated: Published, wanted: Statistics, task: Task, given: Path | None) -> Path:
     beside = absolute(given) if given is not None else weights_root() / stated.name
     root = data.official_root(task.dataset)
-    folders = [beside if beside.is_dir() else beside.parent, root / wanted.folder]
     # The archive may have been unpacked with its own folder.
-    folders += sorted(path for path in root.glob(f"*/{wanted.folder}") if path.is_dir())
+    own = sorted(path for path in root.glob("*/") if path.is_dir())
+    folders = [beside if beside.is_dir() else beside.parent, root, *own]
     for folder in folders:
-        for name in wanted.names:
-            for suffix in wanted.suffixes:
-                if (path := folder / f"{name}{suffix}").is_file():
-                    return path
+        if (path := folder / wanted.name).is_file():
+            return path
     raise RequestError(
-        f"{stated.model} was fed by the statistics in {wanted.names[0]}{wanted.suffixes[0]}, which "
-        f"comes with the dataset and is neither in {shown(folders[0])} nor in {shown(folders[1])}",
+        f"{stated.model} was fed by the statistics in {wanted.name}, which comes with the dataset "
+        f"and is neither in {shown(folders[0])} nor in {shown(root)}",
         "put it beside the weights and name their folder",
     )
 

@@ -59,26 +59,15 @@ class Statistics(BaseModel):
     """A file of statistics that comes with the dataset, by which a network was fed.
 
     Attributes:
-        names: that it has, without suffix. Without ``folds`` it is ``.npy`` or ``.txt`` and holds
-            two rows of a number a band, minima and maxima: a minimum is subtracted, and what is
-            left divided by the range. With ``folds`` it is ``.json`` and holds ``mean`` and
-            ``std`` of each ``Fold_N``.
-        folder: where it lies below that of the dataset.
+        name: of the JSON file, which holds ``mean`` and ``std`` of each ``Fold_N``, as PASTIS has
+            it.
         folds: those whose mean and std are averaged.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    names: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,100}$")], ...], Field(min_length=1)
-    ]
-    folder: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,64}$")] = ""
-    folds: tuple[int, ...] = ()
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """Of its names."""
-        return (".json",) if self.folds else (".npy", ".txt")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,100}\.json$")]
+    folds: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
 class Fed(BaseModel):

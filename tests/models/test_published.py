@@ -2,11 +2,11 @@
 
 import json
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -123,8 +123,10 @@ def test_what_is_declared_holds(name: str) -> None:
             assert stated.input.file is not None
             assert set(stated.input.bands) <= set(task.bands)
         else:
-            # Tasks of satellite images have pictures in an input of their own.
-            assert task.division(contract) == "closed" or task.dataset.startswith("reben")
+            # Others are those of inputs that follow the release, and no task's own.
+            assert not architecture.startswith("baseline:architectures.tsvit") or (
+                task.division(contract) == "closed"
+            )
     if architecture.startswith("open_clip:"):
         open_clip.configured(architecture.partition(":")[2], arguments)
         assert len(stated.files) == 1
@@ -178,7 +180,7 @@ def test_a_checkpoint_of_the_hub_is_fetched_kept_and_run(
     assert found.input == PASTIS24.input("s2")
     assert found.training_data == ["pastis/train-1-24"]
     assert found.licence == "not stated"
-    assert found.model.arguments == {"in_rows": True, "padded": 60, "released_days": True}
+    assert found.model.arguments == {"in_rows": True, "padded": 60, "counted": True}
     network = models.build(found, 19)
     assert found.weights is not None
     weights.fill(network, found.weights)
@@ -252,28 +254,11 @@ def test_the_hub_that_cant_be_reached(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @pytest.fixture
 def bathymetry(tmp_path: Path) -> Path:
-    """A folder as a user has it: the checkpoint, and the norm file of the dataset."""
-    folder = tmp_path / "given"
-    folder.mkdir()
-    torch.save(weights_of("magicbathy-unet"), folder / "bathymetry_s2_an.zip")
-    np.save(folder / "norm_param_s2_an.npy", np.array([[1, 2, 3], [1001, 2002, 3003]]))
-    return folder
-
-
-def test_a_network_is_fed_by_the_minima_and_maxima_of_the_dataset(bathymetry: Path) -> None:
-    source.keep(BATHY, bathymetry, trusted=True)
-    found = models.find(f"published:{BATHY}", DEPTH)
-    assert isinstance(found, Entry)
-    assert found.input.mean == (1, 2, 3)
-    assert found.input.std == (1000, 2000, 3000)
-    assert found.input.bands == ("S2-B02", "S2-B03", "S2-B04")
-    assert found.input.size == 256
-    assert DEPTH.division(found.input) == "open"
-    assert found.model.arguments == {"scale": 30.443}
-    (bathymetry / "norm_param_s2_an.npy").unlink()
-    with pytest.raises(RequestError, match=r"the statistics in norm_param_s2_an\.npy") as caught:
-        source.keep(BATHY, bathymetry, trusted=True)
-    assert "put it beside the weights" in str(caught.value.hint)
+    """The file of a checkpoint as a user has it: an archive of one pickle."""
+    torch.save(weights_of("magicbathy-unet"), tmp_path / "model_final")
+    with zipfile.ZipFile(tmp_path / "bathymetry_s2_an.zip", "w") as archive:
+        archive.write(tmp_path / "model_final", "bathymetry_s2_an/model_final")
+    return tmp_path / "bathymetry_s2_an.zip"
 
 
 def test_a_network_is_fed_by_the_statistics_of_its_training_folds(tmp_path: Path) -> None:
@@ -311,10 +296,13 @@ def test_a_file_given_to_run_is_kept_and_its_result_says_whose_it_is(
     given = f"{line} --weights {bathymetry}"
     assert "which is a program" in bench.in_process(given, code=2, **environment).stderr
     shown = bench.in_process(f"{given} --i-trust-this-file", **environment).json()
-    digest = sha256_file(bathymetry / "bathymetry_s2_an.zip")
+    digest = sha256_file(bathymetry)
     assert digest in shown["entry"]["source"]
     assert shown["entry"]["name"] == BATHY
-    assert shown["entry"]["input"]["mean"] == [1, 2, 3]
+    assert shown["entry"]["model"]["arguments"] == {"released": True, "scale": 30.443}
+    # By the norm file that lies with the data.
+    assert shown["entry"]["input"]["std"][0] > 1
+    assert "norm_param_s2_an" in shown["entry"]["input"]["statistics"]
     again = bench.in_process(line, **environment).json()
     assert again["run"] == shown["run"]
     for wrong in ("--weights x", "--i-trust-this-file"):
@@ -327,8 +315,8 @@ def test_files_in_the_folder_of_weights_are_found(root: Path, bathymetry: Path) 
     with pytest.raises(RequestError, match=r"bathymetry_s2_an\.zip isn't in .*weights") as caught:
         source.keep(BATHY, trusted=True)
     assert "https://drive.google.com/" in str(caught.value.hint)
-    root.mkdir()
-    bathymetry.rename(root / BATHY)
+    (root / BATHY).mkdir(parents=True)
+    bathymetry.rename(root / BATHY / bathymetry.name)
     source.keep(BATHY, trusted=True)
     assert isinstance(models.find(f"published:{BATHY}", DEPTH), Entry)
 
@@ -424,7 +412,7 @@ def test_list_and_info_show_them(bench: Prompt, bathymetry: Path, root: Path) ->
     ):
         assert part in said
     said = " ".join(bench.in_process(f"info published:{BATHY}", **environment).stdout.split())
-    assert "mean 1 2 3 std 1000 2000 3000" in said
+    assert "normalisation by the constants of the files that lie with the data" in said
     shown = bench.in_process("info published:tsvit-fold1 --json", **environment).json()
     assert shown["contract"]["bands"][0] == "B02"
     said = " ".join(bench.in_process("info published:utae-fold2", **environment).stdout.split())
