@@ -12,6 +12,7 @@ import typer
 
 from bench import cli, models
 from bench.base.paths import shipped
+from bench.spec import keys, published
 from bench.spec import task as tasks
 from tests import pages
 from tests.tiny import tiny
@@ -212,3 +213,28 @@ def test_the_table_of_extras_is_that_of_the_package() -> None:
     declared = tomllib.loads(pages.text("pyproject.toml"))["project"]["optional-dependencies"]
     said = [row[0].strip("`") for row in pages.rows("docs/first-run.md")[1:]]
     assert sorted(["dev", *said]) == sorted(declared)
+
+
+def test_the_table_of_published_weights_is_that_of_the_declarations() -> None:
+    rows = {
+        name: row
+        for row in pages.rows("docs/models.md")
+        if len(row) == 4 and row[0] != "`published:`"
+        for name in re.findall(r"`([^`]+)`", row[0])
+    }
+    assert sorted(rows) == published.names()
+    for name, (_, where, held, _) in rows.items():
+        stated = published.find(name)
+        if stated.same:
+            assert (where, held) == ("Hub, by `hf:`", "that of the result")
+            continue
+        pinned = ", pinned" if stated.hub and stated.hub.revision else ""
+        assert where == (f"Hub{pinned}" if stated.hub else "by hand"), name
+        assert held == ("published" if all(f.sha256 for f in stated.files) else "first seen"), name
+
+
+def test_the_table_of_key_maps_is_that_of_the_files() -> None:
+    rows = pages.rows("docs/models.md")
+    begin = rows.index(["key map", "of", "outputs compared with"])
+    listed = itertools.takewhile(lambda row: "@" in row[2] or "copy" in row[2], rows[begin + 1 :])
+    assert sorted(re.findall(r"`([^`]+)`", " ".join(row[0] for row in listed))) == keys.names()

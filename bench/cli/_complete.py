@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Container, Iterable
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -42,13 +43,42 @@ def models(context: typer.Context, incomplete: str) -> Offered:
         known = [folder.name for folder in shipped("baselines").iterdir()]
     found = {name for name, _, _ in declared.baselines_of(*known)}
     sources = [*SOURCES, *plugins.offered("sources", SOURCES)]
+    if incomplete.startswith(_PUBLISHED):
+        return _fitting(_checkpoints(task or {}), incomplete)
     return _fitting({*found, *(f"{source}:" for source in sources)}, incomplete)
 
 
+_PUBLISHED = "published:"
+
 SOURCES = (
     *("blip2", "efficientnet_lite", "embeddings", "galileo", "hf", "open_clip", "predictions"),
-    *("presto", "python", "timm", "torchgeo", "transformers"),
+    *("presto", "published", "python", "timm", "torchgeo", "transformers"),
 )
+
+
+def _checkpoints(task: dict[str, Any]) -> list[str]:
+    """Published checkpoints as ``--model`` takes them: those of a task, or all."""
+    from bench.spec import declared
+
+    return [
+        f"{_PUBLISHED}{name}"
+        for name, _, _, raw in declared.published()
+        if not task or task["name"] in raw.get("tasks", ()) or task["kind"] in raw.get("kinds", ())
+    ]
+
+
+def described(incomplete: str) -> Offered:
+    """What ``bench info`` describes: tasks, and published checkpoints."""
+    if incomplete.startswith(_PUBLISHED):
+        return _fitting(_checkpoints({}), incomplete)
+    return [*tasks(incomplete), *_fitting([_PUBLISHED], incomplete)]
+
+
+def key_maps(incomplete: str) -> Offered:
+    """Names of the key maps."""
+    from bench.spec import declared
+
+    return _fitting(declared.key_maps(), incomplete)
 
 
 def runs(context: typer.Context, incomplete: str) -> Offered:

@@ -23,7 +23,8 @@ Task = Annotated[
 ]
 MODEL_HELP = (
     "A baseline's name, timm:NAME[/INPUT], open_clip:NAME[/WEIGHTS], hf:OWNER/NAME[@REVISION], "
-    "blip2:OWNER/NAME, an entry's folder, predictions:FILE, embeddings:FOLDER (with --method), or "
+    "published:NAME (`bench list --published`), blip2:OWNER/NAME, an entry's folder, "
+    "predictions:FILE, embeddings:FOLDER (with --method), or "
     "python:MODULE:FACTORY, called as FACTORY(in_channels=, outputs=, size=, **arguments); with "
     "--method an encoder: timm:NAME@WEIGHTS, torchgeo:NAME, transformers:OWNER/NAME, "
     "open_clip:NAME, presto:default, galileo:nano, efficientnet_lite:NAME, or a trained entry."
@@ -99,6 +100,23 @@ Seeds = Annotated[
         metavar="SEEDS",
     ),
 ]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        help="Of --model published:NAME: the file that its authors published, or the folder of "
+        "several; it is kept in $BENCH_WEIGHTS.",
+        metavar="FILE",
+    ),
+]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--i-trust-this-file",
+        help="Of --model published:NAME: its weights are a pickle, which is a program; say that it "
+        "may be opened.",
+    ),
+]
 AllowPython = Annotated[
     bool, typer.Option("--allow-python", help="Run the code that --model python:... names.")
 ]
@@ -154,6 +172,27 @@ def request(
         results=results_folder(results),
         log=log,
     )
+
+
+def take_in(model: str, task: str, weights: Path | None, trusted: bool) -> None:
+    """Take in the weights of a published checkpoint where these options ask for it.
+
+    Raises:
+        RequestError: the model is no published checkpoint, or its files can't be taken in.
+        BenchError: they are others than was published.
+    """
+    if weights is None and not trusted:
+        return
+    name = model.removeprefix("published:")
+    if name == model:
+        raise RequestError(
+            "--weights and --i-trust-this-file are of --model published:NAME",
+            "weights of your own stand in an entry's folder; others become one by `bench convert`",
+        )
+    from bench.models import published
+    from bench.spec import task as tasks
+
+    published.take_in(name, tasks.load(task), weights, trusted=trusted)
 
 
 def _lines(path: Path) -> list[str]:

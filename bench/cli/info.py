@@ -1,4 +1,4 @@
-"""``bench info``: one task."""
+"""``bench info``: one task, or one published checkpoint."""
 
 import json
 import textwrap
@@ -26,7 +26,8 @@ def verb(
     task: Annotated[
         str,
         typer.Argument(
-            help="Name of a task, or path of its TOML file.", autocompletion=complete.tasks
+            help="Name of a task, or path of its TOML file; or published:NAME.",
+            autocompletion=complete.described,
         ),
     ],
     schema_only: Annotated[
@@ -55,7 +56,17 @@ def verb(
     as_json: Json = False,
     results: Results = None,
 ) -> None:
-    """Show a task: what is asked, the protocol, the data, the models, the observation schema."""
+    """Show a task: what is asked, the protocol, the data, the models, the observation schema.
+
+    Of a published checkpoint: where it is got, its licence, and what it is fed.
+    """
+    if task.startswith("published:"):
+        if schema_only or ids or prompts or split is not None or track is not None:
+            raise RequestError(f"{task} is no task", "leave the other options away")
+        from bench.cli import _published
+
+        _published.show(task, as_json)
+        return
     from bench import data, kinds
     from bench.models import entries
     from bench.report.floors import floors_of

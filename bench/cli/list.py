@@ -1,4 +1,4 @@
-"""``bench list``: the tasks, and what plug-ins there are."""
+"""``bench list``: the tasks, published checkpoints, and what plug-ins there are."""
 
 from typing import Annotated
 
@@ -15,6 +15,13 @@ def verb(
         typer.Option(help="Only the tasks of one kind.", autocompletion=complete.kinds),
     ] = None,
     suites: Annotated[bool, typer.Option("--suites", help="The suites instead.")] = False,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published",
+            help="The published checkpoints instead, which --model published:NAME runs.",
+        ),
+    ] = False,
     names: Annotated[bool, typer.Option("--names", help="Only their names, a line each.")] = False,
     plugins: Annotated[
         bool,
@@ -33,6 +40,9 @@ def verb(
         return
     if suites:
         _show_suites(as_json)
+        return
+    if published:
+        _show_published(kind, names, as_json)
         return
     from bench.spec import listed
 
@@ -72,6 +82,29 @@ def _show_suites(as_json: bool) -> None:
         [[one.name, str(len(one.tasks)), one.title] for one in found],
         right=[1],
     )
+
+
+def _show_published(kind: str | None, only_names: bool, as_json: bool) -> None:
+    from bench.cli import _published
+
+    rows = _published.rows(kind)
+    if as_json:
+        print_json({"published": rows})
+    elif only_names:
+        for row in rows:
+            print_line(row["model"])
+    else:
+        print_table(
+            ["model", "title", "tasks", "licence", "weights"],
+            [
+                [row["model"], row["title"], _in_short(row["tasks"]), row["licence"], row["state"]]
+                for row in rows
+            ],
+        )
+
+
+def _in_short(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _show_plugins(as_json: bool) -> None:

@@ -50,6 +50,8 @@ def verb(
         typer.Option(help="Only the samples listed in a file, of any split; never ranked."),
     ] = None,
     allow_python: options.AllowPython = False,
+    weights: options.Weights = None,
+    trusted: options.Trusted = False,
     force: options.Force = False,
     full: _shown.Full = False,
     as_json: Json = False,
@@ -69,6 +71,7 @@ def verb(
         )
     if suite is not None and task is not None:
         raise RequestError("--task and --suite are both given", "leave one of them away")
+    options.take_in(model or "", task or "", weights, trusted)
     from bench.evaluate import few_labels
     from bench.evaluate import seeds as several
     from bench.evaluate import stages as evaluate

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 
-_NO_SOURCES = ("encoders", "entries", "extraction", "features", "heads", "methods", "running")
+_NO_SOURCES = (
+    *("encoders", "entries", "extraction", "features", "heads", "methods", "released", "running"),
+)
 """Modules of this room that are none."""
 
 

@@ -109,7 +109,7 @@ def _fetched(repo: str, revision: str | None, asked: str, choose: Choose) -> Sna
     wanted = choose(asked, sizes)
     with hub.reporting(asked), hub.transport(repo, "read", there.commit):
         fetched = [hub.download(there, name) for name in wanted]
-    made = Snapshot(repo, there.commit, absolute(fetched[0]).parent)
+    made = Snapshot(repo, there.commit, absolute(fetched[0]).parents[wanted[0].count("/")])
     _note(made, revision or "main", [name for name in _FORMS if name not in sizes])
     return made
 

@@ -1,4 +1,4 @@
-"""Tasks and baselines as their TOML files declare them, folds and variants written out.
+"""Tasks, baselines and published checkpoints as their TOML files declare them, written out.
 
 Nothing is validated and little is imported: what lists names or completes them needs no more. Of
 plug-ins only these files are read.
@@ -191,6 +191,44 @@ def _added_baselines(
                 plugins.warn(plugin, f"rs-bench has its own baseline {one[0]} of task {task}")
             else:
                 yield plugin, one
+
+
+def published() -> list[tuple[str, str, Path, Raw]]:
+    """The published checkpoints: name, distribution, file and declaration of each.
+
+    Those that ship, whose names can't be taken, then those of plug-ins.
+    """
+    found = [(name, "rs-bench", path, raw) for name, path, raw in _published(shipped("baselines"))]
+    own = {name for name, *_ in found}
+    for plugin, folder in plugins.folders("baselines"):
+        try:
+            added = list(_published(folder))
+        except BenchError as error:
+            plugins.warn(plugin, error.message)
+            continue
+        found += [(name, plugin.origin, path, raw) for name, path, raw in added if name not in own]
+    return found
+
+
+def _published(folder: Path) -> Iterator[tuple[str, Path, Raw]]:
+    for path in sorted(folder.glob("published/*.toml")):
+        for name, raw in with_variants(path).items():
+            yield name, path, raw
+
+
+KEYS = ".keys.toml"
+"""What the names of the files of key maps end with."""
+
+
+def key_maps() -> dict[str, Path]:
+    """The file of each key map by name; one that ships comes before a plug-in's of its name."""
+    folders = [folder for _, folder in plugins.folders("baselines")]
+    found = {
+        path.name.removesuffix(KEYS): path
+        for folder in (*folders, shipped("baselines"))
+        for path in folder.glob(f"architectures/*{KEYS}")
+    }
+    return dict(sorted(found.items()))
 
 
 def with_variants(path: Path) -> dict[str, Raw]:
