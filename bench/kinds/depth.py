@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.base.errors import BenchError
 from bench.data import Dataset
-from bench.kinds.common import photographs, pictures, returned
+from bench.kinds.common import depth_maps, photographs, pictures, returned
 from bench.kinds.common.batch import Batch, grid, images, mirrored, mirrors
 from bench.kinds.common.blank import SAMPLE_ID, noise
 from bench.kinds.common.kind import Kind, Metrics, PreparationContext, Prepared
@@ -41,7 +41,6 @@ _OTHER_UNITS = (
     ("millimetres", 1000, "divide them by 1000"),
 )
 _MAPS = 3  # of the drawn images that are shown as maps
-_KNOWN = 1 - 1e-5  # a share of unknown depth that is rounding
 
 
 class Settings(BaseModel):
@@ -159,7 +158,9 @@ class Depth(Kind[Sounded, Settings]):
         def load(chosen: Sequence[str]) -> Batch:
             import torch
 
-            depths = [_nearest(dataset.depth(name, contract.bands), side) for name in chosen]
+            depths = [
+                depth_maps.nearest(dataset.depth(name, contract.bands), side) for name in chosen
+            ]
             return Batch(chosen, images(dataset, nearest, chosen), torch.stack(depths))
 
         return Prepared(load, {})
@@ -326,7 +327,9 @@ class Depth(Kind[Sounded, Settings]):
         import torch
 
         side = self.settings.side
-        return torch.stack([_on_grid(dataset.depth(name, bands), side) for name in samples])
+        return torch.stack(
+            [depth_maps.on_grid(dataset.depth(name, bands), side) for name in samples]
+        )
 
 
 def _errors(predicted: torch.Tensor, true: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -370,37 +373,6 @@ def _lists(values: NDArray[np.float64]) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
 
 
-def _on_grid(depth: NDArray[np.float32], side: int) -> torch.Tensor:
-    """Depths at the pixels of the compared grid, NaN where one that they lie between is unknown."""
-    import torch
-
-    known = ~np.isnan(depth)
-    stacked = torch.from_numpy(np.stack([np.where(known, depth, np.float32(0)), known]))
-    values, share = _resized(stacked.float(), side, side).unbind()
-    return values.masked_fill(share < _KNOWN, torch.nan)
-
-
-def _nearest(depth: NDArray[np.float32], side: int) -> torch.Tensor:
-    """Depths at the pixels of the compared grid, of the nearest pixel as for images."""
-    import torch
-    from torch.nn.functional import interpolate
-
-    resized: torch.Tensor = interpolate(torch.from_numpy(depth)[None, None], size=(side, side))
-    return resized[0, 0]
-
-
-def _resized(values: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """[N, h, w] -> [N, height, width], bilinear, corners on corners as for images."""
-    from torch.nn.functional import interpolate
-
-    if values.shape[1:] == (height, width):
-        return values
-    resized: torch.Tensor = interpolate(
-        values[:, None], size=(height, width), mode="bilinear", align_corners=True
-    )
-    return resized[:, 0]
-
-
 def _predicted(model: torch.nn.Module, batch: Batch, *, training: bool = False) -> torch.Tensor:
     """What the model says, [N, side, side] in metres."""
     shape = (len(batch.samples), 1, *grid(batch.inputs))
@@ -408,4 +380,4 @@ def _predicted(model: torch.nn.Module, batch: Batch, *, training: bool = False) 
     depths = returned.tensor(
         model(batch.inputs), shape, batch.samples, "depths", hint, training=training
     )
-    return _resized(depths[:, 0], *batch.targets.shape[-2:])
+    return depth_maps.resized(depths[:, 0], *batch.targets.shape[-2:])

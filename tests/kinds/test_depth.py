@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score, root_mean_squared_error
 from bench import kinds
 from bench.base.errors import BenchError
 from bench.kinds import depth
-from bench.kinds.common import scoring
+from bench.kinds.common import depth_maps, scoring
 from bench.kinds.common.batch import Batch
 from bench.metrics.depth import EDGES
 from bench.models import entries
@@ -118,7 +118,7 @@ def test_a_pixel_counts_only_between_known_depths(task):
 def test_depths_of_the_grids_own_size_stay_as_they_are():
     values = np.random.default_rng(0).uniform(1, 9, (16, 16)).astype(np.float32)
     values[0, :3] = np.nan
-    np.testing.assert_array_equal(depth._on_grid(values, 16).numpy(), values)
+    np.testing.assert_array_equal(depth_maps.on_grid(values, 16).numpy(), values)
 
 
 def test_scores_are_those_of_all_pixels_together(task):
