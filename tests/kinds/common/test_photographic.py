@@ -5,10 +5,13 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as library
 
+from bench import kinds
 from bench.base.errors import RequestError
 from bench.kinds.common import photographic, sides
 from bench.kinds.common.photographic import Photographic
+from bench.models import entries
 from bench.spec import task as tasks
+from bench.spec.recipe import Recipe
 
 PAIRS = tasks.load("levir-cc-retrieval")
 OWN = PAIRS.input("pair")
@@ -103,3 +106,23 @@ def test_words_for_sides_follow_a_mirrored_picture(
 ) -> None:
     assert sides.mirrored(said, across, along) == wanted
     assert sides.mirrored(wanted, across, along) == said
+
+
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [
+        ("reben-zeroshot", "clip-patched"),
+        ("levir-cc-retrieval", "text-itsr-tff"),
+        ("dubai-cc-retrieval", "text-itsr-gff-sum-bert"),
+        ("levir-cc-retrieval", "clip-finetuned"),
+    ],
+)
+def test_recipes_ask_for_changes_that_their_inputs_allow(task: str, model: str) -> None:
+    declared = tasks.load(task)
+    entry = entries.baseline(model, declared).on("official")
+    recipe = entry.recipe["official"]
+    assert isinstance(recipe, Recipe)
+    options = kinds.of(declared).Options.model_validate(recipe.options)
+    assert isinstance(options, Photographic)
+    assert options.changes == (model != "clip-finetuned")
+    photographic.check(options, declared, entry.input)
