@@ -67,9 +67,9 @@ def offered(shell: str, printed: str) -> set[str]:
     """The values in what a shell is given."""
     if shell != "zsh":
         return set(printed.split())
-    # A line for each, in _arguments '*: :((...))'.
+    # A line for each, in _arguments '*: :((...))', where a plain colon begins what a value means.
     lines = printed[printed.index("((") + 2 : printed.rindex("))")].splitlines()
-    return {ast.literal_eval(line) for line in lines}
+    return {ast.literal_eval(line).replace("\\:", ":") for line in lines}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

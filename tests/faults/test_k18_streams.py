@@ -112,7 +112,7 @@ FOLDS = {f"pastis-crop-mapping-fold{number}" for number in range(2, 6)}
         ("bench info reben-ml", {"reben-mlc"}),
         ("bench run --task reben-mlc --model resnet18", {"resnet18", "resnet18-shuffled"}),
         ("bench run --task pastis-crop-mapping-fold", FOLDS),
-        ("bench run --task pastis-crop-mapping-fold3 --model tsv", {"tsvit", "tsvit-s"}),
+        ("bench run --task pastis-crop-mapping-fold3 --model tsvit-s-", {"tsvit-s-released"}),
         ("bench run --task reben-cutmix --model cutmix-lp", {"cutmix-lp-gradcam", "cutmix-lp-map"}),
         ("bench run --task reben-mlc --model open", {"open_clip:"}),
         ("bench data sample hys", {"hyspecnet"}),
