@@ -262,3 +262,18 @@ def test_a_recorded_run_stands_in_its_row(bench_of_module):
     lines = {line["model"]: line for line in found["lines"]}
     assert lines["floor-random"]["runs"] and lines["floor-random"]["value"] is not None
     assert lines["clip-finetuned"]["runs"] == []
+
+
+@pytest.mark.parametrize("name", ["modality-gap", "gaia"])
+def test_a_paper_is_run_from_nothing(bench_of_module, name):
+    """Every row is trained and judged; asked again, nothing is run."""
+    first = bench_of_module.in_process(f"reproduce {name} --json --quiet").json()
+    assert {line["model"] for line in first["lines"] if not line["runs"]} == set()
+    assert not [line["refused"] for line in first["lines"] if line["refused"]]
+    assert {claim["verdict"] for claim in first["claims"]} <= {
+        "holds",
+        "doesn't hold",
+        "can't be told",
+    }
+    again = bench_of_module.in_process(f"reproduce {name} --recorded --json").json()
+    assert again == first
