@@ -11,7 +11,6 @@ A pickle is a program, which is read on the user's word only and by a process of
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,24 +18,23 @@ from typing import Annotated
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench import data, kinds, models
-from bench.base import bounded_json, bounded_toml
-from bench.base.errors import BenchError, RequestError, in_words
+from bench import kinds, models
+from bench.base import bounded_toml
+from bench.base.errors import BenchError, RequestError
 from bench.base.files import move, scratch, sha256_file, write_bytes
 from bench.base.paths import absolute, shown, weights_root
-from bench.models import released
+from bench.models import published_statistics, released
 from bench.spec import published
 from bench.spec import task as tasks
 from bench.spec.contract import InputContract
 from bench.spec.embedded import AnyEntry
 from bench.spec.entry import Entry, Model
-from bench.spec.published import File, Published, Statistics
+from bench.spec.published import File, Published
 from bench.spec.task import Task, in_one_line
 
 WEIGHTS = "model.safetensors"
 _RECORD = "record.toml"
 _PREFIX = "published:"
-_LARGEST_STATISTICS = 1 << 20
 
 
 class _Seen(BaseModel):
@@ -158,7 +156,7 @@ def keep(
         )
     files, commit = _files(stated, given)
     seen = [_checked(stated, one, file) for one, file in zip(stated.files, files, strict=True)]
-    mean, std = _statistics(stated, task, given)
+    mean, std = published_statistics.read(stated, task, given)
     record = Record(
         checkpoint=stated.name,
         files=tuple(seen),
@@ -378,61 +376,6 @@ def _source(stated: Published, seen: Sequence[_Seen], commit: str) -> str:
     digits = 64 if len(seen) == 1 else 16
     files = "; ".join(f"{one.name}, SHA-256 {one.sha256[:digits]}" for one in seen)
     return f"{where}: {files}"
-
-
-def _statistics(
-    stated: Published, task: Task, given: Path | None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of a file of statistics; empty where the declaration has them.
-
-    Raises:
-        RequestError: the file is missing.
-        BenchError: it isn't numbers, or not of the bands.
-    """
-    fed = stated.input
-    if fed is None or fed.file is None:
-        return (), ()
-    path = _statistics_file(stated, fed.file, task, given)
-    return _of_folds(path, fed.file.folds, len(fed.bands))
-
-
-def _of_folds(
-    path: Path, folds: Sequence[int], bands: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The averages of mean and std over folds, of a file as PASTIS has it."""
-    hint = "unpack it from the archive of the dataset again"
-    raw = bounded_json.read(path, _LARGEST_STATISTICS, hint)
-    found = []
-    try:
-        for moment in ("mean", "std"):
-            rows = [raw[f"Fold_{fold}"][moment] for fold in folds]
-            columns = list(zip(*([float(value) for value in row] for row in rows), strict=True))
-            if len(columns) != bands:
-                raise ValueError(f"{len(columns)} values of {moment}")
-            found.append(tuple(math.fsum(column) / len(column) for column in columns))
-    except (LookupError, TypeError, ValueError) as error:
-        raise BenchError(
-            f"expected mean and std of {bands} bands for folds {', '.join(map(str, folds))} in "
-            f"{path}, found {in_words(error)}",
-            hint,
-        ) from error
-    return found[0], found[1]
-
-
-def _statistics_file(stated: Published, wanted: Statistics, task: Task, given: Path | None) -> Path:
-    beside = absolute(given) if given is not None else weights_root() / stated.name
-    root = data.official_root(task.dataset)
-    # The archive may have been unpacked with its own folder.
-    own = sorted(path for path in root.glob("*/") if path.is_dir())
-    folders = [beside if beside.is_dir() else beside.parent, root, *own]
-    for folder in folders:
-        if (path := folder / wanted.name).is_file():
-            return path
-    raise RequestError(
-        f"{stated.model} was fed by the statistics in {wanted.name}, which comes with the dataset "
-        f"and is neither in {shown(folders[0])} nor in {shown(root)}",
-        "put it beside the weights and name their folder",
-    )
 
 
 def name_of(model: str) -> str:
