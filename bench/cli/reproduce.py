@@ -27,7 +27,8 @@ def verb(
     paper: Annotated[
         str | None,
         typer.Argument(
-            help="Name of a publication.  [default: list them]", autocompletion=complete.papers
+            help="Name of a publication, or path of its TOML file.  [default: list them]",
+            autocompletion=complete.papers,
         ),
     ] = None,
     recorded: Annotated[

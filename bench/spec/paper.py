@@ -3,13 +3,14 @@
 One TOML file each in ``tasks/papers``.
 """
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from bench.base import bounded_toml
 from bench.base.errors import RequestError, unknown
-from bench.base.paths import shipped
+from bench.base.paths import absolute, shipped
 from bench.spec.suite import Row, Suite
 from bench.spec.task import Name, in_one_line
 
@@ -155,14 +156,19 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Paper:
-    """A publication by name.
+    """A publication by name, or by the path of a TOML file.
 
     Raises:
         RequestError: there is none, or its file is malformed.
     """
-    if name not in names():
+    if name.endswith(".toml"):
+        path = Path(absolute(name))
+        if not path.is_file():
+            raise RequestError(f"there is no paper at {path}", f"papers: {', '.join(names())}")
+    elif name in names():
+        path = shipped("tasks") / "papers" / f"{name}.toml"
+    else:
         raise unknown("paper", name, names())
-    path = shipped("tasks") / "papers" / f"{name}.toml"
     try:
         return Paper.model_validate(bounded_toml.read(path))
     except ValidationError as error:
