@@ -36,7 +36,7 @@ def test_from_an_empty_folder_to_a_row(bench: Prompt, hub: Hub, sample_data: Pat
     here = bench.folder
     assert not list(here.iterdir())
 
-    (bring,) = blocks("docs/models.md")
+    bring, *_ = blocks("docs/models.md")
     shown = bench.shell(bring)
     assert "my-test_resnet on reben-mlc, sample track" in shown.stdout
     assert re.search(

@@ -10,7 +10,7 @@ import logging
 import os
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,9 +72,16 @@ def _absolute_paths(verb: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(verb)
     def given(**options: Any) -> None:
-        verb(**{k: absolute(v) if isinstance(v, Path) else v for k, v in options.items()})
+        verb(**{name: _absolute(value) for name, value in options.items()})
 
     return given
+
+
+def _absolute(value: Any) -> Any:
+    """A value, or a list of values, whose paths are absolute."""
+    if isinstance(value, MutableSequence):
+        return [_absolute(one) for one in value]
+    return absolute(value) if isinstance(value, Path) else value
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from bench.base import bounded_toml
 from bench.base.errors import BenchError, RequestError
 from bench.base.files import move, scratch, sha256_file, write_bytes
 from bench.base.paths import absolute, shown, weights_root
-from bench.models import published_statistics, released
+from bench.models import _published_statistics, released
 from bench.spec import published
 from bench.spec import task as tasks
 from bench.spec.contract import InputContract
@@ -156,7 +156,7 @@ def keep(
         )
     files, commit = _files(stated, given)
     seen = [_checked(stated, one, file) for one, file in zip(stated.files, files, strict=True)]
-    mean, std = published_statistics.read(stated, task, given)
+    mean, std = _published_statistics.read(stated, task, given)
     record = Record(
         checkpoint=stated.name,
         files=tuple(seen),

@@ -156,7 +156,7 @@ def press(browser, text):
 def test_the_first_screen_says_what_this_is_and_how_to_submit(chromium, page):
     chromium.open(page)
     figures = chromium.texts("#front .figures > div")
-    assert f"{len(tasks.names()) - 8}" in figures[0]
+    assert f"{len(tasks.names()) - 12}" in figures[0]
     assert len(chromium.texts("#front .expectations li")) == 6
     lines = chromium.find("#submit pre").text.splitlines()
     assert [line.split()[1] for line in lines] == ["init", "check", "run", "submit"]
