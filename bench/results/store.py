@@ -1,6 +1,6 @@
 """The results database: an index over run folders and reported numbers, made again at any time.
 
-The schema, version 3, is documented in ``results/README.md``. There are no keys and no indexes on
+The schema is documented in ``results/README.md``. There are no keys and no indexes on
 purpose: they make a DuckDB file harder to recover, and a hundred thousand rows need none.
 
 Reading needs DuckDB and nothing else; what writing needs is imported there.
@@ -21,13 +21,14 @@ import duckdb
 from bench.base import locks
 from bench.base.errors import BenchError, os_error
 from bench.base.files import move, scratch, sweep
-from bench.results.tables import SCHEMA, VERSION, insert, refresh_reported
+from bench.results.tables import REPORTED, SCHEMA, VERSION, insert, refresh_reported
 
 if TYPE_CHECKING:
     from bench.results.integrity import Checked
     from bench.results.runs import Run
 
 _WAIT_SECONDS = 60.0
+_EARLIER = (1, 2, 3)  # schemas that are brought to the present one
 _POLL_SECONDS = 0.05
 
 
@@ -87,7 +88,7 @@ def connect(results: Path, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection
         if write and not path.is_file():
             _make(path, [])
         connection = _open(path, read_only=not write)
-        if _version(connection, path) in (1, 2):
+        if _version(connection, path) in _EARLIER:
             connection.close()
             with contextlib.nullcontext() if write else _writing(path):
                 _upgrade(path)
@@ -218,8 +219,8 @@ def _upgrade(path: Path) -> None:
     """Bring a database of an earlier schema to the present one.
 
     Schema 1 didn't say what splits were held to nor how many classes stand behind a mean; neither 1
-    nor 2 what the independent units of a score are. What a run's folder doesn't hold stays
-    unknown: `bench score` adds it.
+    nor 2 what the independent units of a score are, nor 3 what published numbers are related to.
+    What a run's folder doesn't hold stays unknown: `bench score` adds it.
 
     A changed copy takes its place, so that a killed process leaves the one or the other. The
     caller holds the lock.
@@ -248,7 +249,10 @@ def _upgrade(path: Path) -> None:
                 connection.execute(
                     "alter table metrics add column sampling_unit varchar default 'sample'"
                 )
+            if found in _EARLIER:
+                connection.execute(f"drop table reported; delete from reported_files; {REPORTED}")
                 connection.execute(f"update schema_version set version = {VERSION}")
+                refresh_reported(connection, path.parent)
                 connection.execute("checkpoint")
 
 

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 VERSION = 4
 """Version of the schema below."""
 
+REPORTED = """
+create table reported (
+  source varchar not null, title varchar not null, authors varchar not null, year integer,
+  arxiv varchar not null, doi varchar not null, url varchar not null,
+  task varchar not null, entry varchar not null, inputs varchar not null, setting varchar not null,
+  metric varchar not null, average varchar not null, label varchar not null,
+  split varchar not null, value double not null, std double, unit varchar not null,
+  published double not null, published_unit varchar not null, seeds integer,
+  higher_is_better boolean not null, place varchar not null, trust varchar not null,
+  differs varchar not null, doubt varchar not null, related varchar[] not null,
+  why varchar not null, leaves_out varchar not null, best_shown boolean not null
+);
+"""
+"""What makes the table of published numbers."""
+
 SCHEMA = f"""
 create table schema_version (version integer not null);
 insert into schema_version values ({VERSION});
@@ -37,17 +52,7 @@ create table metrics (
   value double, low double, high double, samples bigint not null, slice varchar not null,
   is_primary boolean not null, classes integer, units integer, sampling_unit varchar not null
 );
-create table reported (
-  source varchar not null, title varchar not null, authors varchar not null, year integer,
-  arxiv varchar not null, doi varchar not null, url varchar not null,
-  task varchar not null, entry varchar not null, inputs varchar not null, setting varchar not null,
-  metric varchar not null, average varchar not null, label varchar not null,
-  split varchar not null, value double not null, std double, unit varchar not null,
-  published double not null, published_unit varchar not null, seeds integer,
-  higher_is_better boolean not null, place varchar not null, trust varchar not null,
-  differs varchar not null, doubt varchar not null, related varchar[] not null,
-  why varchar not null, leaves_out varchar not null, best_shown boolean not null
-);
+{REPORTED}
 create table reported_files (sha256 varchar not null);
 """
 """What makes the empty tables."""

@@ -85,6 +85,17 @@ def test_an_older_schema_is_named(tmp_path):
         rows(tmp_path, "runs")
 
 
+def test_published_numbers_of_an_earlier_schema_are_read_again(tmp_path):
+    recorded(tmp_path, "a")
+    before = rows(tmp_path, "reported"), rows(tmp_path, "runs")
+    with duckdb.connect(str(store.database(tmp_path))) as connection:
+        for column in ("related", "why", "leaves_out", "best_shown"):
+            connection.execute(f"alter table reported drop column {column}")
+        connection.execute("update schema_version set version = 3")
+    assert (rows(tmp_path, "reported"), rows(tmp_path, "runs")) == before
+    assert rows(tmp_path, "schema_version") == [(4,)]
+
+
 def test_a_database_held_by_another_process_is_waited_for_then_named(tmp_path, monkeypatch):
     run = recorded(tmp_path, "a")
     holder = subprocess.Popen(
