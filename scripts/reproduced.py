@@ -103,10 +103,10 @@ def judged(claim: Judged) -> list[str]:
     """A claim, its verdict and what decides it."""
     margin = f", by {claim.by:g}" if claim.by else ""
     lines = [f"**{claim.verdict}**: {claim.says} *{claim.where}{margin}*"]
+    other = "over `{}`" if claim.compares else "{}"
     pairs = [
-        f"- `{one.first}` {'' if one.second[:5] in ('above', 'below') else 'over '}"
-        f"{one.second if one.second[:5] in ('above', 'below') else f'`{one.second}`'}: "
-        f"{number(one.value)} {bounds(one.low, one.high)}, {p_value(one.p)}: {one.verdict}"
+        f"- `{one.first}` {other.format(one.second)}: {number(one.value)} "
+        f"{bounds(one.low, one.high)}, {p_value(one.p)}: {one.verdict}"
         for one in claim.pairs
     ]
     if claim.missing:

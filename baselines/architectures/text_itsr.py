@@ -9,6 +9,7 @@ the layers of RSICCformer (C. Liu et al., IEEE TGRS 2022) for TFF and CLIP's tow
 encoders, as in `TextITSR`.
 """
 
+from abc import ABC, abstractmethod
 from math import isqrt, log
 from typing import Any
 
@@ -32,7 +33,7 @@ _GLOBAL = {
 }
 
 
-class _ITSR(nn.Module):
+class _ITSR(nn.Module, ABC):
     """What follows the encoders of either: the fusion of two dates, and two heads."""
 
     frozen: bool
@@ -73,13 +74,13 @@ class _ITSR(nn.Module):
         embedded: torch.Tensor = self.text_head(sentences)
         return embedded
 
+    @abstractmethod
     def _features(self, pictures: torch.Tensor) -> torch.Tensor:
         """Of pictures of one date: the class and each patch, [N, 1 + patches, features]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sentences(self, texts: list[str]) -> torch.Tensor:
         """Of sentences, [n, features]."""
-        raise NotImplementedError
 
 
 def _check(in_channels: int, fusion: str) -> None:

@@ -106,7 +106,7 @@ def dated(days: torch.Tensor, lookup: nn.Linear) -> torch.Tensor:
     return (lookup.weight.T[days] + lookup.bias)[:, None]
 
 
-def counted_days(days: torch.Tensor) -> torch.Tensor:
+def days_as_released(days: torch.Tensor) -> torch.Tensor:
     """Days of the year from 0, int64, as the released loader of TSViT numbers them.
 
     It counts from 1 and passes the number on as a fraction of 365.0001 days in float32. The way
@@ -199,7 +199,8 @@ class TSViT(nn.Module):
             0, which attention sees, and leaves out what comes after so many dates of the year; 0
             for the dates there are.
         in_rows: see `Spatial`; as released.
-        counted: number the days of the year as the released loader does, see `counted_days`.
+        released_days: number the days of the year as the released loader does, see
+            `days_as_released`.
 
     Raises:
         ValueError: patches don't fill a window.
@@ -219,11 +220,11 @@ class TSViT(nn.Module):
         dim_head: int = 32,
         padded: int = 0,
         in_rows: bool = False,
-        counted: bool = False,
+        released_days: bool = False,
     ) -> None:
         super().__init__()
         check_window(window, patch)
-        self.window, self.padded, self.counted = window, padded, counted
+        self.window, self.padded, self.released_days = window, padded, released_days
         self.embedding = Embedding(in_channels, patch, dim)
         self.dates = nn.Linear(DAYS, dim)
         self.classes = nn.Parameter(torch.randn(1, outputs, dim))
@@ -236,7 +237,7 @@ class TSViT(nn.Module):
 
     def _logits(self, series: Series) -> torch.Tensor:
         ((pixels, days),) = series.values()
-        of_year = counted_days(days[..., 1]) if self.counted else days[..., 1]
+        of_year = days_as_released(days[..., 1]) if self.released_days else days[..., 1]
         if self.padded:
             pixels, of_year = filled(pixels, of_year, self.padded)
         tokens = self.embedding(pixels) + dated(of_year, self.dates)

@@ -79,6 +79,7 @@ def _absolute_paths(verb: Callable[..., None]) -> Callable[..., None]:
 
 def _absolute(value: Any) -> Any:
     """A value, or a list of values, whose paths are absolute."""
+    # The name of the built-in type is that of a command here.
     if isinstance(value, MutableSequence):
         return [_absolute(one) for one in value]
     return absolute(value) if isinstance(value, Path) else value

@@ -171,7 +171,7 @@ def _published(found: "PublishedRange", track: str) -> str:
     span = f"{found.low:.4g}" if found.low == found.high else f"{found.low:.4g} to {found.high:.4g}"
     doubts = [] if found.comparable else ["under protocols of their own"]
     doubts += ["on the published data, not on this"] if track == "sample" else []
-    doubts += [] if found.whole else ["of those shown: sources leave some out"]
+    doubts += [] if found.whole else ["some sources are shown in part"]
     return f"{span} ({'; '.join([values, *doubts])})"
 
 

@@ -163,7 +163,7 @@ def _show_claim(claim: "Judged") -> None:
         print_line(f"  without a run: {', '.join(claim.missing)}")
     if claim.pairs:
         print_table(
-            ["", "", "better by", "95 % interval", "p", ""],
+            ["", "", "better by" if claim.compares else "score", "95 % interval", "p", ""],
             [
                 [
                     pair.first,

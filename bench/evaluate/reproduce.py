@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.base.errors import BenchError, RequestError
+from bench.base.errors import BenchError
 from bench.evaluate import suites
 from bench.evaluate.reporting import SILENT, Report
 from bench.evaluate.request import Request
@@ -83,11 +83,11 @@ def recorded(paper: Paper, request: Request) -> Rows:
         asked = tasks.load(task)
         try:
             entry = dataclasses.replace(request, task=task, model=model).find_model(asked)
-        except (RequestError, BenchError) as error:
+        except BenchError as error:
             rows.refused[task, model] = error.message
             continue
         name = entry.name if isinstance(entry, Entry) else ""
-        rows.found[task, model] = _latest(
+        rows.found[task, model] = trainings.latest(
             [
                 one
                 for one in manifests
@@ -98,9 +98,3 @@ def recorded(paper: Paper, request: Request) -> Rows:
             ]
         )
     return rows
-
-
-def _latest(manifests: Sequence[Manifest]) -> list[Manifest]:
-    """One run for each seed of training."""
-    ordered = sorted(manifests, key=lambda one: one.run)
-    return list({trainings.made(one).seed: one for one in ordered}.values())

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from bench.metrics import stats
 from bench.metrics.degradation_curves import area_under_degradation_curve
-from bench.report.estimate import Estimate, differences, estimate, of_manifest
+from bench.report.estimate import Estimate, estimate, of_manifest, tested
 from bench.results.manifest import Manifest
 from bench.spec.degradation import UNITS, Degradation
 
 Floats = NDArray[np.float64]
+_Difference = tuple[float, float | None, float | None, float]
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,12 @@ def _estimate(manifest: Manifest) -> Estimate | None:
     return None if found is None else estimate(manifest.task.primary, [found])
 
 
-def _difference(
-    clean: Estimate | None, other: Estimate | None
-) -> tuple[float, float, float, float] | None:
+def _difference(clean: Estimate | None, other: Estimate | None) -> _Difference | None:
     """Of another score to that on clean images: value, bounds, p."""
     if clean is None or other is None:
         return None
-    spread, _ = differences([other, clean])
-    return _tested(other.value - clean.value, spread.at((0, 1)))
+    found = tested(other, clean)
+    return found.value, found.low, found.high, found.p
 
 
 def _tested(value: float, spread: stats.Spread) -> tuple[float, float, float, float]:
@@ -170,7 +169,7 @@ def _point(
     manifest: Manifest,
     found: Estimate | None,
     degradation: Degradation | None,
-    difference: tuple[float, float, float, float] | None,
+    difference: _Difference | None,
     p: float | None,
 ) -> Point:
     value, low, high, _ = difference or (None, None, None, None)
@@ -184,7 +183,7 @@ def _point(
         difference=value,
         difference_low=low,
         difference_high=high,
-        p=p if difference else None,
+        p=p if difference and not np.isnan(difference[3]) else None,
         run=manifest.run,
     )
 

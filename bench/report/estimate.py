@@ -156,6 +156,36 @@ def differences(entries: Sequence[Estimate]) -> tuple[stats.Spread, NDArray[np.b
     return spread, paired
 
 
+@dataclass(frozen=True)
+class Tested:
+    """A difference between two entries, or between one and a number.
+
+    Attributes:
+        value: the difference.
+        low, high: its 95 % interval; None where what a score varies by isn't known.
+        p: of the tested margin, two-sided; NaN where that isn't known.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    p: float
+
+
+def tested(one: Estimate, other: Estimate | float, margin: float = 0.0) -> Tested:
+    """One score less another, or less a number, and the test that they differ by a margin."""
+    if isinstance(other, Estimate):
+        value, spread = one.value - other.value, differences([one, other])[0].at((0, 1))
+        known = one.unit_error is not None and other.unit_error is not None
+    else:
+        value, spread = one.value - other, one.spread
+        known = one.unit_error is not None
+    if not known:
+        return Tested(value, None, None, float("nan"))
+    low, high = map(float, stats.interval(value, spread))
+    return Tested(value, low, high, float(stats.p_value(value - margin, spread)))
+
+
 def p_values(entries: Sequence[Estimate]) -> Floats:
     """P-values [E, E] of no difference between two entries."""
     return stats.pairwise_p(np.array([one.value for one in entries]), differences(entries)[0])

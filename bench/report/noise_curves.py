@@ -12,7 +12,8 @@ import numpy as np
 
 from bench.base.errors import RequestError, unknown
 from bench.metrics import stats
-from bench.report.estimate import Estimate, differences, estimate, of_manifest
+from bench.report.estimate import Estimate, estimate, of_manifest, tested
+from bench.results import trainings
 from bench.results.manifest import Manifest
 from bench.spec.task import Task
 
@@ -146,19 +147,20 @@ def curves(
 
 def _recorded(manifests: Sequence[Manifest], task: Task, track: str) -> dict[str, _Known]:
     """The newest run of each seed of every entry that was trained with options."""
-    found: dict[str, dict[int | None, Manifest]] = {}
-    for one in sorted(manifests, key=lambda manifest: manifest.started):
+    found: dict[str, list[Manifest]] = {}
+    for one in manifests:
         same = (one.task.name, one.task.digest, one.track) == (task.name, task.digest, track)
         apart = one.partial or one.degradation or one.status != "complete"
         trained = one.entry.trained
         if same and not apart and trained and of_manifest(one) and not one.entry.labels:
-            found.setdefault(one.entry.name, {})[trained.seed] = one
+            found.setdefault(one.entry.name, []).append(one)
     known = {}
-    for name, seeds in found.items():
-        last = list(seeds.values())[-1].entry.trained
+    for name, own in found.items():
+        latest = trainings.latest(own)
+        last = latest[-1].entry.trained
         options = last.recipe.get("options") if last else None
         if isinstance(options, dict):
-            known[name] = _Known(list(seeds.values()), options)
+            known[name] = _Known(latest, options)
     return known
 
 
@@ -179,10 +181,8 @@ def _point(metric: str, known: _Known, clean: Estimate | None) -> Point:
     found = _estimate(metric, known)
     value = low = high = p = None
     if clean is not None:
-        spread = differences([found, clean])[0].at((0, 1))
-        value = found.value - clean.value
-        low, high = map(float, stats.interval(value, spread))
-        p = float(stats.p_value(value, spread))
+        difference = tested(found, clean)
+        value, low, high, p = difference.value, difference.low, difference.high, difference.p
     trained = known.manifests[-1].entry.trained
     facts = trained.facts if trained else {}
     added, removed, wrong = (

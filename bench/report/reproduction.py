@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.metrics import stats
 from bench.metrics.scales import direction
-from bench.report.estimate import Estimate, Trained, differences, estimate, of_manifest
+from bench.report.estimate import Estimate, Tested, Trained, estimate, of_manifest, tested
 from bench.results import reported
 from bench.results.manifest import Manifest
 from bench.results.reported import Number
@@ -87,6 +87,7 @@ class Judged:
     Attributes:
         says, where, task: of the claim.
         by: its margin.
+        compares: whether models are compared; else scores are held against a number.
         verdict: holds where every pair does, doesn't where one doesn't.
         missing: models without a run.
         pairs: every comparison that could be made.
@@ -96,6 +97,7 @@ class Judged:
     where: str
     task: str
     by: float
+    compares: bool
     verdict: Verdict
     missing: tuple[str, ...]
     pairs: tuple[Pair, ...]
@@ -254,65 +256,53 @@ def _judged(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> Judged:
         verdict = "not run"
     elif verdicts == {"holds"}:
         verdict = "holds"
-    return Judged(claim.says, claim.where, claim.task, claim.by, verdict, missing, pairs)
+    return Judged(
+        *(claim.says, claim.where, claim.task, claim.by, not claim.models),
+        *(verdict, missing, pairs),
+    )
 
 
 def _compared(claim: Claim, metric: str, known: Mapping[Key, Estimate]) -> tuple[Pair, ...]:
     there = {one: known[claim.task, one] for one in claim.named if (claim.task, one) in known}
-    if len(there) < 2:
-        return ()
-    names = list(there)
-    spread, _ = differences(list(there.values()))
     turn = direction(metric)
-    found = []
-    for first, second in itertools.product(claim.better, claim.than):
-        if first not in there or second not in there:
-            continue
-        gain = turn * (there[first].value - there[second].value)
-        between = spread.at((names.index(first), names.index(second)))
-        low, high = stats.interval(gain, between)
-        p = _p(gain - claim.by, between, (there[first], there[second]))
-        found.append((first, second, gain, low, high, p))
-    adjusted = stats.holm(np.array([one[-1] for one in found]))
-    return tuple(
-        Pair(
-            first,
-            second,
-            _finite(gain),
-            _finite(float(low)) if np.isfinite(p) else None,
-            _finite(float(high)) if np.isfinite(p) else None,
-            _finite(p),
-            _told(gain - claim.by, p),
-        )
-        for (first, second, gain, low, high, _), p in zip(found, adjusted, strict=True)
-    )
+    names = [
+        (first, second)
+        for first, second in itertools.product(claim.better, claim.than)
+        if first in there and second in there
+    ]
+    found = [tested(there[first], there[second], turn * claim.by) for first, second in names]
+    pairs = []
+    for (first, second), one, p in zip(names, found, _adjusted(found), strict=True):
+        low, high = (one.low, one.high) if turn > 0 else (_negative(one.high), _negative(one.low))
+        gain = turn * one.value
+        verdict = _told(gain - claim.by, p)
+        pairs.append(Pair(first, second, _finite(gain), low, high, _finite(p), verdict))
+    return tuple(pairs)
 
 
 def _bounded(claim: Claim, known: Mapping[Key, Estimate]) -> tuple[Pair, ...]:
     side, bound = ("above", claim.above) if claim.below is None else ("below", claim.below)
-    limit = bound or 0.0
+    limit, turn = bound or 0.0, 1 if side == "above" else -1
     there = {one: known[claim.task, one] for one in claim.models if (claim.task, one) in known}
-    p = [_p(one.value - limit, one.spread, (one,)) for one in there.values()]
-    turn = 1 if side == "above" else -1
+    found = [tested(one, limit) for one in there.values()]
     return tuple(
         Pair(
-            name,
-            f"{side} {limit:g}",
-            _finite(one.value),
-            one.low,
-            one.high,
-            _finite(adjusted),
-            _told(turn * (one.value - limit), adjusted),
+            *(name, f"{side} {limit:g}"),
+            *(_finite(one.value), one.low, one.high),
+            *(_finite(p), _told(turn * difference.value, p)),
         )
-        for (name, one), adjusted in zip(there.items(), stats.holm(np.array(p)), strict=True)
+        for (name, one), difference, p in zip(there.items(), found, _adjusted(found), strict=True)
     )
 
 
-def _p(difference: float, spread: stats.Spread, entries: Sequence[Estimate]) -> float:
-    """Of no difference; NaN where what one of the scores varies by isn't known."""
-    if any(one.unit_error is None for one in entries):
-        return float("nan")
-    return float(stats.p_value(difference, spread))
+def _adjusted(found: Sequence[Tested]) -> list[float]:
+    """P-values corrected for all of them by Holm's method."""
+    adjusted: list[float] = stats.holm(np.array([one.p for one in found])).tolist()
+    return adjusted
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _told(gain: float, p: float) -> Verdict:

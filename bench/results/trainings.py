@@ -44,6 +44,13 @@ def by_model(runs: Iterable[T], made_of: Callable[[T], Made]) -> dict[str, list[
     return found
 
 
+def latest(runs: "Iterable[Manifest]") -> "list[Manifest]":
+    """Of runs of one entry the newest for each seed of training, in the order of their start."""
+    ordered = sorted(runs, key=lambda one: one.started)
+    newest = {made(one).seed: one for one in ordered}
+    return [one for one in ordered if newest[made(one).seed] is one]
+
+
 def differ(models: Sequence[Made]) -> bool:
     """Whether models of one name are different ones, not one entry trained with several seeds.
 

@@ -102,7 +102,7 @@ class Paper(BaseModel):
         name: that of its file.
         title, authors, year, arxiv, url: where it is.
         about: what its main experiment asks.
-        rows: what is run; each row names its tasks.
+        rows: what is run: models that stand for themselves, and the tasks of each row.
         beside: published values of these rows.
         absent: what isn't run, and why.
         claims: what the results are held against.
@@ -128,6 +128,8 @@ class Paper(BaseModel):
         for row in self.rows:
             if not row.tasks:
                 raise ValueError(f"the row of {', '.join(row.models)} names no task")
+            if row.methods or row.labels or row.trained:
+                raise ValueError("a row of a paper has neither methods, labels nor trained")
         for one in self.beside:
             if (one.task, one.model) not in known:
                 raise ValueError(f"{one.model} on {one.task} has a value beside it and is no row")

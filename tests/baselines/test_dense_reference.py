@@ -20,7 +20,7 @@ MODULES = {
 TSViT, UTAE = MODULES["tsvit"].TSViT, MODULES["utae"].UTAE
 FUSIONS = MODULES["tsvit_fusion"]
 DAYS = (3, 12, 90, 200, 350)
-RELEASED = {"in_rows": True, "padded": 8, "counted": True}
+RELEASED = {"in_rows": True, "padded": 8, "released_days": True}
 SMALL = {"dim": 64, "dim_head": 16}
 EOEKOLAND = {"window": 8, "temporal_depth": 6, "spatial_depth": 2, "heads": 4, "dim_head": 64}
 

@@ -150,15 +150,15 @@ def test_more_dates_than_released_networks_see_end_with_the_year():
 
 def test_days_are_numbered_as_the_released_loader_does():
     """float32(day) / 365.0001, times 365.0001, cut: by NumPy, day by day."""
-    counted = MODULES["tsvit"].counted_days(torch.arange(365))
+    counted = MODULES["tsvit"].days_as_released(torch.arange(365))
     scale = np.float32(365.0001)
     expected = [int(np.float32(day) / scale * scale) for day in range(1, 366)]
     assert counted.tolist() == expected
     assert sum(found != day for day, found in enumerate(expected, 1)) == 18
-    model = TSViT(3, 4, None, **SMALL, counted=True)
+    model = TSViT(3, 4, None, **SMALL, released_days=True)
     pixels, days = a_series(3, 5)
     other = days.clone()
-    other[..., 1] = MODULES["tsvit"].counted_days(days[..., 1])
+    other[..., 1] = MODULES["tsvit"].days_as_released(days[..., 1])
     expected = plain.tsvit(model, pixels, other)
     torch.testing.assert_close(model({"S2": (pixels, days)}), expected, rtol=0, atol=1e-5)
 

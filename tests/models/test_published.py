@@ -180,7 +180,7 @@ def test_a_checkpoint_of_the_hub_is_fetched_kept_and_run(
     assert found.input == PASTIS24.input("s2")
     assert found.training_data == ["pastis/train-1-24"]
     assert found.licence == "not stated"
-    assert found.model.arguments == {"in_rows": True, "padded": 60, "counted": True}
+    assert found.model.arguments == {"in_rows": True, "padded": 60, "released_days": True}
     network = models.build(found, 19)
     assert found.weights is not None
     weights.fill(network, found.weights)

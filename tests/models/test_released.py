@@ -333,7 +333,7 @@ def test_a_checkpoint_becomes_an_entry_that_runs(tmp_path: Path, bench: Prompt) 
     assert f"next: bench run --task {TASK.name} --model mine" in shown
     found = entries.load(bench.folder / "mine", TASK)
     assert found.model.arguments == {
-        **{"in_rows": True, "padded": 60, "counted": True},
+        **{"in_rows": True, "padded": 60, "released_days": True},
         **{"dim": 64, "dim_head": 16},
     }
     assert TASK.division(found.input) == "closed"

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 from scipy import stats as reference
 
 from bench.base.paths import shipped
+from bench.evaluate import reproduce
+from bench.evaluate.request import Request
 from bench.report import reproduction as of
 from bench.report.estimate import estimate
 from bench.report.reproduction import reproduction
 from bench.spec import paper as papers
 from bench.spec import task as tasks
 from bench.spec.paper import Claim, Paper
+from tests.fabricated import fabricate
 
 TASK = "reben-mlc"
 
@@ -108,14 +111,34 @@ def test_a_claim_about_several_holds_only_for_all(rng):
 
 
 def test_p_is_adjusted_for_the_pairs_of_the_claim(rng):
+    """Of two p-values the smaller counts twice, and the other is no smaller (Holm 1979)."""
     first = rng.normal(0.6, 0.1, 30)
-    scores = {"a": first, "b": first - rng.normal(0.02, 0.05, 30)}
-    alone = judged(claimed(better=["a"], than=["b"]), **scores).pairs[0].p
-    scores["c"] = first - rng.normal(0.01, 0.05, 30)
-    pairs = judged(claimed(better=["a"], than=["b", "c"]), **scores).pairs
-    assert min(one.p for one in pairs) == pytest.approx(min(1.0, 2 * alone), rel=1e-6) or (
-        min(one.p for one in pairs) > alone
+    scores = {name: first - rng.normal(mean, 0.05, 30) for name, mean in (("b", 0.03), ("c", 0.01))}
+    alone = [
+        judged(claimed(better=["a"], than=[name]), a=first, **{name: values}).pairs[0].p
+        for name, values in scores.items()
+    ]
+    pairs = judged(claimed(better=["a"], than=["b", "c"]), a=first, **scores).pairs
+    smaller, larger = sorted(alone)
+    expected = [min(1.0, 2 * smaller), max(min(1.0, 2 * smaller), larger)]
+    assert sorted(one.p for one in pairs) == pytest.approx(expected)
+
+
+def test_where_less_is_better_the_interval_turns_with_the_difference(rng):
+    """Depth: the root mean square error of the better one is smaller."""
+    task = "magicbathy-bathymetry-agia-napa"
+    errors = {"a": rng.normal(0.5, 0.02, 40), "b": rng.normal(0.9, 0.02, 40)}
+    found = Paper.model_validate(
+        paper().model_dump()
+        | {
+            "rows": [{"tasks": [task], "models": ["a", "b"]}],
+            "claims": [claimed(task=task, better=["a"], than=["b"], by=0.1).model_dump()],
+        }
     )
+    runs = {(task, name): [manifest(values)] for name, values in errors.items()}
+    (pair,) = reproduction(found, "sample", runs).claims[0].pairs
+    assert pair.verdict == "holds"
+    assert 0.3 < pair.low < pair.value < pair.high < 0.5
 
 
 def test_what_is_missing_is_said_and_decides_nothing(rng):
@@ -221,6 +244,14 @@ def test_malformed_claims_are_refused(changes, said):
         claimed(**changes)
 
 
+@pytest.mark.parametrize("more", [{"methods": ["knn"]}, {"labels": ["5%"]}, {"trained": "ucm"}])
+def test_a_row_is_a_model_that_stands_for_itself(more):
+    """Else several runs would be one row."""
+    rows = [{"tasks": [TASK], "models": ["a", "b", "c"], **more}]
+    with pytest.raises(ValidationError, match="neither methods, labels nor trained"):
+        Paper.model_validate(paper().model_dump() | {"rows": rows})
+
+
 def test_a_claim_names_rows():
     with pytest.raises(ValidationError, match="which is no row"):
         paper(claimed(better=["a"], than=["z"]))
@@ -265,6 +296,33 @@ def test_a_recorded_run_stands_in_its_row(bench_of_module):
     lines = {line["model"]: line for line in found["lines"]}
     assert lines["floor-random"]["runs"] and lines["floor-random"]["value"] is not None
     assert lines["clip-finetuned"]["runs"] == []
+
+
+def test_the_newest_complete_run_of_a_row_is_found(tmp_path):
+    """Whatever its id: those are hashes. Incomplete, partial and other runs are left out."""
+    found = papers.load("reben")
+    digest = tasks.load(TASK).digest
+    task = {"name": TASK, "version": 1, "digest": digest, "kind": "multilabel"}
+    for name, day, changes in (
+        ("z", 1, {}),
+        ("a", 2, {}),
+        ("b", 3, {"status": "predicting"}),
+        ("c", 4, {"partial": True}),
+        ("d", 5, {"track": "official"}),
+    ):
+        fabricate(
+            tmp_path,
+            f"{TASK}.resnet50-s2.sample.{name}",
+            entry="resnet50-s2",
+            **{
+                "task": task | {"primary": "ap_macro", "file": ""},
+                "started": f"2026-11-{day:02d}T00:00:00+00:00",
+                **changes,
+            },
+        )
+    asked = Request(task=TASK, model="resnet50-s2", track="sample", results=tmp_path)
+    (run,) = reproduce.recorded(found, asked).found[TASK, "resnet50-s2"]
+    assert run.run.endswith(".a")
 
 
 @pytest.mark.parametrize(
